@@ -1,0 +1,69 @@
+//! How a process ended, and the exit status that adieu makes of it.
+
+use crate::signal::Signal;
+
+/// adieu itself failed: bad usage, a bad environment variable, no process to be had. As `docker run` and `env(1)` have it.
+pub const OWN_FAILURE: u8 = 125;
+/// The program was found and could not be executed.
+pub const NOT_EXECUTABLE: u8 = 126;
+/// The program was not found.
+pub const NOT_FOUND: u8 = 127;
+/// Added to the number of the signal that ended the main process.
+pub const SIGNAL_BASE: u8 = 128;
+
+/// The end of a child, as `waitpid(2)` tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It exited with this status.
+    Exited(u8),
+    /// A signal ended it.
+    Signaled(Signal),
+}
+
+impl End {
+    /// The status that a shell would report: the exit status, or 128 + n.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Exited(code) => code,
+            Self::Signaled(signal) => {
+                SIGNAL_BASE.saturating_add(u8::try_from(signal.number()).unwrap_or(u8::MAX))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exited with {code}"),
+            Self::Signaled(signal) => write!(f, "was ended by {signal}"),
+        }
+    }
+}
+
+/// Which statuses count as success, from `--ok-exit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OkExits(pub Vec<u8>);
+
+impl OkExits {
+    /// 0 for a status that was named, every other as it is.
+    pub fn apply(&self, code: u8) -> u8 {
+        if self.0.contains(&code) { 0 } else { code }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_adds_128_and_a_named_status_is_success() {
+        assert_eq!(End::Exited(7).code(), 7);
+        assert_eq!(End::Signaled(Signal::TERM).code(), 143);
+        assert_eq!(End::Signaled(Signal::KILL).code(), 137);
+        let ok = OkExits(vec![143, 1]);
+        assert_eq!(ok.apply(143), 0);
+        assert_eq!(ok.apply(1), 0);
+        assert_eq!(ok.apply(2), 2);
+    }
+}

@@ -1,0 +1,345 @@
+//! What the options and the environment mean. Pure: every usage error is found here, before anything is started.
+
+use crate::cli::Typed;
+use crate::error::Error;
+use crate::exit::OkExits;
+use crate::signal::{Rewrites, Signal, SignalSet};
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// Who gets a signal that arrives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deliver {
+    /// Every program that the script started, once.
+    #[default]
+    Programs,
+    /// The whole process group at once, but for the shielded.
+    Group,
+    /// Only the main process; when that is a shell without a trap, its child.
+    Child,
+}
+
+/// How much adieu says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Nothing but the error that keeps it from starting.
+    Quiet,
+    /// What an operator has to know.
+    #[default]
+    Warnings,
+    /// The stop as it happens.
+    Verbose,
+}
+
+/// Everything that can be set, with its meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// From the stop signal to SIGKILL; `None`: the platform's own deadline is the limit.
+    pub timeout: Option<Duration>,
+    /// What a script gets to end by itself once its last handler is done.
+    pub epilogue: Duration,
+    /// The shell and its options, at least one word.
+    pub shell: Vec<OsString>,
+    /// Whether `shell` is the default `/bin/sh -c`.
+    pub default_shell: bool,
+    /// What is delivered in place of what arrives.
+    pub rewrites: Rewrites,
+    /// Who gets it.
+    pub deliver: Deliver,
+    /// The signals that begin the stop.
+    pub stop_on: SignalSet,
+    /// Go on until the last process is gone.
+    pub linger: bool,
+    /// Statuses that become 0.
+    pub ok_exits: OkExits,
+    /// What adieu itself gets when its parent dies.
+    pub parent_death: Option<Signal>,
+    /// How much is said.
+    pub verbosity: Verbosity,
+    /// Where the report of a finished stop goes; `-` is stderr.
+    pub report: Option<OsString>,
+    /// Where a short summary is appended.
+    pub termination_log: Option<OsString>,
+    /// Reports and logs show whole command lines.
+    pub show_args: bool,
+}
+
+/// A value with the place that it was read from, for errors.
+struct Source<'a> {
+    name: &'a str,
+    value: OsString,
+}
+
+impl Source<'_> {
+    fn text(&self) -> Result<&str, Error> {
+        self.value.to_str().ok_or_else(|| self.refuse("it is no UTF-8", ""))
+    }
+
+    /// `--timeout '5 parsecs': unknown time unit …; write for example '30s'`
+    fn refuse(&self, why: impl std::fmt::Display, example: &str) -> Error {
+        let Self { name, value } = self;
+        let value = value.to_string_lossy();
+        let hint = if example.is_empty() { String::new() } else { format!("; write for example {example}") };
+        Error::Usage(format!("{name} '{value}': {why}{hint}"))
+    }
+}
+
+/// What was typed and, where an option is missing, its environment variable, as settings.
+///
+/// `env` looks up a variable. An empty variable counts as unset.
+///
+/// # Errors
+/// [`Error::Usage`], naming the option or variable, the offending text and an example of a right one.
+pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
+    let pick = |option: &'static str, value: &Option<OsString>, variable: &'static str| {
+        let from_env =
+            || env(variable).filter(|v| !v.is_empty()).map(|v| Source { name: variable, value: v });
+        value.clone().map(|value| Source { name: option, value }).or_else(from_env)
+    };
+    let each = |name: &'static str, values: &[OsString]| -> Vec<Source<'static>> {
+        values.iter().map(|value| Source { name, value: value.clone() }).collect()
+    };
+
+    let timeout = match pick("--timeout", &typed.timeout, "ADIEU_TIMEOUT") {
+        Some(source) if source.value == "none" => None,
+        Some(source) => Some(duration(&source, "'30s', '1m 30s' or 'none'")?),
+        None => None,
+    };
+    let epilogue = match pick("--epilogue", &typed.epilogue, "ADIEU_EPILOGUE") {
+        Some(source) => duration(&source, "'1s' or '500ms'")?,
+        None => Duration::from_secs(1),
+    };
+    let (shell, default_shell) = match pick("--shell", &typed.shell, "ADIEU_SHELL") {
+        Some(source) => (shell_words(&source)?, false),
+        None => (vec![OsString::from("/bin/sh"), OsString::from("-c")], true),
+    };
+    let mut rewrites = Rewrites::default();
+    for source in each("--rewrite", &typed.rewrite) {
+        let (from, to) = rewrite(&source)?;
+        rewrites.add(from, to);
+    }
+    let deliver = match pick("--deliver", &typed.deliver, "ADIEU_DELIVER") {
+        None => Deliver::default(),
+        Some(source) => match source.text()? {
+            "programs" => Deliver::Programs,
+            "group" => Deliver::Group,
+            "child" => Deliver::Child,
+            _ => return Err(source.refuse("unknown", "'programs', 'group' or 'child'")),
+        },
+    };
+    let stop_on = match each("--stop-on", &typed.stop_on) {
+        sources if sources.is_empty() => SignalSet::from_iter([Signal::TERM, Signal::INT, Signal::QUIT]),
+        sources => stop_signals(&sources)?,
+    };
+    let mut ok_exits = OkExits::default();
+    for source in each("--ok-exit", &typed.ok_exit) {
+        let code = source.text()?.parse();
+        ok_exits.0.push(code.map_err(|_| source.refuse("an exit status is 0 to 255", "'143'"))?);
+    }
+    let parent_death = match pick("--parent-death", &typed.parent_death, "") {
+        Some(source) => Some(signal(&source, source.text()?, "'TERM' or '15'")?),
+        None => None,
+    };
+    let verbosity = if typed.quiet {
+        Verbosity::Quiet
+    } else if typed.verbose {
+        Verbosity::Verbose
+    } else {
+        match pick("", &None, "ADIEU_LOG") {
+            None => Verbosity::default(),
+            Some(source) => match source.text()? {
+                "quiet" => Verbosity::Quiet,
+                "warnings" => Verbosity::Warnings,
+                "verbose" => Verbosity::Verbose,
+                _ => return Err(source.refuse("unknown", "'quiet', 'warnings' or 'verbose'")),
+            },
+        }
+    };
+    Ok(Settings {
+        timeout,
+        epilogue,
+        shell,
+        default_shell,
+        rewrites,
+        deliver,
+        stop_on,
+        linger: typed.linger,
+        ok_exits,
+        parent_death,
+        verbosity,
+        report: pick("--report", &typed.report, "ADIEU_REPORT").map(|source| source.value),
+        termination_log: typed.termination_log.clone(),
+        show_args: typed.show_args,
+    })
+}
+
+fn duration(source: &Source<'_>, example: &str) -> Result<Duration, Error> {
+    humantime::parse_duration(source.text()?).map_err(|e| source.refuse(e, example))
+}
+
+fn shell_words(source: &Source<'_>) -> Result<Vec<OsString>, Error> {
+    let example = "'bash -eo pipefail -c'";
+    let words = shell_words::split(source.text()?).map_err(|e| source.refuse(e, example))?;
+    if words.is_empty() {
+        return Err(source.refuse("it names no program", example));
+    }
+    Ok(words.into_iter().map(OsString::from).collect())
+}
+
+fn signal(source: &Source<'_>, text: &str, example: &str) -> Result<Signal, Error> {
+    text.parse().map_err(|e| source.refuse(e, example))
+}
+
+fn rewrite(source: &Source<'_>) -> Result<(Signal, Option<Signal>), Error> {
+    let example = "'TERM=QUIT', '15:3' or 'HUP=0'";
+    let text = source.text()?;
+    let (from, to) = text
+        .split_once(['=', ':'])
+        .ok_or_else(|| source.refuse("it has no '=' between two signals", example))?;
+    let from = signal(source, from, example)?;
+    if !from.can_be_caught() || from == Signal::CHLD {
+        return Err(source.refuse(format!("{from} never arrives as a request"), example));
+    }
+    let to = if to == "0" { None } else { Some(signal(source, to, example)?) };
+    Ok((from, to))
+}
+
+fn stop_signals(sources: &[Source<'_>]) -> Result<SignalSet, Error> {
+    let example = "'TERM' or 'TERM,INT'";
+    let mut set = SignalSet::EMPTY;
+    for source in sources {
+        for name in source.text()?.split(',') {
+            let signal = signal(source, name, example)?;
+            if !signal.can_be_caught() {
+                return Err(source.refuse(format!("nobody can act on {signal}"), example));
+            }
+            if signal == Signal::CHLD {
+                return Err(source.refuse("SIGCHLD arrives whenever a child ends", example));
+            }
+            set = set.with(signal);
+        }
+    }
+    Ok(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(change: impl FnOnce(&mut Typed)) -> Typed {
+        let mut typed = Typed::default();
+        change(&mut typed);
+        typed
+    }
+
+    fn refusal(typed: &Typed, env: &[(&str, &str)]) -> String {
+        match resolve(typed, lookup(env)) {
+            Err(Error::Usage(text)) => text,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    fn lookup(env: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
+        let env: Vec<(String, OsString)> = env.iter().map(|(k, v)| ((*k).to_owned(), v.into())).collect();
+        move |name| env.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone())
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let settings = resolve(&Typed::default(), |_| None).expect("defaults");
+        assert_eq!(settings.timeout, None);
+        assert_eq!(settings.epilogue, Duration::from_secs(1));
+        assert_eq!(settings.shell, ["/bin/sh", "-c"]);
+        assert!(settings.default_shell && !settings.linger);
+        assert_eq!(settings.stop_on, SignalSet::from_iter([Signal::TERM, Signal::INT, Signal::QUIT]));
+        assert_eq!(settings.deliver, Deliver::Programs);
+        assert_eq!(settings.verbosity, Verbosity::Warnings);
+    }
+
+    #[test]
+    fn an_option_wins_over_its_variable_and_an_empty_variable_is_unset() {
+        let env = [("ADIEU_TIMEOUT", "5s"), ("ADIEU_EPILOGUE", ""), ("ADIEU_LOG", "verbose")];
+        let from_env = resolve(&Typed::default(), lookup(&env)).expect("env");
+        assert_eq!(from_env.timeout, Some(Duration::from_secs(5)));
+        assert_eq!(from_env.epilogue, Duration::from_secs(1));
+        assert_eq!(from_env.verbosity, Verbosity::Verbose);
+        let both = typed(|t| t.timeout = Some("none".into()));
+        assert_eq!(resolve(&both, lookup(&env)).expect("both").timeout, None);
+        let quiet = typed(|t| t.quiet = true);
+        assert_eq!(resolve(&quiet, lookup(&env)).expect("quiet").verbosity, Verbosity::Quiet);
+    }
+
+    #[test]
+    fn every_variable_sets_its_option() {
+        let env = [
+            ("ADIEU_TIMEOUT", "1m 30s"),
+            ("ADIEU_EPILOGUE", "0s"),
+            ("ADIEU_SHELL", "bash -eo pipefail -c"),
+            ("ADIEU_DELIVER", "child"),
+            ("ADIEU_LOG", "quiet"),
+        ];
+        let settings = resolve(&Typed::default(), lookup(&env)).expect("env");
+        assert_eq!(settings.timeout, Some(Duration::from_secs(90)));
+        assert_eq!(settings.epilogue, Duration::ZERO);
+        assert_eq!(settings.shell, ["bash", "-eo", "pipefail", "-c"]);
+        assert!(!settings.default_shell);
+        assert_eq!(settings.deliver, Deliver::Child);
+        assert_eq!(settings.verbosity, Verbosity::Quiet);
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_with_its_place_its_text_and_an_example() {
+        let cases: [(Typed, &[&str]); 14] = [
+            (typed(|t| t.timeout = Some("5 parsecs".into())), &["--timeout", "5 parsecs", "'30s'"]),
+            (typed(|t| t.timeout = Some("5".into())), &["--timeout '5'", "'30s'"]),
+            (typed(|t| t.epilogue = Some("none".into())), &["--epilogue 'none'", "'1s'"]),
+            (
+                typed(|t| t.rewrite = vec!["FOO=1".into()]),
+                &["--rewrite 'FOO=1'", "'FOO' is no signal", "TERM=QUIT"],
+            ),
+            (typed(|t| t.rewrite = vec!["TERM".into()]), &["--rewrite 'TERM'", "TERM=QUIT"]),
+            (typed(|t| t.rewrite = vec!["KILL=TERM".into()]), &["--rewrite 'KILL=TERM'", "SIGKILL"]),
+            (typed(|t| t.rewrite = vec!["TERM=00".into()]), &["--rewrite 'TERM=00'", "'00'"]),
+            (typed(|t| t.stop_on = vec!["KILL".into()]), &["--stop-on 'KILL'", "SIGKILL", "'TERM'"]),
+            (typed(|t| t.stop_on = vec!["CHLD".into()]), &["--stop-on 'CHLD'", "child"]),
+            (typed(|t| t.stop_on = vec!["TERM,".into()]), &["--stop-on 'TERM,'", "''"]),
+            (typed(|t| t.ok_exit = vec!["256".into()]), &["--ok-exit '256'", "0 to 255", "'143'"]),
+            (typed(|t| t.parent_death = Some("X".into())), &["--parent-death 'X'", "'TERM'"]),
+            (typed(|t| t.deliver = Some("all".into())), &["--deliver 'all'", "'programs'"]),
+            (typed(|t| t.shell = Some("bash 'x".into())), &["--shell 'bash 'x'", "pipefail"]),
+        ];
+        for (typed, parts) in cases {
+            let text = refusal(&typed, &[]);
+            for part in parts {
+                assert!(text.contains(part), "{text:?} lacks {part:?}");
+            }
+        }
+        for (variable, value) in [
+            ("ADIEU_TIMEOUT", "x"),
+            ("ADIEU_EPILOGUE", "-1s"),
+            ("ADIEU_SHELL", "  "),
+            ("ADIEU_DELIVER", "Group"),
+            ("ADIEU_LOG", "loud"),
+        ] {
+            let text = refusal(&Typed::default(), &[(variable, value)]);
+            assert!(text.starts_with(&format!("{variable} '{value}'")), "{text}");
+            assert!(text.contains("write for example"), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_utf8_is_refused_not_guessed() {
+        use std::os::unix::ffi::OsStringExt;
+        let text = refusal(&typed(|t| t.timeout = Some(OsString::from_vec(vec![0xff, b's']))), &[]);
+        assert!(text.starts_with("--timeout") && text.contains("UTF-8"), "{text}");
+    }
+
+    #[test]
+    fn rewrites_take_names_numbers_and_zero() {
+        let all = typed(|t| t.rewrite = vec!["TERM=QUIT".into(), "2:0".into(), "SIGHUP=sigusr1".into()]);
+        let rewrites = resolve(&all, |_| None).expect("right").rewrites;
+        assert_eq!(rewrites.apply(Signal::TERM), Some(Signal::QUIT));
+        assert_eq!(rewrites.apply(Signal::INT), None);
+        assert_eq!(rewrites.apply(Signal::HUP), "USR1".parse().ok());
+    }
+}
