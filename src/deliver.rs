@@ -1,0 +1,67 @@
+//! Carries out what was decided: signals to processes and groups. Never chooses a target.
+
+use crate::event::{Answer, Tell};
+use crate::inbox::Inbox;
+use crate::proctable;
+use crate::signal::Signal;
+use crate::sys;
+use nix::errno::Errno;
+use std::os::fd::OwnedFd;
+
+/// Sends one signal to one process, and to no other: a pid may have been given to another process since the process
+/// was seen. adieu's own children keep theirs until they are reaped; any other is held by a pidfd and then compared.
+/// Without pidfds only the comparison is left, and a gap of some microseconds behind it.
+pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
+    if tell.own_child {
+        // Its end comes with SIGCHLD.
+        return answer(send(tell, None), true);
+    }
+    let mut pidfd = sys::pidfd_open(tell.id.pid);
+    let mut found = proctable::identify(tell.id.pid);
+    if found.is_err() {
+        // The pidfd may have taken the last descriptor, or adieu's own are too many.
+        pidfd = Err(Errno::EMFILE);
+        found = proctable::identify(tell.id.pid);
+    }
+    if found.is_err() {
+        inbox.close();
+        found = proctable::identify(tell.id.pid);
+    }
+    if matches!(pidfd, Err(Errno::ESRCH)) || found != Ok(Some(tell.id)) {
+        return Answer::Gone;
+    }
+    let pidfd = pidfd.ok();
+    let sent = send(tell, pidfd.as_ref());
+    let watched = match pidfd {
+        Some(pidfd) if tell.watch && sent.is_ok() => inbox.watch(tell.id, pidfd),
+        _ => false,
+    };
+    answer(sent, watched)
+}
+
+fn send(tell: &Tell, pidfd: Option<&OwnedFd>) -> Result<(), Errno> {
+    let one = |signal: Signal| {
+        let by_pidfd = pidfd.map(|pidfd| sys::pidfd_send_signal(pidfd, signal));
+        match by_pidfd {
+            // A kernel or a seccomp profile without this call; a real EPERM comes again from kill.
+            None | Some(Err(Errno::ENOSYS | Errno::EPERM | Errno::EINVAL)) => sys::kill(tell.id.pid, signal),
+            Some(sent) => sent,
+        }
+    };
+    one(tell.signal)?;
+    if tell.resume { one(Signal::CONT) } else { Ok(()) }
+}
+
+fn answer(sent: Result<(), Errno>, watched: bool) -> Answer {
+    match sent {
+        Ok(()) => Answer::Sent { watched },
+        Err(Errno::ESRCH) => Answer::Gone,
+        Err(_) => Answer::Refused,
+    }
+}
+
+/// Sends one signal to every process of the main process's group.
+pub(crate) fn tell_group(group: i32, signal: Signal) {
+    // Nobody there, or nobody who may be signalled: whoever is left is found by the next look.
+    let _ = sys::kill(-group, signal);
+}

@@ -1,0 +1,157 @@
+//! The words between the pure half and the rest: what goes into the machine of `phase`, what comes out of it.
+
+use crate::exit::End;
+use crate::plan::{Reason, Role};
+use crate::proctable::{ProcId, Snapshot};
+use crate::signal::Signal;
+use std::time::Duration;
+
+/// A moment, as the time since adieu was started.
+pub type Time = Duration;
+
+/// Why a look at the process tree was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The stop goes on.
+    Stop,
+    /// A signal that does not stop wants its handlers.
+    Forward,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A signal came for adieu.
+    Signal(Signal),
+    /// A child of adieu ended and was reaped.
+    Ended(i32, End),
+    /// A child of adieu was stopped.
+    Stopped(i32, Signal),
+    /// All that had ended is reaped; whether any child is left.
+    Reaped {
+        /// There are children still.
+        left: bool,
+    },
+    /// A process further down that was watched has ended.
+    Gone(ProcId),
+    /// The look that was asked for; `None` where /proc cannot be read.
+    Looked(Why, Signal, Option<Snapshot>, Duration),
+    /// What became of an [`Action::Tell`].
+    Told(ProcId, Answer),
+    /// The time that `State::deadline` of `phase` gave is here.
+    Deadline,
+}
+
+/// What became of a signal to one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Sent; whether its end will be reported, for what was to be watched.
+    Sent {
+        /// An end deeper in the tree will come as [`Input::Gone`].
+        watched: bool,
+    },
+    /// It had ended before.
+    Gone,
+    /// The kernel refuses: the process belongs to another user.
+    Refused,
+}
+
+/// Something to do. The order matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Action {
+    /// Look at the tree with regard to this signal and report it.
+    Look(Why, Signal),
+    /// Send a signal to one process and report the answer.
+    Tell(Tell),
+    /// Send a signal to the main process's group with one call.
+    TellGroup(Signal),
+    /// Give the terminal to the main process's group, if adieu holds it.
+    GiveTerminal,
+    /// Give it the terminal and continue it, if adieu holds the terminal; otherwise nothing.
+    LendTerminal,
+    /// Take the terminal back.
+    TakeTerminal,
+    /// Stop adieu and its own group too, as its shell's user asked of the whole job.
+    Suspend(Signal),
+    /// Tell the user.
+    Say(Note),
+    /// Exit with this status.
+    Exit(u8),
+}
+
+/// A signal for one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tell {
+    /// To whom.
+    pub id: ProcId,
+    /// It is adieu's own child, whose pid cannot be reused before adieu reaps it.
+    pub own_child: bool,
+    /// What.
+    pub signal: Signal,
+    /// It is stopped and has to be continued to act on it.
+    pub resume: bool,
+    /// Its end is waited for.
+    pub watch: bool,
+}
+
+/// A process in a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Which one.
+    pub id: ProcId,
+    /// Its name.
+    pub name: String,
+    /// Its command line, where that was asked for; empty otherwise, since it can hold secrets.
+    pub arguments: String,
+    /// Its role.
+    pub role: Role,
+    /// When it was told.
+    pub told: Option<Time>,
+    /// Whether it ignores the signal.
+    pub ignores: bool,
+    /// Whether it may not be signalled.
+    pub refused: bool,
+}
+
+/// Why a stop begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// This signal arrived.
+    Signal(Signal),
+    /// The main process ended by itself and left something running.
+    MainEnded(End),
+}
+
+/// What a person may want to know, as values; `report` makes sentences of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The stop begins.
+    Begins(Cause, Signal),
+    /// Nobody handles the signal.
+    Unhandled(Signal),
+    /// A process is told, for this reason.
+    Tells(Who, Reason, Signal),
+    /// A process is left alone for now, for this reason.
+    Leaves(Who, Reason),
+    /// A phase begins.
+    Enters(&'static str),
+    /// A process of the stop is gone; how it ended is known of adieu's own children.
+    Ended(Who, Option<End>),
+    /// The main process ended.
+    MainEnded(End),
+    /// The stop lasts.
+    Waits(Duration, Signal, Vec<Who>),
+    /// The timeout is over; these are killed.
+    Kills(Duration, Vec<Who>),
+    /// These did not even disappear when killed.
+    Abandons(Vec<Who>),
+    /// Nobody handles a signal that does not stop: it is dropped.
+    Dropped(Signal),
+    /// The kernel refuses to signal this process.
+    Refused(Who),
+    /// There is no readable /proc: the group is told.
+    Blind(Signal),
+    /// A repeated stop signal is passed on.
+    Repeats(Signal),
+}

@@ -1,0 +1,288 @@
+//! What a platform reads of a stop: the report as JSON (`--report`) and a few lines for `kubectl describe pod`
+//! (`--termination-log`). Written when the stop is over, for a limited time, and never at the cost of the exit.
+
+use crate::event::{Cause, Time};
+use crate::exit::End;
+use crate::journal::{Journal, role};
+use crate::phase::Terms;
+use crate::plan::Reason;
+use crate::report;
+use crate::settings::{Deliver, Settings, Verbosity};
+use crate::signal::Signal;
+use crate::timeline::shown;
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// The version of the report's form, raised whenever a reader of the old one would misread the new one.
+const SCHEMA: u64 = 1;
+/// What Kubernetes shows of a termination message.
+const LONGEST_MESSAGE: u64 = 4096;
+/// How long a disk may take before adieu exits without it.
+const WRITE_LIMIT: Duration = Duration::from_millis(500);
+
+/// How the whole of it ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub now: Time,
+    pub main: i32,
+    pub main_end: Option<End>,
+    pub exit_status: u8,
+}
+
+/// Writes what the settings ask for. A disk that does not answer is left to itself: the writing goes on in a thread, the
+/// only one that adieu ever starts, and the exit does not wait for it. (The kernel does, for a wait that nothing can
+/// interrupt, such as that of a frozen file system.)
+pub(crate) fn save(journal: &Journal, settings: &Settings, terms: &Terms, outcome: Outcome) {
+    let report = settings.report.clone().map(|path| (path, to_json(journal, settings, terms, outcome)));
+    let message = settings.termination_log.clone().map(|path| (path, message(journal, outcome)));
+    let report = match report {
+        Some((path, json)) if path == "-" => {
+            report::patiently(&format!("{json}\n"), WRITE_LIMIT);
+            None
+        }
+        other => other.map(|(path, json)| (path, format!("{json:#}\n"))),
+    };
+    if report.is_none() && message.is_none() {
+        return;
+    }
+    let (done, answers) = mpsc::channel();
+    let work = move || {
+        let written = report.map(|(path, text)| named("--report", &path, replace(&path, &text)));
+        let appended = message.map(|(path, text)| named("--termination-log", &path, append(&path, &text)));
+        for problem in [written, appended].into_iter().flatten().flatten() {
+            let _ = done.send(problem);
+        }
+    };
+    if std::thread::Builder::new().stack_size(128 * 1024).spawn(work).is_err() {
+        report::say("the report is not written: no thread to be had");
+        return;
+    }
+    let warn = |text: &str| {
+        if settings.verbosity >= Verbosity::Warnings {
+            report::say(text);
+        }
+    };
+    let deadline = std::time::Instant::now() + WRITE_LIMIT;
+    loop {
+        match answers.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())) {
+            Ok(problem) => warn(&problem),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                warn("the report is given up: the file system does not answer");
+                return;
+            }
+        }
+    }
+}
+
+fn named(option: &str, path: &OsStr, result: io::Result<()>) -> Option<String> {
+    let problem = result.err()?;
+    Some(format!(
+        "{option} '{}': {problem}; the stop and the exit status are unchanged",
+        path.to_string_lossy()
+    ))
+}
+
+/// Writes a file beside the path and renames it, so that no reader ever finds a half of it. Whatever else than a file
+/// stands at the path (a device, a pipe, a link to somewhere) stays.
+fn replace(path: &OsStr, text: &str) -> io::Result<()> {
+    let path = Path::new(path);
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other("it exists and is no regular file"));
+    }
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    // Left by an adieu that was killed while it wrote: PID 1 has the same name for it in every container.
+    let _ = fs::remove_file(&temporary);
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Adds to what the program may have written itself. No link is followed, and no pipe is waited for.
+fn append(path: &OsStr, text: &str) -> io::Result<()> {
+    let open = |read: bool| {
+        fs::OpenOptions::new()
+            .read(read)
+            .append(true)
+            .create(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+            .open(path)
+    };
+    // What may only be written to is written to.
+    let mut file = open(true).or_else(|_| open(false))?;
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut last = [b'\n'];
+    let ends_a_line =
+        found.len() == 0 || file.read_exact_at(&mut last, found.len() - 1).is_ok() && last == *b"\n";
+    let text = if ends_a_line { text.to_owned() } else { format!("\n{text}") };
+    let room = usize::try_from(LONGEST_MESSAGE.saturating_sub(found.len())).unwrap_or(0);
+    let mut end = text.len().min(room);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    file.write_all(text.as_bytes().get(..end).unwrap_or_default())
+}
+
+/// What was waited for and what was killed, in a few lines.
+fn message(journal: &Journal, outcome: Outcome) -> String {
+    let whole = outcome.now.saturating_sub(journal.began);
+    let mut text = format!(
+        "adieu: stopped by {} in {}, exit status {}\n",
+        journal.signal,
+        shown(whole),
+        outcome.exit_status
+    );
+    if let Some(at) = journal.timed_out {
+        let _ = writeln!(text, "timeout after {}", shown(at.saturating_sub(journal.began)));
+    }
+    // The killed first: there may not be room for all.
+    let (killed, others): (Vec<_>, Vec<_>) =
+        journal.records.iter().partition(|record| record.killed.is_some());
+    for record in
+        killed.into_iter().chain(others.into_iter().filter(|record| record.reason == Reason::Handles))
+    {
+        let ended = record.ended.map_or(outcome.now, |(at, _)| at).saturating_sub(journal.began);
+        let name = format!("{} ({})", record.who.name, record.who.id.pid);
+        let _ = match record.killed {
+            Some(_) => writeln!(text, "killed: {name}, {}, after {}", role(record.who.role), shown(ended)),
+            None => writeln!(text, "waited for: {name}, {} after {}", record.how(), shown(ended)),
+        };
+    }
+    text
+}
+
+fn milliseconds(time: Duration) -> Value {
+    json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn ending(end: Option<End>) -> Value {
+    match end {
+        None => Value::Null,
+        Some(End::Exited(code)) => json!({ "exit_status": code }),
+        Some(End::Signaled(signal)) => json!({ "signal": signal.to_string() }),
+    }
+}
+
+/// The name that the report has for a reason.
+fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Handles => "handles the signal",
+        Reason::WasTold => "was told before",
+        Reason::Chosen => "chosen by --deliver child",
+        Reason::Above(_) => "above an owner",
+        Reason::Below(_) => "below an owner",
+        Reason::AwaitedBy(_) => "awaited by a shell with a trap",
+        Reason::ReadsPipeline => "reads an owner's pipeline",
+        Reason::Finishing => "may carry on in the foreground of a trap",
+        Reason::Hidden => "may not be read",
+        Reason::LastCall => "last call",
+        Reason::Nothing => "handles nothing",
+    }
+}
+
+/// The report; `docs/report.schema.json` describes it.
+fn to_json(journal: &Journal, settings: &Settings, terms: &Terms, outcome: Outcome) -> Value {
+    let since = |at: Time| milliseconds(at.saturating_sub(journal.began));
+    let cause = match journal.cause {
+        Cause::Signal(arrived) => json!({
+            "kind": "signal",
+            "arrived": arrived.to_string(),
+            "delivered": journal.signal.to_string(),
+            "sender": journal.sender,
+        }),
+        Cause::MainEnded(end) => json!({
+            "kind": "main process ended",
+            "delivered": journal.signal.to_string(),
+            "ended": ending(Some(end)),
+        }),
+    };
+    let processes = journal.records.iter().map(|record| {
+        let mut value = json!({
+            "pid": record.who.id.pid,
+            "name": record.who.name,
+            "role": role(record.who.role),
+            "reason": reason(record.reason),
+            "signal": record.signal.map(|signal| signal.to_string()),
+            "told_ms": record.who.told.map(since),
+            "killed_ms": record.killed.map(since),
+            "ended_ms": record.ended.map(|(at, _)| since(at)),
+            "ended": ending(record.ended.and_then(|(_, end)| end)),
+        });
+        if settings.show_args
+            && let Some(object) = value.as_object_mut()
+        {
+            object.insert("command".to_owned(), json!(record.who.arguments));
+        }
+        value
+    });
+    let all_signals = || (1..=64).filter_map(Signal::from_number);
+    let rewrites = all_signals().filter_map(|from| {
+        let to = settings.rewrites.apply(from);
+        let text = to.map_or("0".to_owned(), |to| to.to_string());
+        (to != Some(from)).then(|| json!(format!("{from}={text}")))
+    });
+    json!({
+        "schema": SCHEMA,
+        "adieu": env!("CARGO_PKG_VERSION"),
+        "cause": cause,
+        "duration_ms": since(outcome.now),
+        "timed_out_ms": journal.timed_out.map(since),
+        "blind": journal.blind,
+        "exit_status": outcome.exit_status,
+        "main": { "pid": outcome.main, "ended": ending(outcome.main_end) },
+        "settings": {
+            "timeout_ms": settings.timeout.map(milliseconds),
+            "epilogue_ms": milliseconds(settings.epilogue),
+            "deliver": match settings.deliver {
+                Deliver::Programs => "programs",
+                Deliver::Group => "group",
+                Deliver::Child => "child",
+            },
+            "stop_on": all_signals().filter(|s| settings.stop_on.has(*s)).map(|s| s.to_string()).collect::<Vec<_>>(),
+            "rewrites": rewrites.collect::<Vec<_>>(),
+            "linger": settings.linger,
+            "pid1": terms.is_init,
+        },
+        "phases": journal.phases.iter().map(|(name, at)| json!({ "name": name, "began_ms": since(*at) })).collect::<Vec<_>>(),
+        "repeats": journal.repeats.iter().map(|(signal, at)| json!({ "signal": signal.to_string(), "at_ms": since(*at) })).collect::<Vec<_>>(),
+        "processes": processes.collect::<Vec<_>>(),
+        "processes_omitted": journal.omitted(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::tests::journal;
+
+    #[test]
+    fn the_message_says_what_was_waited_for_and_what_was_killed() {
+        let outcome =
+            Outcome { now: Duration::from_secs(1), main: 2, main_end: Some(End::Exited(0)), exit_status: 0 };
+        assert_eq!(
+            message(&journal(), outcome),
+            "adieu: stopped by SIGTERM in 1.00 s, exit status 0\n\
+             timeout after 1.00 s\n\
+             killed: hung (14), owner, after 1.00 s\n\
+             waited for: server (12), exited 0 after 500 ms\n"
+        );
+    }
+}

@@ -1,0 +1,229 @@
+//! Turns everything that adieu waits for into one event at a time, and is the only place that blocks.
+//!
+//! All signals are blocked in adieu and read from a signalfd, so nothing can arrive between a check and a wait. While
+//! nothing is pending the wait has no timeout, and nothing else wakes adieu. A process deeper in the tree is watched by
+//! its pidfd. Where no descriptor is to be had, `rt_sigtimedwait` waits for the signals, and whoever needs more looks.
+
+use crate::event::Time;
+use crate::exit::End;
+use crate::proctable::ProcId;
+use crate::signal::{Signal, SignalSet};
+use crate::sys::{self, Arrived, Waited};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A signal came for adieu, from this pid (0: the kernel, or somebody outside the PID namespace).
+    Signal(Signal, i32),
+    /// A child ended and is reaped.
+    Ended(i32, End),
+    /// A child was stopped.
+    Stopped(i32, Signal),
+    /// Everything that had ended is reaped; whether any child is left.
+    Reaped { left: bool },
+    /// A watched process ended.
+    Gone(ProcId),
+    /// The deadline is here.
+    Deadline,
+}
+
+/// Every signal that can be blocked. The kernel leaves KILL and STOP out by itself.
+pub(crate) const ALL_SIGNALS: SignalSet = SignalSet(u64::MAX);
+
+/// After this many ended children in a row the signals are looked at again, so that a flood of orphans delays no stop.
+const REAPED_IN_A_ROW: u32 = 64;
+
+/// Descriptors that are left alone: for epoll, a pidfd and a file of /proc.
+const KEPT_FREE: u64 = 4;
+
+/// Where events come from.
+pub(crate) struct Inbox {
+    started: Instant,
+    own_pid: i32,
+    /// `None`: no descriptor was to be had.
+    signals: Option<OwnedFd>,
+    arrived: VecDeque<Arrived>,
+    /// Children may have changed since the last time that all were asked for.
+    reaping: Option<u32>,
+    watched: Option<Watched>,
+    ended: VecDeque<ProcId>,
+    /// The last event was the deadline, so it is the turn of the others.
+    was_deadline: bool,
+    /// How many descriptors adieu may have, once that was asked.
+    limit: Option<u64>,
+}
+
+/// The pidfds of the watched and what waits for all of them at once.
+struct Watched {
+    epoll: Epoll,
+    processes: HashMap<i32, (ProcId, OwnedFd)>,
+}
+
+/// The signalfd's mark among the pids that mark the others.
+const SIGNALS_MARK: u64 = 0;
+
+impl Inbox {
+    /// Opens the inbox. All signals have to be blocked already.
+    pub(crate) fn open(started: Instant) -> Self {
+        Self {
+            started,
+            own_pid: i32::try_from(std::process::id()).unwrap_or(0),
+            signals: sys::signal_fd(ALL_SIGNALS).ok(),
+            arrived: VecDeque::new(),
+            // A child that adieu got by exec may have ended before anybody looked.
+            reaping: Some(0),
+            watched: None,
+            ended: VecDeque::new(),
+            was_deadline: false,
+            limit: None,
+        }
+    }
+
+    /// Makes room for a descriptor for each watched process, as far as adieu may; the child has had its limits by now.
+    pub(crate) fn raise_limit(&mut self) {
+        use nix::sys::resource::{Resource, getrlimit, setrlimit};
+        if self.limit.is_none()
+            && let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        {
+            // Refused, there are fewer descriptors and more looks.
+            let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
+            self.limit = Some(if raised { hard } else { soft });
+        }
+    }
+
+    /// Gives every descriptor back and waits without from now on. What is pending stays pending: it is blocked.
+    pub(crate) fn close(&mut self) {
+        self.signals = None;
+        self.watched = None;
+    }
+
+    /// The time since adieu was started.
+    pub(crate) fn now(&self) -> Time {
+        self.started.elapsed()
+    }
+
+    /// Reports the end of a process that is not adieu's child. `false` where there is no descriptor for it, but for the
+    /// few that the next look needs.
+    pub(crate) fn watch(&mut self, id: ProcId, pidfd: OwnedFd) -> bool {
+        let number = u64::try_from(pidfd.as_raw_fd()).unwrap_or(0);
+        if self.limit.is_some_and(|limit| number + KEPT_FREE >= limit) {
+            return false;
+        }
+        if self.watched.is_none() {
+            self.watched = self.signals.as_ref().and_then(Watched::open);
+        }
+        let Some(watched) = &mut self.watched else { return false };
+        let mark = EpollEvent::new(EpollFlags::EPOLLIN, u64::try_from(id.pid).unwrap_or(SIGNALS_MARK));
+        let added = watched.epoll.add(&pidfd, mark).is_ok();
+        if added {
+            watched.processes.insert(id.pid, (id, pidfd));
+        }
+        added
+    }
+
+    /// Waits for the next event, at the latest until `deadline`.
+    pub(crate) fn next(&mut self, deadline: Option<Time>) -> Event {
+        // In turns with everything else: a storm of signals must not hold up the timeout.
+        let due = deadline.is_some_and(|deadline| deadline <= self.now());
+        self.was_deadline = due && !self.was_deadline;
+        if self.was_deadline { Event::Deadline } else { self.wait(deadline) }
+    }
+
+    fn wait(&mut self, deadline: Option<Time>) -> Event {
+        loop {
+            while let Some((signal, sender)) = self.arrived.pop_front() {
+                if signal == Signal::CHLD {
+                    self.reaping = Some(0);
+                } else if sender != self.own_pid
+                    || !matches!(signal, Signal::PIPE | Signal::XFSZ | Signal::TSTP)
+                {
+                    return Event::Signal(signal, sender);
+                }
+                // What adieu sent itself: the signals of a log that nobody reads or that is full, the stop of its own group. (A shell that
+                // sent itself a TERM before it executed adieu had the same pid.)
+            }
+            // Those further down first: they end before their parents do.
+            if let Some(id) = self.ended.pop_front() {
+                return Event::Gone(id);
+            }
+            if let Some(reaped) = self.reaping {
+                if reaped == REAPED_IN_A_ROW {
+                    self.reaping = Some(0);
+                    self.collect(Some(Duration::ZERO));
+                    continue;
+                }
+                match sys::wait_any() {
+                    Waited::Ended(pid, end) => {
+                        self.reaping = Some(reaped + 1);
+                        return Event::Ended(pid, end);
+                    }
+                    Waited::Stopped(pid, signal) => return Event::Stopped(pid, signal),
+                    waited @ (Waited::Nothing | Waited::NoChildren) => {
+                        self.reaping = None;
+                        return Event::Reaped { left: waited == Waited::Nothing };
+                    }
+                }
+            }
+            let limit = deadline.map(|deadline| deadline.saturating_sub(self.now()));
+            self.collect(limit);
+            if self.arrived.is_empty() && self.ended.is_empty() && deadline.is_some_and(|d| d <= self.now()) {
+                return Event::Deadline;
+            }
+        }
+    }
+
+    /// Waits at most this long and takes in what is there.
+    fn collect(&mut self, limit: Option<Duration>) {
+        let Some(signals) = &self.signals else {
+            self.arrived.extend(sys::wait_signal(ALL_SIGNALS, limit));
+            return;
+        };
+        let waited = match &mut self.watched {
+            Some(watched) if !watched.processes.is_empty() => watched.wait(limit, &mut self.ended),
+            _ => wait_readable(signals, limit),
+        };
+        let read = waited.and_then(|()| sys::read_signals(signals, &mut self.arrived));
+        if !matches!(read, Ok(()) | Err(Errno::EINTR)) {
+            // Nothing is known that makes these calls fail; should one, adieu waits without descriptors from now on.
+            self.close();
+        }
+    }
+}
+
+fn wait_readable(fd: &OwnedFd, limit: Option<Duration>) -> Result<(), Errno> {
+    use nix::poll::{PollFd, PollFlags, ppoll};
+    use std::os::fd::AsFd;
+    let limit = limit.map(nix::sys::time::TimeSpec::from);
+    ppoll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], limit, None).map(|_| ())
+}
+
+impl Watched {
+    fn open(signals: &OwnedFd) -> Option<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).ok()?;
+        epoll.add(signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS_MARK)).ok()?;
+        Some(Self { epoll, processes: HashMap::new() })
+    }
+
+    fn wait(&mut self, limit: Option<Duration>, ended: &mut VecDeque<ProcId>) -> Result<(), Errno> {
+        let mut events = [EpollEvent::empty(); 64];
+        // Whole milliseconds, rounded up: a wait that ends too early would spin until the deadline.
+        let limit = match limit.map(|d| i32::try_from(d.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)) {
+            None => EpollTimeout::NONE,
+            Some(ms) => EpollTimeout::try_from(ms).unwrap_or(EpollTimeout::MAX),
+        };
+        let count = self.epoll.wait(&mut events, limit)?;
+        for event in events.iter().take(count).filter(|event| event.data() != SIGNALS_MARK) {
+            let pid = i32::try_from(event.data()).unwrap_or(0);
+            if let Some((id, pidfd)) = self.processes.remove(&pid) {
+                let _ = self.epoll.delete(&pidfd);
+                ended.push_back(id);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! What happened in a stop, for whoever reads of it afterwards: fed by the notes, bounded, and never asked for a
+//! decision. The timeline, the report and the termination log are made from it.
+
+use crate::event::{Cause, Note, Time, Who};
+use crate::exit::End;
+use crate::plan::{Reason, Role};
+use crate::signal::Signal;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many processes are remembered; of more only the number is.
+const MOST: usize = 1_000;
+/// How many of those are counted.
+const MOST_COUNTED: usize = 100_000;
+
+/// One process of the stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub who: Who,
+    pub reason: Reason,
+    /// The signal that it was told with first.
+    pub signal: Option<Signal>,
+    /// When it was gone, and how it ended where that is known.
+    pub ended: Option<(Time, Option<End>)>,
+    /// When it was killed.
+    pub killed: Option<Time>,
+}
+
+/// A stop from its beginning.
+#[derive(Clone, Debug)]
+pub(crate) struct Journal {
+    pub began: Time,
+    pub cause: Cause,
+    pub signal: Signal,
+    /// Who sent the signal, as a pid; `None` for the kernel or somebody outside the PID namespace.
+    pub sender: Option<i32>,
+    pub records: Vec<Record>,
+    /// Processes that there was no room for, as far as they are counted.
+    omitted: BTreeSet<crate::proctable::ProcId>,
+    pub phases: Vec<(&'static str, Time)>,
+    pub repeats: Vec<(Signal, Time)>,
+    pub timed_out: Option<Time>,
+    /// /proc could not be read.
+    pub blind: bool,
+    /// Where each pid stands in the records.
+    places: BTreeMap<crate::proctable::ProcId, usize>,
+}
+
+impl Journal {
+    pub(crate) fn new(cause: Cause, signal: Signal, sender: Option<i32>, began: Time) -> Self {
+        Self {
+            began,
+            cause,
+            signal,
+            sender,
+            records: Vec::new(),
+            omitted: BTreeSet::new(),
+            phases: vec![("owners", began)],
+            repeats: Vec::new(),
+            timed_out: None,
+            blind: false,
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in one note.
+    pub(crate) fn note(&mut self, note: &Note, now: Time) {
+        match note {
+            Note::Tells(who, reason, signal) => {
+                if let Some(record) = self.record(who, *reason) {
+                    record.who.told = record.who.told.or(who.told);
+                    record.signal.get_or_insert(*signal);
+                }
+            }
+            Note::Leaves(who, reason) => {
+                self.record(who, *reason);
+            }
+            Note::Ended(who, end) => {
+                // Somebody below an owner may have come and gone without ever having been mentioned.
+                if let Some(record) = self.places.get(&who.id).and_then(|at| self.records.get_mut(*at)) {
+                    record.ended.get_or_insert((now, *end));
+                }
+            }
+            Note::Kills(_, whom) => {
+                self.timed_out.get_or_insert(now);
+                for who in whom {
+                    if let Some(record) = self.record(who, Reason::Nothing) {
+                        record.killed.get_or_insert(now);
+                    }
+                }
+            }
+            Note::Unhandled(_) => self.phases = vec![("last call", now)],
+            Note::Enters(phase) => self.phases.push((phase, now)),
+            Note::Repeats(signal) if self.repeats.len() < MOST => self.repeats.push((*signal, now)),
+            Note::Blind(_) => self.blind = true,
+            _ => {}
+        }
+    }
+
+    /// How many processes there was no room for.
+    pub(crate) fn omitted(&self) -> usize {
+        self.omitted.len()
+    }
+
+    /// Nothing is left: whose end nobody saw has ended by now.
+    pub(crate) fn all_gone(&mut self, now: Time) {
+        for record in &mut self.records {
+            record.ended.get_or_insert((now, None));
+        }
+    }
+
+    fn record(&mut self, who: &Who, reason: Reason) -> Option<&mut Record> {
+        if !self.places.contains_key(&who.id) {
+            if self.records.len() >= MOST {
+                if self.omitted.len() < MOST_COUNTED {
+                    self.omitted.insert(who.id);
+                }
+                return None;
+            }
+            self.places.insert(who.id, self.records.len());
+            let record = Record { who: who.clone(), reason, signal: None, ended: None, killed: None };
+            self.records.push(record);
+        }
+        self.records.get_mut(*self.places.get(&who.id)?)
+    }
+}
+
+impl Record {
+    /// How it ended, in a word or two.
+    pub(crate) fn how(&self) -> String {
+        match (self.ended, self.killed) {
+            (_, Some(_)) => "killed".to_owned(),
+            (Some((_, Some(End::Exited(code)))), None) => format!("exited {code}"),
+            (Some((_, Some(End::Signaled(signal)))), None) => format!("{signal}"),
+            (Some((_, None)), None) => "ended".to_owned(),
+            (None, None) => "left".to_owned(),
+        }
+    }
+}
+
+/// The role in a word.
+pub(crate) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Foreground => "foreground",
+        Role::Shielded => "shielded",
+        Role::Owned => "owned",
+        Role::Spared => "spared",
+    }
+}

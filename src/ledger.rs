@@ -1,0 +1,384 @@
+//! What is remembered of each process while a stop goes on, and what that makes of a request: who was told, who came
+//! later, who was left behind. Pure, like `phase`, which decides when each of this happens.
+
+use crate::event::{Action, Note, Tell, Time, Who};
+use crate::phase::LAST_WORD;
+use crate::plan::{self, Known, Reason, Role, Verdict};
+use crate::proctable::{Disposition, Kind, ProcId, Process, Snapshot};
+use crate::signal::Signal;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What is remembered of a process while it lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    name: String,
+    arguments: String,
+    kind: Kind,
+    parent: i32,
+    pub role: Role,
+    /// When it was first told.
+    asked: Option<Time>,
+    /// When it was told the request that holds now; a repeated stop signal is a new one.
+    told: Option<Time>,
+    killed: bool,
+    /// Was told as an owner, so it stays one.
+    pub owner: bool,
+    /// Was started after the first look.
+    newcomer: bool,
+    /// Read an owner's pipeline in the foreground of a trap.
+    reader: bool,
+    /// In the foreground of a trap: since when its owner is gone.
+    free_since: Option<Time>,
+    /// Was below an owner, or came to adieu as an orphan: left behind, not something that the script started now.
+    pub left_behind: bool,
+    /// Was told with its group only, which a process of another user does not notice.
+    by_group: bool,
+    watched: bool,
+    /// adieu's own child, which adieu reaps.
+    own_child: bool,
+    refused: bool,
+    pub ignores: bool,
+    /// Its stdin was seen to be a pipe of the tree; while it exits, nothing can be seen of its stdin any more.
+    pub reads_pipe: bool,
+    /// It is seen to handle the signal.
+    handles: bool,
+}
+
+impl Entry {
+    pub(crate) fn who(&self, id: ProcId) -> Who {
+        let Self { role, asked, ignores, refused, .. } = *self;
+        let (name, arguments) = (self.name.clone(), self.arguments.clone());
+        Who { id, name, arguments, role, told: asked, ignores, refused }
+    }
+
+    fn tell(&mut self, now: Time) {
+        self.told = Some(now);
+        self.asked.get_or_insert(now);
+    }
+
+    /// Something that the script started after the stop began.
+    pub(crate) fn started_since(&self) -> bool {
+        self.newcomer && !self.left_behind
+    }
+}
+
+/// A snapshot with its roles.
+pub(crate) struct Tree<'a> {
+    pub snapshot: &'a Snapshot,
+    pub verdicts: &'a [Verdict],
+}
+
+impl Tree<'_> {
+    fn iter(&self) -> impl Iterator<Item = (&Process, &Verdict)> {
+        self.snapshot.processes.iter().zip(self.verdicts)
+    }
+
+    fn is_empty_below(&self, process: &Process) -> bool {
+        let index = self.snapshot.processes.iter().position(|p| p.id == process.id);
+        !self.snapshot.processes.iter().any(|p| p.above.is_some() && p.above == index)
+    }
+}
+
+/// Every living process of the stop, in the order of pids; and adieu's own children that have ended and whose status is
+/// still to come.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger(BTreeMap<ProcId, Entry>, BTreeMap<ProcId, Entry>);
+
+/// What is asked of the processes now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub signal: Signal,
+    pub now: Time,
+    /// Whatever is left is asked.
+    pub last_call: bool,
+}
+
+impl Ledger {
+    /// The one with this pid. The ledger is in the order of pids.
+    pub(crate) fn find(&self, pid: i32) -> Option<ProcId> {
+        let all = ProcId { pid, start: 0 }..=ProcId { pid, start: u64::MAX };
+        self.0.range(all.clone()).chain(self.1.range(all)).next().map(|(id, _)| *id)
+    }
+
+    /// Whether this pid was alive at the last look.
+    pub(crate) fn lives(&self, pid: i32) -> bool {
+        self.0.keys().any(|id| id.pid == pid)
+    }
+
+    /// Brings the ledger in line with what was seen.
+    pub(crate) fn learn(
+        &mut self,
+        tree: &Tree<'_>,
+        now: Time,
+        is_newcomer: impl Fn(ProcId) -> bool,
+    ) -> Vec<Action> {
+        let mut gone = std::mem::take(&mut self.0);
+        let told_traps: Vec<i32> =
+            gone.iter().filter(|(_, e)| e.kind == Kind::Shell && e.owner).map(|(id, _)| id.pid).collect();
+        let below_trap = |process: &Process| told_traps.contains(&process.parent);
+        for (process, verdict) in tree.iter() {
+            let mut entry = gone.remove(&process.id).unwrap_or_else(|| Entry {
+                name: String::new(),
+                arguments: String::new(),
+                kind: process.kind,
+                parent: process.parent,
+                role: verdict.role,
+                asked: None,
+                told: None,
+                killed: false,
+                owner: false,
+                newcomer: is_newcomer(process.id),
+                reader: false,
+                free_since: None,
+                left_behind: process.own_child,
+                by_group: false,
+                watched: process.own_child,
+                own_child: process.own_child,
+                refused: false,
+                ignores: false,
+                reads_pipe: false,
+                handles: false,
+            });
+            if entry.kind == Kind::Shell && process.kind != Kind::Shell && below_trap(process) {
+                // It was a shell's child that had not yet executed its program: the signal went to the trap that it
+                // still had from its parent, and with that it is lost.
+                (entry.told, entry.owner) = (None, false);
+            }
+            entry.name.clone_from(&process.name);
+            entry.arguments.clone_from(&process.arguments);
+            entry.kind = process.kind;
+            entry.parent = process.parent;
+            entry.own_child = process.own_child;
+            entry.left_behind |= verdict.role == Role::Owned;
+            entry.reads_pipe |= process.reads_pipe;
+            entry.ignores = process.disposition == Disposition::Ignored;
+            entry.handles = plan::handles(process, true);
+            entry.reader |= verdict.reason == Reason::ReadsPipeline;
+            let free = (verdict.reason == Reason::Finishing).then_some(now);
+            entry.free_since = free.map(|now| entry.free_since.unwrap_or(now));
+            // A shield stays one when its owner is gone: it carries on with the script.
+            let keeps = entry.role == Role::Shielded && verdict.role == Role::Spared;
+            entry.role = if keeps { Role::Shielded } else { verdict.role };
+            self.0.insert(process.id, entry);
+        }
+        let (own, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            gone.into_iter().partition(|(_, entry)| entry.own_child);
+        self.1.extend(own);
+        others.into_iter().map(|(id, entry)| Action::Say(Note::Ended(entry.who(id), None))).collect()
+    }
+
+    /// Tells everybody who was not told yet and is `due`, parents before their children: a shell with a trap has to
+    /// know before its foreground command ends.
+    pub(crate) fn tell(
+        &mut self,
+        tree: &Tree<'_>,
+        request: Request,
+        due: impl Fn(&Entry, &Process, &Verdict) -> bool,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for (process, verdict) in tree.iter() {
+            let Some(entry) = self.0.get_mut(&process.id) else { continue };
+            if entry.told.is_some() || !due(entry, process, verdict) {
+                continue;
+            }
+            let asked = request.signal;
+            let signal = match process.disposition {
+                // The kernel drops what a namespace's init does not handle; killing it would end what is in it untold.
+                Disposition::Default if process.nested_init && !tree.is_empty_below(process) => continue,
+                Disposition::Default if process.nested_init => Signal::KILL,
+                // A shell's background job was made to ignore these two and never heard of the stop.
+                Disposition::Ignored
+                    if matches!(asked, Signal::INT | Signal::QUIT) && !process.ignored.has(Signal::TERM) =>
+                {
+                    Signal::TERM
+                }
+                _ => asked,
+            };
+            entry.tell(request.now);
+            entry.owner |= verdict.role == Role::Owner;
+            let watch = entry.owner && !process.own_child;
+            let last = request.last_call && !verdict.at_once;
+            let reason = if last { Reason::LastCall } else { verdict.reason };
+            actions.push(Action::Say(Note::Tells(entry.who(process.id), reason, signal)));
+            actions.push(Action::Tell(tell(process, signal, watch)));
+        }
+        actions
+    }
+
+    /// Nobody handles the signal: one call reaches every process of the group, also those that are just being born.
+    pub(crate) fn tell_group(&mut self, snapshot: &Snapshot, main: i32, request: Request) -> Vec<Action> {
+        let mut each = Vec::new();
+        let mut any = false;
+        for process in snapshot.processes.iter().filter(|p| p.group == main) {
+            any = true;
+            let unmoved = process.nested_init || process.disposition == Disposition::Ignored;
+            if let Some(entry) = self.0.get_mut(&process.id).filter(|_| !unmoved) {
+                entry.tell(request.now);
+                entry.by_group = true;
+                each.push(Action::Say(Note::Tells(entry.who(process.id), Reason::Nothing, request.signal)));
+                if process.stopped {
+                    each.push(Action::Tell(tell(process, Signal::CONT, false)));
+                }
+            }
+        }
+        let group = any.then_some(Action::TellGroup(request.signal));
+        group.into_iter().chain(each).collect()
+    }
+
+    /// Kills whoever was asked before the timeout, the others a moment after they were, and what is born meanwhile at
+    /// once: its parent was asked.
+    pub(crate) fn kill(
+        &mut self,
+        snapshot: &Snapshot,
+        since: Time,
+        last_words: Time,
+        began: Time,
+        now: Time,
+    ) -> Vec<Action> {
+        let (mut whom, mut kills) = (Vec::new(), Vec::new());
+        for process in &snapshot.processes {
+            let Some(entry) = self.0.get_mut(&process.id) else { continue };
+            // What cannot be asked (a namespace's init, with others in it) gets the same moment.
+            let asked = entry.asked.unwrap_or(since);
+            if asked < since || asked > last_words || asked + LAST_WORD <= now {
+                if !entry.killed {
+                    whom.push(entry.who(process.id));
+                }
+                entry.killed = true;
+                kills.push(Action::Tell(tell(process, Signal::KILL, false)));
+            }
+        }
+        let said = Action::Say(Note::Kills(now.saturating_sub(began), whom.clone()));
+        (!whom.is_empty()).then_some(said).into_iter().chain(kills).collect()
+    }
+
+    /// Who was told with the group, does not handle the signal and is there all the same belongs to another user, or
+    /// came into the group by another way: it is told by itself, and the answer says which.
+    pub(crate) fn recheck_group(&mut self, snapshot: &Snapshot, last_look: Time) {
+        for process in &snapshot.processes {
+            let Some(entry) = self.0.get_mut(&process.id).filter(|entry| entry.by_group) else {
+                continue;
+            };
+            if entry.told.is_some_and(|told| told < last_look) {
+                entry.by_group = false;
+                if !plan::handles(process, false) {
+                    entry.told = None;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn untell(&mut self, which: impl Fn(&Entry) -> bool) {
+        for entry in self.0.values_mut().filter(|entry| which(entry)) {
+            entry.told = None;
+        }
+    }
+
+    /// Says once, at the start, who is not told and why.
+    pub(crate) fn leaves(&self, tree: &Tree<'_>) -> Vec<Action> {
+        let untold = tree.iter().filter_map(|(process, verdict)| {
+            let entry = self.0.get(&process.id).filter(|entry| entry.told.is_none())?;
+            Some(Action::Say(Note::Leaves(entry.who(process.id), verdict.reason)))
+        });
+        untold.collect()
+    }
+
+    /// Continues the stopped among those that have to carry on untold: a stopped shell reaps no child.
+    pub(crate) fn resume(&self, tree: &Tree<'_>) -> Vec<Action> {
+        let untold = |id: &ProcId| self.0.get(id).is_some_and(|entry| entry.told.is_none());
+        let stopped = tree.iter().filter(|(p, v)| p.stopped && v.role != Role::Owned && untold(&p.id));
+        stopped.map(|(process, _)| Action::Tell(tell(process, Signal::CONT, false))).collect()
+    }
+
+    /// The kernel refuses to signal this one. A relay above it, such as su, may be allowed to pass the signal on.
+    pub(crate) fn refused(&mut self, id: ProcId, request: Request) -> Vec<Action> {
+        let Some(entry) = self.0.get_mut(&id).filter(|entry| !entry.refused) else { return Vec::new() };
+        entry.refused = true;
+        let mut actions = vec![Action::Say(Note::Refused(entry.who(id)))];
+        let (mut above, was_owner) = (entry.parent, entry.owner);
+        let generations = if was_owner { self.0.len() } else { 0 };
+        for _ in 0..generations {
+            let Some(relay) = self.find(above) else { break };
+            let Some(entry) = self.0.get_mut(&relay) else { break };
+            if entry.kind == Kind::Relay && !entry.refused && entry.told.is_none() {
+                entry.tell(request.now);
+                entry.owner = true;
+                let tell =
+                    Tell { id: relay, own_child: false, signal: request.signal, resume: false, watch: true };
+                actions.push(Action::Say(Note::Tells(
+                    entry.who(relay),
+                    Reason::Above(id.pid),
+                    request.signal,
+                )));
+                actions.push(Action::Tell(tell));
+                break;
+            }
+            above = entry.parent;
+        }
+        actions
+    }
+
+    /// Those that were killed and are there all the same.
+    pub(crate) fn killed(&self) -> Vec<Who> {
+        self.0.iter().filter(|(_, entry)| entry.killed).map(|(id, entry)| entry.who(*id)).collect()
+    }
+
+    pub(crate) fn everybody(&self) -> Vec<Who> {
+        self.0.iter().map(|(id, entry)| entry.who(*id)).collect()
+    }
+
+    /// Forgets a process that is gone.
+    pub(crate) fn remove(&mut self, id: ProcId) -> Option<Entry> {
+        self.0.remove(&id).or_else(|| self.1.remove(&id))
+    }
+
+    /// Whether its end will be reported.
+    pub(crate) fn set_watched(&mut self, id: ProcId, watched: bool) {
+        if let Some(entry) = self.0.get_mut(&id) {
+            entry.watched |= watched;
+        }
+    }
+
+    /// What the plan has to know of a process; `epilogue` is what a script has after its last handler.
+    pub(crate) fn known(&self, id: ProcId, now: Time, epilogue: Duration) -> Option<Known> {
+        let entry = self.0.get(&id)?;
+        let keeps = entry.role == Role::Shielded || entry.reader;
+        let in_time = entry.free_since.is_none_or(|since| now < since.saturating_add(epilogue));
+        let finishing = (keeps && in_time && entry.told.is_none()).then_some(entry.role);
+        Some(Known { told_owner: entry.owner, newcomer: entry.newcomer, finishing })
+    }
+
+    /// Whether there is an owner that was told and is waited for.
+    pub(crate) fn has_owner(&self) -> bool {
+        self.0.values().any(|entry| entry.owner && !entry.refused)
+    }
+
+    /// Whether an owner's end has to be found out by looking.
+    pub(crate) fn has_unwatched_owner(&self) -> bool {
+        self.0.values().any(|entry| entry.owner && !entry.watched)
+    }
+
+    /// Whether everybody has been told.
+    pub(crate) fn all_told(&self) -> bool {
+        self.0.values().all(|entry| entry.told.is_some())
+    }
+
+    /// Whether all that is left may not be signalled and is not seen to handle the signal.
+    pub(crate) fn is_beyond_reach(&self) -> bool {
+        !self.0.is_empty() && self.0.values().all(|entry| entry.refused && !entry.handles)
+    }
+
+    /// Whom the stop waits for: the owners while there are any, then whoever is left.
+    pub(crate) fn awaited(&self) -> Vec<Who> {
+        let owners: Vec<Who> =
+            self.0.iter().filter(|(_, entry)| entry.owner).map(|(id, entry)| entry.who(*id)).collect();
+        if owners.is_empty() { self.everybody() } else { owners }
+    }
+}
+
+/// A signal for this process; a stopped one is continued, since it could not act on it.
+pub(crate) fn tell(process: &Process, signal: Signal, watch: bool) -> Tell {
+    let resume = process.stopped && !matches!(signal, Signal::KILL | Signal::STOP | Signal::CONT);
+    Tell { id: process.id, own_child: process.own_child, signal, resume, watch }
+}

@@ -1,0 +1,125 @@
+//! adieu runs a shell string and, when told to stop, lets every program that handles the stop signal finish.
+//!
+//! Read in this order: what was typed ([`cli`]) and what it means ([`settings`], [`signal`], [`command`]); the child
+//! (`spawn`); what happens (`inbox`) and what there is ([`proctable`]); who is told ([`plan`]) and when ([`phase`], with
+//! the words in [`event`] and the memory in `ledger`); the doing (`deliver`, `terminal`) and the loop (`supervise`); the
+//! end ([`exit`], `report`, [`error`]). `sys` holds every `unsafe`. [`plan`], [`phase`] and `ledger` decide and do nothing
+//! else; the others do and decide nothing.
+
+pub mod cli;
+pub mod command;
+mod deliver;
+pub mod error;
+pub mod event;
+pub mod exit;
+mod explain;
+mod files;
+mod inbox;
+mod install;
+mod journal;
+mod ledger;
+pub mod phase;
+pub mod plan;
+pub mod proctable;
+mod report;
+pub mod settings;
+pub mod signal;
+mod spawn;
+mod supervise;
+mod sys;
+mod terminal;
+mod timeline;
+
+use cli::{Request, Typed};
+use command::Surroundings;
+use error::Error;
+use inbox::{ALL_SIGNALS, Inbox};
+use phase::Terms;
+use report::Reporter;
+use settings::{Settings, Verbosity};
+use signal::{Signal, SignalSet};
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::time::Instant;
+
+/// Does what the arguments (without adieu's own name) ask for; returns the exit status.
+///
+/// To be called once, from a process with one thread: it blocks every signal and reaps every child.
+pub fn run(args: Vec<OsString>) -> u8 {
+    let started = Instant::now();
+    // Before anything else: from here on no signal is lost and none ends adieu.
+    let mask = sys::set_signal_mask(ALL_SIGNALS).unwrap_or_default();
+    match cli::parse(args) {
+        Ok(Request::Run(typed)) => run_command(*typed, mask, started),
+        Ok(Request::Install(path)) => install::install(&path).map(|()| 0),
+        Ok(Request::Explain(typed)) => {
+            let colour =
+                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+            explain::explain(&typed, colour).and_then(|text| print(&text)).map(|()| 0)
+        }
+        Ok(Request::Print(text)) => print(&text).map(|()| 0),
+        Err(e) => Err(e),
+    }
+    .unwrap_or_else(|e| {
+        report::fail(&e);
+        e.exit_code()
+    })
+}
+
+fn print(text: &str) -> Result<(), Error> {
+    let written = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
+    written.map_err(|e| Error::System(format!("cannot write to stdout: {e}")))
+}
+
+fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Error> {
+    let settings = settings::resolve(&typed, |name| std::env::var_os(name))?;
+    let names: Vec<OsString> = std::env::vars_os().map(|(name, _)| name).collect();
+    let around = Surroundings::from_names(names.iter().map(OsString::as_os_str));
+    let command = command::resolve(typed.command, &settings, around)?;
+    let is_init = std::process::id() == 1;
+    if is_init && spawn::must_be_pid1(&command) {
+        let _ = sys::set_signal_mask(mask);
+        return Err(spawn::become_program(command.direct.as_deref().unwrap_or_default()));
+    }
+    let inherited = prepare(&settings, mask, is_init)?;
+    let main = spawn::start(&command, &inherited).inspect_err(|_| {
+        // The group that got the terminal has ended with its failure.
+        terminal::take_from(None);
+    })?;
+    // From here on a failure is a warning: adieu's end would be the end of everything.
+    let ignored =
+        [Signal::HUP, Signal::INT, Signal::QUIT].into_iter().filter(|s| sys::is_ignored(*s)).collect();
+    let terms = Terms::new(&settings, main, is_init, terminal::can_suspend(), ignored);
+    let mut inbox = Inbox::open(started);
+    let mut reporter = Reporter::new(settings.verbosity, settings.show_args);
+    let code = settings.ok_exits.apply(supervise::supervise(&mut inbox, &terms, &mut reporter));
+    terminal::take_from(Some(main));
+    reporter.finish(&settings, &terms, inbox.now(), code);
+    Ok(code)
+}
+
+/// Makes adieu what it has to be before there is a child, and notes what the child has to get back.
+fn prepare(settings: &Settings, mask: SignalSet, is_init: bool) -> Result<spawn::Inherited, Error> {
+    if let Some(signal) = settings.parent_death {
+        sys::set_parent_death(signal).map_err(|e| {
+            Error::System(format!("--parent-death {signal}: the kernel refuses: {}", e.desc()))
+        })?;
+    }
+    if !is_init && let Err(e) = nix::sys::prctl::set_child_subreaper(true) {
+        warn(
+            settings,
+            &format!("orphans will not come to adieu: no child subreaper to be had ({})", e.desc()),
+        );
+    }
+    let ignore_child = sys::is_ignored(Signal::CHLD);
+    if ignore_child {
+        sys::set_default(Signal::CHLD);
+    }
+    Ok(spawn::Inherited { mask, ignore_child, foreground: terminal::is_held() })
+}
+
+fn warn(settings: &Settings, text: &str) {
+    if settings.verbosity >= Verbosity::Warnings {
+        report::say(text);
+    }
+}

@@ -1,0 +1,177 @@
+//! Starts the main process, or becomes it: where the program is, and what a failure means to the user (126, 127).
+
+use crate::command::Command;
+use crate::error::Error;
+use crate::signal::SignalSet;
+use crate::sys::{self, Birth, BirthError};
+use nix::errno::Errno;
+use std::ffi::{CString, OsStr, OsString};
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// What adieu found when it was started and the child has to get back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inherited {
+    /// The signal mask.
+    pub mask: SignalSet,
+    /// SIGCHLD was ignored.
+    pub ignore_child: bool,
+    /// adieu holds the terminal on stdin, so the child's group gets it.
+    pub foreground: bool,
+}
+
+/// Runs a script that has no `#!` line, as `execvp(3)` and every shell do.
+const SCRIPT_SHELL: &str = "/bin/sh";
+/// Where `execvp(3)` looks without `PATH`.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// Starts the command in a process group of its own; its pid is the group's number too.
+///
+/// # Errors
+/// 126 and 127 as a shell has them; 125 where there is no process to be had.
+pub(crate) fn start(command: &Command, inherited: &Inherited) -> Result<i32, Error> {
+    if let Some(words) = &command.direct {
+        let tried = start_program(words, inherited);
+        // The shell string would have found a shell: let that say what is wrong, in its own words.
+        if tried.is_ok() || command.shell.is_none() {
+            return tried;
+        }
+    }
+    start_program(command.shell.as_deref().unwrap_or_default(), inherited)
+}
+
+fn start_program(words: &[OsString], inherited: &Inherited) -> Result<i32, Error> {
+    let candidates = candidates(words);
+    match spawn(&candidates, words, inherited) {
+        Err(BirthError::Exec(at, Errno::ENOEXEC)) if is_script(candidates.get(at)) => {
+            let script = candidates.get(at).map(|path| path.as_os_str()).unwrap_or_default();
+            let mut as_script = vec![OsString::from(SCRIPT_SHELL), script.to_owned()];
+            as_script.extend(words.iter().skip(1).cloned());
+            let shell = [PathBuf::from(SCRIPT_SHELL)];
+            spawn(&shell, &as_script, inherited).map_err(|e| explain(&as_script, &shell, e))
+        }
+        result => result.map_err(|e| explain(words, &candidates, e)),
+    }
+}
+
+fn spawn(candidates: &[PathBuf], words: &[OsString], inherited: &Inherited) -> Result<i32, BirthError> {
+    sys::spawn(&Birth {
+        candidates: &c_strings(candidates.iter().map(|path| path.as_os_str())),
+        arguments: &c_strings(words.iter().map(OsString::as_os_str)),
+        mask: inherited.mask,
+        ignore_child: inherited.ignore_child,
+        foreground: inherited.foreground,
+        listen_pid: names_this_process("LISTEN_PID"),
+    })
+}
+
+/// Executes the command in place of adieu. Returns only when that fails.
+pub(crate) fn become_program(words: &[OsString]) -> Error {
+    let candidates = candidates(words);
+    let arguments = c_strings(words.iter().map(OsString::as_os_str));
+    let mut error = BirthError::Exec(0, Errno::ENOENT);
+    for (at, path) in c_strings(candidates.iter().map(|path| path.as_os_str())).iter().enumerate() {
+        let Err(errno) = nix::unistd::execv(path, &arguments);
+        error = BirthError::Exec(at, errno);
+        if errno != Errno::ENOENT && errno != Errno::ENOTDIR {
+            break;
+        }
+    }
+    explain(words, &candidates, error)
+}
+
+/// Whether the program refuses to run unless it is PID 1, known by its name: s6-overlay's `/init`, systemd and other
+/// inits of whole systems.
+pub(crate) fn must_be_pid1(command: &Command) -> bool {
+    const INITS: [&str; 6] = ["init", "systemd", "s6-svscan", "runit", "runit-init", "openrc-init"];
+    let program = command.direct.as_deref().and_then(<[OsString]>::first);
+    let name = program.map(Path::new).and_then(Path::file_name).and_then(OsStr::to_str);
+    name.is_some_and(|name| INITS.contains(&name))
+}
+
+/// Whether this variable of the environment holds adieu's own pid.
+fn names_this_process(variable: &str) -> bool {
+    std::env::var(variable).is_ok_and(|value| value.parse() == Ok(std::process::id()))
+}
+
+/// The paths that the first word may mean, in order.
+fn candidates(words: &[OsString]) -> Vec<PathBuf> {
+    let program = words.first().map(OsString::as_os_str).unwrap_or_default();
+    if program.as_bytes().contains(&b'/') {
+        return vec![PathBuf::from(program)];
+    }
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    // An empty entry is the working directory, and `join` makes the bare name of it.
+    std::env::split_paths(&path).map(|directory| directory.join(program)).collect()
+}
+
+/// Arguments never hold a zero byte: they came as C strings themselves.
+fn c_strings<'a>(strings: impl Iterator<Item = &'a OsStr>) -> Vec<CString> {
+    strings.map(|s| CString::new(s.to_owned().into_vec()).unwrap_or_default()).collect()
+}
+
+/// Whether a file without a known format is text: no zero byte in what bash too looks at, the first 80 bytes.
+fn is_script(path: Option<&PathBuf>) -> bool {
+    let mut head = Vec::new();
+    let read = path.and_then(|p| std::fs::File::open(p).ok()).map(|f| f.take(80).read_to_end(&mut head));
+    matches!(read, Some(Ok(_))) && !head.contains(&0)
+}
+
+fn explain(words: &[OsString], candidates: &[PathBuf], error: BirthError) -> Error {
+    let program = words.first().map(|w| w.to_string_lossy()).unwrap_or_default();
+    let (at, errno) = match error {
+        BirthError::Fork(errno) => {
+            return Error::System(format!(
+                "cannot start {program}: no process to be had ({}); is a limit on processes or memory reached?",
+                errno.desc()
+            ));
+        }
+        BirthError::Exec(at, errno) => (at, errno),
+    };
+    let path = candidates.get(at).cloned().unwrap_or_default();
+    let shown = path.display();
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR if path.exists() => Error::NotFound(format!(
+            "cannot run {shown}: it exists, but the interpreter that its first line or its format names does not; \
+             check the #! line, or whether the program is for another C library"
+        )),
+        Errno::ENOENT | Errno::ENOTDIR if !program.contains('/') => {
+            let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+            Error::NotFound(format!(
+                "cannot run {program}: no such program in PATH ({}); check its name or write its whole path",
+                path.to_string_lossy()
+            ))
+        }
+        Errno::ENOENT | Errno::ENOTDIR => Error::NotFound(format!(
+            "cannot run {program}: no such file; check the path, and that it is in the image"
+        )),
+        Errno::EACCES if path.is_dir() => {
+            Error::NotExecutable(format!("cannot run {shown}: it is a directory; name a program in it"))
+        }
+        Errno::EACCES => Error::NotExecutable(format!(
+            "cannot run {shown}: permission denied; make it executable (chmod +x) for this user"
+        )),
+        Errno::ENOEXEC => Error::NotExecutable(format!(
+            "cannot run {shown}: no program that this machine can execute; was it built for another architecture?"
+        )),
+        errno => Error::NotExecutable(format!("cannot run {shown}: {}", errno.desc())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn init(words: &[&str]) -> bool {
+        let direct = Some(words.iter().map(OsString::from).collect());
+        must_be_pid1(&Command { direct, shell: None })
+    }
+
+    #[test]
+    fn the_inits_of_whole_systems_are_known_by_name() {
+        assert!(init(&["/init"]) && init(&["/lib/systemd/systemd", "--x"]) && init(&["/sbin/init"]));
+        assert!(!init(&["/app/init.sh"]) && !init(&["tini"]) && !init(&["./server"]));
+        assert!(!must_be_pid1(&Command { direct: None, shell: Some(vec!["/sbin/init".into()]) }));
+    }
+}

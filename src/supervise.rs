@@ -1,0 +1,88 @@
+//! The loop: waits for an event, has the pure half decide, carries the decision out. Logs and goes on; never exits.
+
+use crate::deliver;
+use crate::event::{Action, Input};
+use crate::inbox::{Event, Inbox};
+use crate::phase::{State, Terms};
+use crate::proctable::{self, NoDescriptor, Own, Snapshot};
+use crate::report::Reporter;
+use crate::signal::Signal;
+use crate::terminal;
+use std::collections::VecDeque;
+
+/// Runs until nothing is left below adieu, or until the time is over; returns the exit status.
+pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporter) -> u8 {
+    let main = terms.main;
+    // Found out with the first look: most containers run for long before anybody asks.
+    let mut own = None;
+    let mut state = State::new(terms.clone());
+    loop {
+        let input = match inbox.next(state.deadline()) {
+            Event::Signal(signal, sender) => {
+                reporter.arrived(signal, sender);
+                Input::Signal(signal)
+            }
+            Event::Ended(pid, end) => Input::Ended(pid, end),
+            Event::Stopped(pid, signal) => Input::Stopped(pid, signal),
+            Event::Reaped { left } => Input::Reaped { left },
+            Event::Gone(id) => Input::Gone(id),
+            Event::Deadline => Input::Deadline,
+        };
+        let mut actions = VecDeque::from(state.step(input, inbox.now()));
+        let mut said = Vec::new();
+        while let Some(action) = actions.pop_front() {
+            let answer = match action {
+                Action::Look(why, signal) => {
+                    let before = inbox.now();
+                    let snapshot =
+                        look(own.get_or_insert_with(|| Own::look(reporter.shows_arguments())), signal, inbox);
+                    Input::Looked(why, signal, snapshot, inbox.now().saturating_sub(before))
+                }
+                Action::Tell(tell) => Input::Told(tell.id, deliver::tell(&tell, inbox)),
+                Action::Exit(code) => {
+                    reporter.notes(said);
+                    return code;
+                }
+                Action::TellGroup(signal) => {
+                    deliver::tell_group(main, signal);
+                    continue;
+                }
+                Action::GiveTerminal => {
+                    terminal::give_to(main);
+                    continue;
+                }
+                Action::LendTerminal => {
+                    terminal::lend_to(main);
+                    continue;
+                }
+                Action::TakeTerminal => {
+                    terminal::take_from(Some(main));
+                    continue;
+                }
+                Action::Suspend(signal) => {
+                    terminal::suspend(main, signal);
+                    continue;
+                }
+                // Said when all is done: even a log on a disk that stands still delays nobody's signal.
+                Action::Say(note) => {
+                    said.push((note, inbox.now()));
+                    continue;
+                }
+            };
+            actions.extend(state.step(answer, inbox.now()));
+        }
+        reporter.notes(said);
+    }
+}
+
+/// Looks at the tree; where descriptors have run out, without those that adieu itself holds.
+fn look(own: &Own, signal: Signal, inbox: &mut Inbox) -> Option<Snapshot> {
+    inbox.raise_limit();
+    match proctable::look_below(own, signal) {
+        Err(NoDescriptor) => {
+            inbox.close();
+            proctable::look_below(own, signal).unwrap_or_default()
+        }
+        Ok(snapshot) => snapshot,
+    }
+}

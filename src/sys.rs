@@ -1,0 +1,379 @@
+//! Every `unsafe` of adieu. What nix offers safely is used where it is needed; here is what it lacks (real-time signals
+//! and the C library's own two, which its signal type cannot name; pidfds) and the one delicate thing, the spawn.
+#![allow(unsafe_code, reason = "this is the module for it; each block gives its reason")]
+
+use crate::exit::End;
+use crate::signal::{Signal, SignalSet};
+use nix::errno::Errno;
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// The size of the kernel's signal set in bytes, which the raw calls take.
+const SET_SIZE: usize = size_of::<u64>();
+
+fn check(result: libc::c_long) -> Result<libc::c_long, Errno> {
+    if result == -1 { Err(Errno::last()) } else { Ok(result) }
+}
+
+/// Replaces the signal mask and returns the one before.
+///
+/// The raw call: the C library's wrapper silently leaves its own signals 32 and 33 out, in either direction.
+pub(crate) fn set_signal_mask(mask: SignalSet) -> Result<SignalSet, Errno> {
+    let mut before = SignalSet::EMPTY;
+    // SAFETY: both pointers are to u64-sized values that live through the call, and the size given is theirs.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const mask.0,
+            &raw mut before.0,
+            SET_SIZE,
+        )
+    };
+    check(result).map(|_| before)
+}
+
+/// Whether adieu was started with this signal ignored.
+pub(crate) fn is_ignored(signal: Signal) -> bool {
+    // SAFETY: all zeroes is a valid sigaction; the kernel only writes to it.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: a null new action only asks; `action` lives through the call.
+    let asked = unsafe { libc::sigaction(signal.number(), std::ptr::null(), &raw mut action) };
+    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+/// Gives a signal its default action. An ignored SIGCHLD would let the kernel reap children unseen (`sigaction(2)`).
+pub(crate) fn set_default(signal: Signal) {
+    set_action(signal, libc::SIG_DFL);
+}
+
+fn set_action(signal: Signal, action: libc::sighandler_t) {
+    // SAFETY: SIG_DFL and SIG_IGN run no code of ours.
+    unsafe { libc::signal(signal.number(), action) };
+}
+
+/// A descriptor, close-on-exec and non-blocking, from which the blocked signals of the set are read (`signalfd(2)`).
+pub(crate) fn signal_fd(set: SignalSet) -> Result<OwnedFd, Errno> {
+    let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+    // SAFETY: the pointer is to a value of the size given, alive through the call.
+    let fd = check(unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const set.0, SET_SIZE, flags) })?;
+    // SAFETY: the kernel has just opened it for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).unwrap_or(-1)) })
+}
+
+/// A signal that has arrived and the pid that sent it: 0 for the kernel or a sender outside the PID namespace.
+pub(crate) type Arrived = (Signal, i32);
+
+/// Reads up to sixteen signals; an empty list when none is pending.
+pub(crate) fn read_signals(
+    fd: &OwnedFd,
+    into: &mut std::collections::VecDeque<Arrived>,
+) -> Result<(), Errno> {
+    const MOST: usize = 16;
+    const SIZE: usize = size_of::<libc::signalfd_siginfo>();
+    // SAFETY: all zeroes is a valid value of this plain structure of integers.
+    let mut infos: [libc::signalfd_siginfo; MOST] = unsafe { std::mem::zeroed() };
+    // SAFETY: the buffer is writable for the length given and lives through the call.
+    let read = unsafe { libc::read(fd.as_raw_fd(), infos.as_mut_ptr().cast::<c_void>(), MOST * SIZE) };
+    let read = match check(read as libc::c_long) {
+        Ok(read) => usize::try_from(read).unwrap_or(0),
+        Err(Errno::EAGAIN | Errno::EINTR) => 0,
+        Err(e) => return Err(e),
+    };
+    for info in infos.iter().take(read / SIZE) {
+        let number = i32::try_from(info.ssi_signo).unwrap_or(0);
+        into.extend(Signal::from_number(number).map(|s| (s, i32::try_from(info.ssi_pid).unwrap_or(0))));
+    }
+    Ok(())
+}
+
+/// Waits for one blocked signal of the set without any descriptor (`sigtimedwait(2)`); `None` when the time is over.
+pub(crate) fn wait_signal(set: SignalSet, limit: Option<Duration>) -> Option<Arrived> {
+    let limit = limit.map(|d| libc::timespec {
+        tv_sec: libc::time_t::try_from(d.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::from(d.subsec_nanos()),
+    });
+    let limit: *const libc::timespec = limit.as_ref().map_or(std::ptr::null(), |t| t);
+    // SAFETY: all zeroes is a valid siginfo_t; the kernel overwrites it.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: every pointer is null where allowed or to a value that lives through the call; the set's size is given.
+    let number =
+        unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, &raw mut info, limit, SET_SIZE) };
+    let signal = Signal::from_number(i32::try_from(number).unwrap_or(-1))?;
+    // SAFETY: the kernel fills si_pid for signals sent by processes; for others it is zero or unused.
+    Some((signal, unsafe { info.si_pid() }))
+}
+
+/// Sends a signal to a process, or to a process group where `pid` is negative (`kill(2)`).
+pub(crate) fn kill(pid: i32, signal: Signal) -> Result<(), Errno> {
+    // SAFETY: takes two integers.
+    check(libc::c_long::from(unsafe { libc::kill(pid, signal.number()) })).map(|_| ())
+}
+
+/// A descriptor that names a process for good (Linux 5.3, `pidfd_open(2)`); close-on-exec by itself.
+pub(crate) fn pidfd_open(pid: i32) -> Result<OwnedFd, Errno> {
+    // SAFETY: takes two integers.
+    let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: the kernel has just opened it for us and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).unwrap_or(-1)) })
+}
+
+/// Sends a signal to the process that the descriptor names (Linux 5.1, `pidfd_send_signal(2)`).
+pub(crate) fn pidfd_send_signal(fd: &OwnedFd, signal: Signal) -> Result<(), Errno> {
+    let nothing: *const c_void = std::ptr::null();
+    // SAFETY: integers and a null siginfo, which asks for that of kill(2).
+    check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal.number(), nothing, 0) })
+        .map(|_| ())
+}
+
+/// What `waitpid(2)` has to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// A child ended and is reaped.
+    Ended(i32, End),
+    /// A child was stopped.
+    Stopped(i32, Signal),
+    /// There are children; none has changed.
+    Nothing,
+    /// There is no child at all.
+    NoChildren,
+}
+
+/// Reaps one child without blocking.
+///
+/// Not nix's `waitpid`: that reaps and then returns an error when a real-time signal ended the child.
+pub(crate) fn wait_any() -> Waited {
+    let mut status: c_int = 0;
+    // SAFETY: the pointer is to a value that lives through the call.
+    let result = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
+    match check(libc::c_long::from(result)) {
+        Ok(0) => Waited::Nothing,
+        Ok(_) if libc::WIFSTOPPED(status) => Signal::from_number(libc::WSTOPSIG(status))
+            .map_or(Waited::Nothing, |s| Waited::Stopped(result, s)),
+        Ok(_) if libc::WIFSIGNALED(status) => {
+            let signal = Signal::from_number(libc::WTERMSIG(status)).unwrap_or(Signal::KILL);
+            Waited::Ended(result, End::Signaled(signal))
+        }
+        Ok(_) => {
+            Waited::Ended(result, End::Exited(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX)))
+        }
+        Err(Errno::ECHILD) => Waited::NoChildren,
+        Err(_) => Waited::Nothing,
+    }
+}
+
+/// Asks for a signal to this process when its parent dies (`PR_SET_PDEATHSIG(2const)`).
+pub(crate) fn set_parent_death(signal: Signal) -> Result<(), Errno> {
+    let number = libc::c_ulong::try_from(signal.number()).unwrap_or(0);
+    // SAFETY: takes integers.
+    check(libc::c_long::from(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, number) })).map(|_| ())
+}
+
+/// Writes what fits without waiting.
+///
+/// `RWF_NOWAIT` (pipes since Linux 6.4, sockets before) leaves the descriptor's flags alone: `O_NONBLOCK` would change
+/// them for every process that shares it. `None`: this kind of file does not take the flag.
+pub(crate) fn write_no_wait(fd: RawFd, bytes: &[u8]) -> Option<Result<usize, Errno>> {
+    let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast::<c_void>(), iov_len: bytes.len() };
+    // SAFETY: one part, which the kernel only reads and which lives through the call; offset -1 means the file's own position.
+    let written = unsafe { libc::pwritev2(fd, &raw const part, 1, -1, libc::RWF_NOWAIT) };
+    match check(written as libc::c_long) {
+        Ok(n) => Some(Ok(usize::try_from(n).unwrap_or(0))),
+        Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS | Errno::ESPIPE | Errno::EPERM) => None,
+        Err(e) => Some(Err(e)),
+    }
+}
+
+/// How many columns the terminal behind the descriptor has; `None` where there is none.
+pub(crate) fn terminal_width(fd: RawFd) -> Option<usize> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ writes one winsize, which lives through the call.
+    let asked = unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, &raw mut size) };
+    (asked == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
+/// What a child needs to become the program.
+pub(crate) struct Birth<'a> {
+    /// The paths to try in turn, as `execvp(3)` does with `PATH`.
+    pub candidates: &'a [CString],
+    /// The arguments, the program's name first.
+    pub arguments: &'a [CString],
+    /// The signal mask to restore.
+    pub mask: SignalSet,
+    /// Ignore SIGCHLD again, as adieu found it.
+    pub ignore_child: bool,
+    /// Make the new group the terminal's foreground group.
+    pub foreground: bool,
+    /// `LISTEN_PID` names adieu and has to name the child (`sd_listen_fds(3)`).
+    pub listen_pid: bool,
+}
+
+/// Why no candidate was executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BirthError {
+    /// No process was to be had.
+    Fork(Errno),
+    /// `execve(2)` failed; with the candidate that it failed on.
+    Exec(usize, Errno),
+}
+
+const CHILD_STACK: usize = 64 * 1024;
+const LISTEN_PID: &[u8] = b"LISTEN_PID=";
+
+/// All that the child touches, prepared by the parent: the child may not allocate.
+struct Womb {
+    candidates: Vec<*const c_char>,
+    arguments: Vec<*const c_char>,
+    environment: *const *const c_char,
+    listen_pid: Option<*mut u8>,
+    mask: u64,
+    ignore_child: bool,
+    foreground: bool,
+    failed: Option<(usize, i32)>,
+}
+
+unsafe extern "C" {
+    static environ: *const *const c_char;
+}
+
+/// Starts a process in a process group of its own and returns its pid once the program has been executed.
+///
+/// `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn(3)` does it: this process stands still until the child has executed
+/// the program or given up, so the child has its group, its terminal and its mask before any signal is passed on, and
+/// the error needs no pipe. `posix_spawn` itself cannot set `LISTEN_PID`, and glibc's leaves signals 32 and 33 ignored.
+pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
+    let pointers = |strings: &[CString]| -> Vec<*const c_char> {
+        strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    // SAFETY: adieu has one thread and never changes its environment.
+    let inherited = unsafe { environ };
+    // "LISTEN_PID=" and room for any pid; it has to outlive the child's use of it.
+    let mut listen_entry = [LISTEN_PID, &[0; 12]].concat();
+    let mut replaced = Vec::new();
+    if birth.listen_pid {
+        replaced = replace_listen_pid(inherited, listen_entry.as_ptr());
+    }
+    let mut womb = Womb {
+        candidates: pointers(birth.candidates),
+        arguments: pointers(birth.arguments),
+        environment: if birth.listen_pid { replaced.as_ptr() } else { inherited },
+        listen_pid: birth.listen_pid.then_some(listen_entry.as_mut_ptr()),
+        mask: birth.mask.0,
+        ignore_child: birth.ignore_child,
+        foreground: birth.foreground,
+        failed: None,
+    };
+    let mut stack = vec![0u128; CHILD_STACK / size_of::<u128>()];
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: CLONE_VFORK suspends this thread, the only one, until the child has executed a program or exited, so the
+    // stack and `womb` are the child's alone and outlive its use of them. The stack's end is 16-byte aligned. `child`
+    // only makes system calls and never returns here. Signals stay blocked, so no handler runs on the shared memory.
+    let pid = unsafe {
+        let top = stack.as_mut_ptr().add(stack.len());
+        libc::clone(child, top.cast::<c_void>(), flags, (&raw mut womb).cast::<c_void>())
+    };
+    let pid = check(libc::c_long::from(pid)).map_err(BirthError::Fork)?;
+    match womb.failed {
+        None => Ok(i32::try_from(pid).unwrap_or(0)),
+        Some((candidate, errno)) => {
+            // SAFETY: reaps exactly the child that has just failed; a null status is allowed.
+            unsafe { libc::waitpid(i32::try_from(pid).unwrap_or(0), std::ptr::null_mut(), 0) };
+            Err(BirthError::Exec(candidate, Errno::from_raw(errno)))
+        }
+    }
+}
+
+/// The environment with another entry for `LISTEN_PID`.
+fn replace_listen_pid(environment: *const *const c_char, entry: *const u8) -> Vec<*const c_char> {
+    let mut all = Vec::new();
+    let mut at = environment;
+    // SAFETY: the environment is an array of C strings that ends with a null pointer (`environ(7)`).
+    unsafe {
+        while !(*at).is_null() {
+            let is_it = std::ffi::CStr::from_ptr(*at).to_bytes().starts_with(LISTEN_PID);
+            all.push(if is_it { entry.cast::<c_char>() } else { *at });
+            at = at.add(1);
+        }
+    }
+    all.push(std::ptr::null());
+    all
+}
+
+/// The child between clone and exec: it shares adieu's memory, so it only makes system calls and writes to its `Womb`.
+extern "C" fn child(womb: *mut c_void) -> c_int {
+    // SAFETY: `spawn` passes a pointer to its `Womb` and stands still while this runs.
+    let womb = unsafe { &mut *womb.cast::<Womb>() };
+    if let Some(entry) = womb.listen_pid {
+        // SAFETY: takes no arguments. The raw call, because a C library may remember the parent's pid.
+        let pid = unsafe { libc::syscall(libc::SYS_getpid) };
+        write_decimal(entry, pid);
+    }
+    // SAFETY: integers. It fails for no child that has just been made, and such a child could go on all the same.
+    unsafe { libc::setpgid(0, 0) };
+    if womb.foreground {
+        // SAFETY: integers. All signals are blocked, so SIGTTOU does not stop a background process for it; that stdin
+        // is no terminal any more is no reason not to run.
+        unsafe { libc::tcsetpgrp(0, libc::getpgrp()) };
+    }
+    if womb.ignore_child {
+        set_action(Signal::CHLD, libc::SIG_IGN);
+    }
+    // A signal sent to the child since the clone is pending and acts now, as it would on any program just started.
+    let _ = set_signal_mask(SignalSet(womb.mask));
+    // Kept to itself until the last has failed: after a success nobody could take back what is in the womb.
+    let (mut refused, mut missing) = (None, None);
+    for (index, path) in womb.candidates.iter().enumerate().take_while(|(_, path)| !path.is_null()) {
+        // SAFETY: C strings and null-terminated arrays of them, all kept alive by `spawn`.
+        unsafe { libc::execve(*path, womb.arguments.as_ptr(), womb.environment) };
+        let errno = Errno::last_raw();
+        match Errno::from_raw(errno) {
+            // Found, not to be executed: a later directory of PATH may hold one that is. As execvp(3).
+            Errno::EACCES => {
+                refused.get_or_insert((index, errno));
+            }
+            Errno::ENOENT | Errno::ENOTDIR | Errno::ESTALE | Errno::ENODEV | Errno::ETIMEDOUT => {
+                missing.get_or_insert((index, errno));
+            }
+            _ => {
+                refused = Some((index, errno));
+                break;
+            }
+        }
+    }
+    womb.failed = refused.or(missing).or(Some((0, libc::ENOENT)));
+    // SAFETY: ends the child without running anything of the parent's.
+    unsafe { libc::_exit(i32::from(crate::exit::NOT_FOUND)) }
+}
+
+/// Writes the number behind `LISTEN_PID=`, with its closing zero byte; the buffer has room for eleven digits.
+fn write_decimal(entry: *mut u8, number: libc::c_long) {
+    let (mut digits, mut rest, mut count) = ([0u8; 11], number, 0);
+    for digit in &mut digits {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        count += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    for (offset, digit) in digits.iter().take(count).rev().enumerate() {
+        // SAFETY: at most eleven digits behind the name: within the twelve bytes that `spawn` made room for.
+        unsafe { *entry.add(LISTEN_PID.len() + offset) = *digit };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_is_written_behind_its_name() {
+        for number in [1, 10, 4_194_304, i64::from(i32::MAX)] {
+            let mut entry = [LISTEN_PID, &[0; 12]].concat();
+            write_decimal(entry.as_mut_ptr(), number);
+            let text = std::ffi::CStr::from_bytes_until_nul(&entry).expect("terminated");
+            assert_eq!(text.to_str(), Ok(format!("LISTEN_PID={number}").as_str()));
+        }
+    }
+}
