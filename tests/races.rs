@@ -1,0 +1,163 @@
+//! Signals that come while everything is only just starting, or is about to end: none is lost, and nothing hangs.
+//!
+//! `ADIEU_TEST_TRIES` is how often each is tried, 100 times by default.
+#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in #[test] functions only")]
+
+mod support;
+
+use std::env;
+use std::hint::spin_loop;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
+use support::{Adieu, Finished, Running, adieu, pid_namespace, server, status_field};
+
+fn tries() -> u32 {
+    env::var("ADIEU_TEST_TRIES").map_or(100, |tries| tries.parse().unwrap())
+}
+
+/// From nothing to 50 ms, and most of them short: adieu and a server are up in the first few.
+fn delay(attempt: u32) -> Duration {
+    let part = f64::from(attempt) / f64::from(tries());
+    Duration::from_millis(50).mul_f64(part * part)
+}
+
+fn start(adieu: Adieu, words: &[&str]) -> Running {
+    adieu.env("SERVER", server()).args(words).start()
+}
+
+/// The kernel drops what is sent to a PID 1 without a handler: adieu's time begins when it has blocked its signals. Only
+/// that is waited for here.
+fn wait_until_blocked(running: &Running) {
+    let pid = running.pid();
+    while status_field(pid, "SigBlk").is_some_and(|mask| mask == "0000000000000000") {
+        spin_loop();
+    }
+}
+
+/// Sends a signal to each of many, ever later, and checks how each of them ends.
+fn race(start: impl Fn() -> Running, signal: Signal, check: impl Fn(&Finished)) {
+    for attempt in 0..tries() {
+        let running = start();
+        // The time is what is varied, not a guess at when something may be ready.
+        thread::sleep(delay(attempt));
+        running.signal(signal);
+        check(&running.finish());
+    }
+}
+
+fn as_child(words: &[&str]) -> Running {
+    start(Adieu::new().as_child(), words)
+}
+
+fn as_pid1(words: &[&str]) -> Running {
+    let running = start(Adieu::new().as_pid1(), words);
+    wait_until_blocked(&running);
+    running
+}
+
+/// Either the signal came before the program had its handler, or the program was told once and finished.
+fn died_or_finished(signal: &str, number: i32) -> impl Fn(&Finished) {
+    let told = format!("server told {signal}");
+    move |finished| {
+        let died = finished.code == 128 + number && finished.count("told") == 0;
+        if !died {
+            assert_eq!(finished.code, 9, "neither {} nor the server's own\n{finished}", 128 + number);
+            finished.assert_order([&*told, "server done"]);
+        }
+    }
+}
+
+/// The same under a shell. One that was started while nobody had a handler yet may be told with its group just as the
+/// server gets one: the server finishes, and the shell's end is the status.
+fn died_or_finished_below_a_shell(finished: &Finished) {
+    if finished.code != 143 {
+        assert_eq!(finished.code, 9, "neither 143 nor the script's own\n{finished}");
+    }
+    if finished.code != 143 || finished.count("told") > 0 {
+        finished.assert_order(["server told TERM", "server done"]);
+    }
+}
+
+// By signalfd: the server blocks its signals at one stroke, and none of them falls between two steps of its own.
+const PROGRAM: [&str; 4] = ["--", "sh", "-c", "exec \"$SERVER\" --by signalfd --work 0s --exit 9"];
+const STRING: [&str; 1] = ["\"$SERVER\" --by signalfd --work 0s; exit 9"];
+
+#[test]
+fn a_term_right_after_the_start_of_a_program_is_not_lost() {
+    race(|| as_child(&PROGRAM), SIGTERM, died_or_finished("TERM", 15));
+}
+
+#[test]
+fn a_term_right_after_the_start_of_a_program_is_not_lost_as_pid1() {
+    if pid_namespace() {
+        race(|| as_pid1(&PROGRAM), SIGTERM, died_or_finished("TERM", 15));
+    }
+}
+
+#[test]
+fn a_term_right_after_the_start_of_a_shell_string_is_not_lost() {
+    race(|| as_child(&STRING), SIGTERM, died_or_finished_below_a_shell);
+}
+
+#[test]
+fn a_term_right_after_the_start_of_a_shell_string_is_not_lost_as_pid1() {
+    if pid_namespace() {
+        race(|| as_pid1(&STRING), SIGTERM, died_or_finished_below_a_shell);
+    }
+}
+
+#[test]
+fn a_term_to_a_group_that_is_only_just_there_is_not_lost() {
+    for deliver in ["group", "child"] {
+        let words: Vec<&str> = ["--deliver", deliver].into_iter().chain(PROGRAM).collect();
+        race(|| as_child(&words), SIGTERM, died_or_finished("TERM", 15));
+    }
+}
+
+#[test]
+fn an_int_right_after_the_start_is_not_lost() {
+    race(|| as_child(&PROGRAM), SIGINT, died_or_finished("INT", 2));
+}
+
+/// A program that handles nothing, and a pipeline of them: the group may be growing while it is told.
+#[test]
+fn a_term_while_a_pipeline_is_being_built_ends_all_of_it() {
+    let pipeline = "sleep 1h | sleep 1h | sleep 1h & sleep 1h | sleep 1h; echo went on";
+    race(
+        || as_child(&[pipeline]),
+        SIGTERM,
+        |finished| {
+            assert_eq!(finished.code, 143, "{finished}");
+            finished.assert_no("went on");
+        },
+    );
+}
+
+#[test]
+fn a_term_as_the_program_ends_by_itself_leaves_one_status_or_the_other() {
+    // By a shell that is adieu's parent: until it has reaped adieu there is something to signal.
+    let script = "\"$ADIEU\" 'exit 7' & sleep \"$0\"; kill -TERM $! ; wait $!; echo $?";
+    for attempt in 0..tries() {
+        let parent = Adieu::new().as_child().program("/bin/sh").env("ADIEU", adieu());
+        let finished = parent
+            .args(["-c", script])
+            .arg(format!("{}", delay(attempt).as_secs_f64() / 5.0))
+            .start()
+            .expect_exit(0);
+        assert!(["7", "143"].contains(&&*finished.out[0]), "{finished}");
+    }
+}
+
+#[test]
+fn a_term_pending_from_before_the_start_reaches_the_server() {
+    let pending = "kill -TERM $$; exec \"$ADIEU\" -- \"$SERVER\" --by signalfd --exit 9";
+    let ways = [Some(Adieu::new().as_child()), pid_namespace().then(|| Adieu::new().as_pid1())];
+    for way in ways.into_iter().flatten() {
+        // Blocked in the server too, as it would be without adieu: it takes the signal whenever it comes to it.
+        let blocked = way.program("/bin/sh").env("ADIEU", adieu()).blocking([SIGTERM]);
+        let running = start(blocked.deadline(Duration::from_secs(10)), &["-c", pending]);
+        running.expect_exit(9).assert_order(["server ready", "server told TERM", "server done"]);
+    }
+}

@@ -1,0 +1,186 @@
+//! What a script may count on, shell by shell: dash, bash, busybox, zsh, mksh, ksh93, yash and fish.
+//!
+//! Seen of dash 0.5.12, bash 5.2, busybox 1.35, zsh 5.9, mksh R59, ksh93u+m 1.0, yash 2.54 and fish 3.6, where they
+//! differ:
+//!
+//! - `cd / && server`: bash, busybox, ksh93, yash and zsh exec the last command, so that no shell is left; busybox,
+//!   ksh93, yash and zsh do so even past a live background job, which the last command then has as a child. dash, mksh
+//!   and fish fork.
+//! - A background job is started with INT and QUIT ignored, but not by fish.
+//! - mksh catches TERM without any trap, so it is told. It waits for its foreground command, then ends by the signal:
+//!   what would follow in the script does not run, and the exit status is 143. As it ends it sends the signal to its
+//!   process group if it leads one (`kill(0, SIGTERM)`): its background jobs hear that beside adieu.
+//! - ksh93 makes 128+n of an `exit n` in a trap that runs because a signal ended the foreground command.
+//! - fish has no trap for a loop like the one below.
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers fail the test; clippy.toml allows it in #[test] functions only"
+)]
+
+mod support;
+
+use std::env;
+use std::time::Duration;
+
+use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
+use support::{Adieu, Finished, Scratch, eventually, pid_namespace, server, tool};
+
+/// A shell that is there.
+struct Shell {
+    /// The words that `-c` follows.
+    words: String,
+    /// It catches TERM whether it has a trap or not, and ends by it once its foreground command has ended.
+    always_catches: bool,
+    /// What becomes of `exit 9` in a trap.
+    exit_9_in_trap: i32,
+}
+
+impl Shell {
+    fn find(name: &str) -> Option<Self> {
+        let path = tool(name)?.to_str().unwrap().to_owned();
+        let words = if name == "busybox" { format!("{path} sh") } else { path };
+        let exit_9_in_trap = if name == "ksh93" { 128 + 9 } else { 9 };
+        Some(Self { words, always_catches: name == "mksh", exit_9_in_trap })
+    }
+
+    /// The exit status of a script that ends with this one, unless its shell cuts it off.
+    fn code(&self, own: i32) -> i32 {
+        if self.always_catches { 143 } else { own }
+    }
+
+    /// What runs this script under adieu, told once this many servers are ready.
+    fn stop(&self, script: &str, ready: usize, by: Signal) -> Finished {
+        stop(container().args(["--shell", &format!("{} -c", self.words), script]), ready, by)
+    }
+}
+
+/// adieu as PID 1 where that is possible, else as an ordinary child, with `server` to be found.
+fn container() -> Adieu {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let own = server().parent().unwrap().to_path_buf();
+    let path = env::join_paths([own].into_iter().chain(env::split_paths(&path))).unwrap();
+    // fish wants a home to write to, and says so if it has none.
+    let adieu = Adieu::new().env("PATH", path).env("HOME", env::temp_dir());
+    if pid_namespace() { adieu } else { adieu.as_child() }
+}
+
+fn stop(adieu: Adieu, ready: usize, by: Signal) -> Finished {
+    let running = adieu.start();
+    running.wait_lines(ready, " ready");
+    running.signal(by);
+    running.finish()
+}
+
+fn assert_told_once_and_done(finished: &Finished, signal: &str, names: &[&str]) {
+    for name in names {
+        let [ready, told, done] =
+            ["ready", &format!("told {signal}"), "done"].map(|event| format!("{name} {event}"));
+        finished.assert_order([&*ready, &told, &done]);
+    }
+    assert_eq!(finished.count(" told "), names.len(), "{finished}");
+}
+
+fn assert_code(finished: &Finished, code: i32) {
+    assert_eq!(finished.code, code, "{finished}");
+}
+
+fn a_server_behind_a_cd_finishes(shell: &Shell) {
+    let finished = shell.stop("cd / && server --exit 3", 1, SIGTERM);
+    assert_told_once_and_done(&finished, "TERM", &["server"]);
+    assert_code(&finished, shell.code(3));
+}
+
+fn a_server_in_the_background_finishes(shell: &Shell) {
+    let finished = shell.stop("server --name a & server --name b & wait; exit 4", 2, SIGTERM);
+    if shell.always_catches {
+        for name in ["a", "b"] {
+            finished.assert_order([&*format!("{name} ready"), &format!("{name} done")]);
+        }
+    } else {
+        assert_told_once_and_done(&finished, "TERM", &["a", "b"]);
+    }
+    assert_code(&finished, shell.code(4));
+}
+
+fn a_pipe_keeps_the_last_lines(shell: &Shell) {
+    let finished = shell.stop("server --lines 2 | cat; exit 5", 1, SIGTERM);
+    assert_told_once_and_done(&finished, "TERM", &["server"]);
+    finished
+        .assert_order(["server told TERM", "server line 1", "server line 2", "server done"])
+        .assert_no("lost");
+    assert_code(&finished, shell.code(5));
+}
+
+fn a_start_script_without_exec_goes_on(shell: &Shell) {
+    let scratch = Scratch::new();
+    let script =
+        scratch.script("start.sh", &format!("#!{}\ncd /\nserver\necho after\nexit 6\n", shell.words));
+    for words in [&["--"][..], &[]] {
+        let finished = stop(container().args(words.iter().copied()).arg(&script), 1, SIGTERM);
+        assert_told_once_and_done(&finished, "TERM", &["server"]);
+        assert_eq!(finished.count("after"), usize::from(!shell.always_catches), "{finished}");
+        assert_code(&finished, shell.code(6));
+    }
+}
+
+fn a_sequence_goes_on_behind_its_server(shell: &Shell) {
+    let finished = shell.stop("server; echo after; exit 7", 1, SIGTERM);
+    assert_told_once_and_done(&finished, "TERM", &["server"]);
+    assert_eq!(finished.count("after"), usize::from(!shell.always_catches), "{finished}");
+    assert_code(&finished, shell.code(7));
+}
+
+fn an_interrupt_is_delivered_as_such(shell: &Shell) {
+    let finished = shell.stop("server; echo after; exit 8", 1, SIGINT);
+    assert_told_once_and_done(&finished, "INT", &["server"]);
+}
+
+fn a_loop_with_a_trap_ends_at_once(shell: &Shell) {
+    // By path: ksh93 has a sleep of its own.
+    let script = "trap 'echo trapped; exit 9' TERM; while :; do date; /bin/sleep 3600; done";
+    let running = container().args(["--shell", &format!("{} -c", shell.words), script]).start();
+    eventually("the loop sleeps", || running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S'));
+    running.signal(SIGTERM);
+    let finished = running.expect_exit(shell.exit_9_in_trap);
+    finished.assert_order(["trapped"]);
+    assert!(finished.took < Duration::from_secs(3), "{finished}");
+}
+
+macro_rules! shells {
+    ($($shell:ident: $($promise:ident)+;)+) => {$(
+        mod $shell {
+            use super::Shell;
+            $(
+                #[test]
+                fn $promise() {
+                    if let Some(shell) = Shell::find(stringify!($shell)) {
+                        super::$promise(&shell);
+                    }
+                }
+            )+
+        }
+    )+};
+    (all: $($shell:ident)+) => {
+        shells! {$(
+            $shell:
+                a_server_behind_a_cd_finishes
+                a_server_in_the_background_finishes
+                a_pipe_keeps_the_last_lines
+                a_start_script_without_exec_goes_on
+                a_sequence_goes_on_behind_its_server
+                an_interrupt_is_delivered_as_such
+                a_loop_with_a_trap_ends_at_once;
+        )+}
+    };
+}
+
+shells! { all: dash bash busybox zsh mksh ksh93 yash }
+shells! {
+    fish:
+        a_server_behind_a_cd_finishes
+        a_server_in_the_background_finishes
+        a_pipe_keeps_the_last_lines
+        a_start_script_without_exec_goes_on
+        a_sequence_goes_on_behind_its_server
+        an_interrupt_is_delivered_as_such;
+}
