@@ -12,6 +12,8 @@ pub type Time = Duration;
 /// Why a look at the process tree was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
+    /// A stop was asked for: does anybody handle its signal?
+    Begin,
     /// The stop goes on.
     Stop,
     /// A signal that does not stop wants its handlers.

@@ -8,7 +8,7 @@ use crate::cli::{self, Request, TypedExplain};
 use crate::error::Error;
 use crate::journal::role;
 use crate::plan::{self, Question, Reason, Role, Verdict};
-use crate::proctable::{self, Disposition, Own, Process, Snapshot};
+use crate::proctable::{self, Detail, Disposition, Own, Process, Snapshot};
 use crate::settings::{self, Deliver, Settings};
 use crate::signal::{Signal, SignalSet};
 use crate::timeline::shown;
@@ -105,7 +105,8 @@ fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
              run adieu inside the container: docker exec CONTAINER /adieu --explain"
         ))
     };
-    let mut snapshot = proctable::look_below(&own, seen_for).ok().flatten().ok_or_else(no_proc)?;
+    let mut snapshot =
+        proctable::look_below(&own, seen_for, Detail::Whole).ok().flatten().ok_or_else(no_proc)?;
     leave_out(&mut snapshot, i32::try_from(std::process::id()).unwrap_or(0));
     let root = proctable::one(&own, pid, seen_for).ok_or_else(|| {
         Error::System(format!("--explain {pid}: there is no such process; write for example --explain 1"))

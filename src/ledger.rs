@@ -43,6 +43,8 @@ pub(crate) struct Entry {
     pub reads_pipe: bool,
     /// It is seen to handle the signal.
     handles: bool,
+    /// The init of a PID namespace, to which a signal that it does not handle means nothing.
+    nested_init: bool,
 }
 
 impl Entry {
@@ -139,7 +141,12 @@ impl Ledger {
                 ignores: false,
                 reads_pipe: false,
                 handles: false,
+                nested_init: process.nested_init,
             });
+            if process.nested_init && !entry.nested_init {
+                // Told before that was known, it heard nothing.
+                (entry.told, entry.nested_init) = (None, true);
+            }
             if entry.kind == Kind::Shell && process.kind != Kind::Shell && below_trap(process) {
                 // It was a shell's child that had not yet executed its program: the signal went to the trap that it
                 // still had from its parent, and with that it is lost.

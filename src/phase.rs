@@ -213,7 +213,7 @@ impl State {
             Input::Reaped { left } => self.reaped(left, now),
             Input::Gone(id) => self.forget(id, None, now),
             Input::Looked(Why::Forward, signal, snapshot, _) => self.forward(signal, snapshot, now),
-            Input::Looked(Why::Stop, _, snapshot, took) => self.looked(snapshot, took, now),
+            Input::Looked(Why::Begin | Why::Stop, _, snapshot, took) => self.looked(snapshot, took, now),
             Input::Told(id, answer) => self.answered(id, answer, now),
             Input::Deadline => self.deadline_is_here(now),
         }
@@ -265,7 +265,10 @@ impl State {
             pace: Pace::new(now),
             warn_at: now + FIRST_WARNING,
         });
-        vec![Action::Say(Note::Begins(cause, signal)), Action::Look(Why::Stop, signal)]
+        // `--deliver child` chooses among those that handle nothing, too.
+        let deciding = matches!(cause, Cause::Signal(_)) && self.terms.deliver != Deliver::Child;
+        let why = if deciding { Why::Begin } else { Why::Stop };
+        vec![Action::Say(Note::Begins(cause, signal)), Action::Look(why, signal)]
     }
 
     fn repeat(&mut self, signal: Signal, now: Time) -> Vec<Action> {
@@ -988,6 +991,18 @@ mod tests {
         assert_eq!(told(&first), [(4, TERM)]);
         world.tree.retain(|p| p.id.pid != 4);
         assert_eq!(told(&world.step(Input::Deadline, 10)), [(3, Signal::KILL)]);
+    }
+
+    #[test]
+    fn the_init_of_a_nested_namespace_that_is_known_as_such_only_later_is_killed_then() {
+        let init = process(3, 2, "init", Plain);
+        let mut world = World::new(terms(|_| ()), vec![process(2, 1, "unshare", Plain), init]);
+        assert_eq!(world.step(Input::Signal(TERM), 0), [Action::TellGroup(TERM)], "nobody handles it");
+        // The first look had no need to find out.
+        world.tree.remove(0);
+        world.tree[0].nested_init = true;
+        assert_eq!(told(&world.step(Input::Deadline, 10)), [(3, Signal::KILL)]);
+        assert_eq!(told(&world.step(Input::Deadline, 30)), [], "once");
     }
 
     #[test]

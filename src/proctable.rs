@@ -101,11 +101,23 @@ pub(crate) fn started_after(tick: u64, last_pid: i32, id: ProcId) -> bool {
     id.start == 0 || id.start > tick || id.start == tick && id.pid > last_pid
 }
 
+/// How much of each process is looked at. A file of /proc costs some ten microseconds, and a tree can have thousands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What shows whether anybody handles the signal, and the whole where somebody does. Where nobody does, every role is
+    /// the same: kinds, stdins and nested namespaces are then left unread.
+    Deciding,
+    /// All that a [`Process`] holds.
+    Whole,
+}
+
 /// What is known of the reader itself, found out once.
 #[derive(Clone, Copy, Debug)]
 pub struct Own {
     /// Its pid.
     pub pid: i32,
+    /// `/proc/<pid>/stat` shows the signal sets too (gVisor's does not), so `status` is read only where it decides.
+    stat_has_signals: bool,
     /// How many PID namespaces its own is deep, as far as this /proc shows.
     depth: usize,
     /// Device and inode of its stdin: a pipe from outside is none that the tree made.
@@ -115,9 +127,11 @@ pub struct Own {
 }
 
 impl Own {
-    /// Looks at the calling process.
+    /// Looks at the calling process, which has to have a signal blocked.
     pub fn look(show_arguments: bool) -> Self {
-        Self::of(i32::try_from(std::process::id()).unwrap_or(0), show_arguments)
+        let own = Self::of(i32::try_from(std::process::id()).unwrap_or(0), show_arguments);
+        let shown = read_stat(own.pid).and_then(|stat| stat.signals);
+        Self { stat_has_signals: shown.is_some_and(|sets| sets.blocked != SignalSet::EMPTY), ..own }
     }
 
     /// Looks at another process, whose tree is wanted.
@@ -125,6 +139,7 @@ impl Own {
         let status = read_small(&format!("/proc/{pid}/status")).unwrap_or_default();
         Self {
             pid,
+            stat_has_signals: false,
             depth: Status::parse(&status).map_or(1, |s| s.depth),
             stdin: stdin_of(pid).ok().map(|m| (m.dev(), m.ino())),
             show_arguments,
@@ -141,23 +156,31 @@ pub struct NoDescriptor;
 ///
 /// # Errors
 /// [`NoDescriptor`] where not a single one is to be had.
-pub fn look_below(root: &Own, signal: Signal) -> Result<Option<Snapshot>, NoDescriptor> {
+pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<Snapshot>, NoDescriptor> {
     let myself = fs::read_link("/proc/self").ok();
     if myself.and_then(|link| link.to_str()?.parse().ok()) != Some(std::process::id()) {
         return Ok(None);
     }
-    let table = Table::read()?;
-    if !i32::try_from(std::process::id()).is_ok_and(|own| table.stats.contains_key(&own)) {
+    let table = Table::below(root.pid)?;
+    if !table.stats.contains_key(&root.pid) && i32::try_from(std::process::id()) == Ok(root.pid) {
         // It may not be listed, or not read: an empty tree would be a guess.
         return Ok(None);
     }
-    let mut processes = Vec::new();
-    table.walk(root.pid, |stat, above| {
-        let process = Some(stat).filter(|s| s.alive).and_then(|s| read_process(root, s, above, signal));
-        let here = if process.is_some() { Some(processes.len()) } else { above };
+    let tree = table.tree(root.pid);
+    let sights: Vec<Option<Disposition>> =
+        tree.iter().map(|(stat, _)| first_sight(root, stat, signal)).collect();
+    let whole = detail == Detail::Whole || !sights.iter().all(|sight| sight.is_some_and(is_quiet));
+    let mut processes = Vec::with_capacity(tree.len());
+    // Where each of the tree stands in the snapshot, or its nearest ancestor that lives.
+    let mut places: Vec<Option<usize>> = Vec::with_capacity(tree.len());
+    for ((stat, above), sight) in tree.iter().zip(sights) {
+        let above = above.and_then(|at| places.get(at).copied().flatten());
+        let sight = Sight { disposition: sight, whole };
+        let process =
+            Some(stat).filter(|s| s.alive).and_then(|s| read_process(root, s, above, signal, sight));
+        places.push(if process.is_some() { Some(processes.len()) } else { above });
         processes.extend(process);
-        here
-    });
+    }
     Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid() }))
 }
 
@@ -178,7 +201,8 @@ fn tick() -> u64 {
 
 /// The process with this pid itself, as [`look_below`] shows those below it.
 pub(crate) fn one(root: &Own, pid: i32, signal: Signal) -> Option<Process> {
-    let mut process = read_process(root, &read_stat(pid)?, None, signal)?;
+    let mut process =
+        read_process(root, &read_stat(pid)?, None, signal, Sight { disposition: None, whole: true })?;
     // Counted from the reader: the root's own namespace is no nested one for what is below it.
     let status = read_small(&format!("/proc/{pid}/status")).ok()?;
     process.nested_init = Status::parse(&status).is_some_and(|s| s.innermost == Some(1));
@@ -190,12 +214,12 @@ pub(crate) fn one(root: &Own, pid: i32, signal: Signal) -> Option<Process> {
 pub(crate) fn zombies(root: &Own, below: &Snapshot) -> Vec<(i32, String, usize)> {
     const MOMENT: std::time::Duration = std::time::Duration::from_millis(100);
     let pids: Vec<i32> = [root.pid].into_iter().chain(below.processes.iter().map(|p| p.id.pid)).collect();
-    let Ok(first) = Table::read() else { return Vec::new() };
+    let Ok(first) = Table::all() else { return Vec::new() };
     if pids.iter().all(|pid| first.zombies_of(*pid).next().is_none()) {
         return Vec::new();
     }
     std::thread::sleep(MOMENT);
-    let Ok(second) = Table::read() else { return Vec::new() };
+    let Ok(second) = Table::all() else { return Vec::new() };
     let found = pids.into_iter().filter_map(|pid| {
         let still = |id: &ProcId| second.zombies_of(pid).any(|other| other == *id);
         let count = first.zombies_of(pid).filter(still).count();
@@ -204,19 +228,37 @@ pub(crate) fn zombies(root: &Own, below: &Snapshot) -> Vec<(i32, String, usize)>
     found.collect()
 }
 
-/// The cheap part of every process of the machine: who is whose child.
+/// The cheap part of every process that matters: who is whose child.
 struct Table {
     stats: HashMap<i32, Stat>,
     children: HashMap<i32, Vec<i32>>,
 }
 
+/// How often a tree is gone down that changes meanwhile, before the whole machine is listed instead.
+const DESCENTS: usize = 3;
+
 impl Table {
-    fn read() -> Result<Self, NoDescriptor> {
+    /// At least the process and everything below it. The init of a PID namespace has most of the namespace below it and
+    /// lists that; whoever shares its namespace with others goes down from parent to child, so that a look costs what its own
+    /// tree does, not what the machine has.
+    fn below(root: i32) -> Result<Self, NoDescriptor> {
+        for _ in 0..if root == 1 { 0 } else { DESCENTS } {
+            match Self::descend(root)? {
+                Descent::Whole(stats) => return Ok(Self::of(stats)),
+                Descent::Changed => {}
+                Descent::Unknown => break,
+            }
+        }
+        Self::all()
+    }
+
+    /// Every process of this /proc.
+    fn all() -> Result<Self, NoDescriptor> {
         let pids = match numbers("/proc") {
             Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
             pids => pids.unwrap_or_default(),
         };
-        let mut stats = HashMap::new();
+        let mut stats: HashMap<i32, Stat> = HashMap::with_capacity(pids.len());
         for pid in pids {
             stats.extend(read_stat(pid).map(|stat| (pid, stat)));
         }
@@ -228,11 +270,52 @@ impl Table {
                 None => stats.remove(&pid),
             };
         }
+        Ok(Self::of(stats))
+    }
+
+    /// What is below a process, by `/proc/<pid>/task/<tid>/children`. The kernel leaves a child out of that list where the one
+    /// before it ends while the list is being read (`proc_tid_children(5)`), so every child that was listed has to be there
+    /// still when it is read itself; and the children of one that ended come to the root, whose list is read again
+    /// until it brings nobody new, or a few times: whoever is born that quickly is seen by the next look.
+    fn descend(root: i32) -> Result<Descent, NoDescriptor> {
+        let mut stats = HashMap::new();
+        match read_stat(root) {
+            Some(stat) => stats.insert(root, stat),
+            None => return Ok(Descent::Unknown),
+        };
+        let mut queue = vec![root];
+        let mut returns = 0..DESCENTS;
+        while let Some(parent) = queue.pop() {
+            let threads = stats.get(&parent).map_or(1, |stat: &Stat| stat.threads);
+            let children = match children_of(parent, threads) {
+                Ok(children) => children,
+                Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
+                Err(_) if parent == root => return Ok(Descent::Unknown),
+                Err(_) => return Ok(Descent::Changed),
+            };
+            for child in children {
+                if stats.get(&child).is_some_and(|stat| stat.parent == parent) {
+                    continue;
+                }
+                match read_stat(child) {
+                    Some(stat) if stat.parent == parent => stats.insert(child, stat),
+                    _ => return Ok(Descent::Changed),
+                };
+                queue.push(child);
+            }
+            if queue.is_empty() && parent != root {
+                queue.extend(returns.next().map(|_| root));
+            }
+        }
+        Ok(Descent::Whole(stats))
+    }
+
+    fn of(stats: HashMap<i32, Stat>) -> Self {
         let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
         for (pid, stat) in &stats {
             children.entry(stat.parent).or_default().push(*pid);
         }
-        Ok(Self { stats, children })
+        Self { stats, children }
     }
 
     fn zombies_of(&self, pid: i32) -> impl Iterator<Item = ProcId> {
@@ -241,22 +324,50 @@ impl Table {
         children.filter(|stat| !stat.alive).map(|stat| ProcId { pid: stat.pid, start: stat.start })
     }
 
-    /// Visits everything below a process, parents before their children and older siblings before younger ones. What
-    /// `visit` returns for a process is handed to its children.
-    fn walk(&self, root: i32, mut visit: impl FnMut(&Stat, Option<usize>) -> Option<usize>) {
-        let mut queue: Vec<(i32, Option<usize>)> = Vec::new();
-        let push_children = |queue: &mut Vec<_>, of: i32, above: Option<usize>| {
-            let mut pids = self.children.get(&of).cloned().unwrap_or_default();
-            // Oldest last: the queue is taken from its end.
-            pids.sort_unstable_by_key(|pid| std::cmp::Reverse((self.stats.get(pid).map(|s| s.start), *pid)));
-            queue.extend(pids.into_iter().map(|pid| (pid, above)));
-        };
-        push_children(&mut queue, root, None);
+    /// Everything below a process, parents before their children and older siblings before younger ones, each with the
+    /// place of its parent in this list (`None` for the process itself).
+    fn tree(&self, root: i32) -> Vec<(&Stat, Option<usize>)> {
+        let mut found = Vec::new();
+        let mut queue: Vec<(i32, Option<usize>)> = vec![(root, None)];
         while let Some((pid, above)) = queue.pop() {
-            let here = self.stats.get(&pid).and_then(|stat| visit(stat, above));
-            push_children(&mut queue, pid, here);
+            let stat = self.stats.get(&pid).filter(|_| pid != root);
+            found.extend(stat.map(|stat| (stat, above)));
+            let here = if stat.is_some() { Some(found.len() - 1) } else { above };
+            let mut children = self.children.get(&pid).cloned().unwrap_or_default();
+            // A number that was given anew between two reads must not make a ring.
+            children.retain(|child| *child != root);
+            // Oldest last: the queue is taken from its end.
+            children
+                .sort_unstable_by_key(|pid| std::cmp::Reverse((self.stats.get(pid).map(|s| s.start), *pid)));
+            queue.extend(children.into_iter().map(|pid| (pid, here)));
         }
+        found
     }
+}
+
+/// What came of going down a tree.
+enum Descent {
+    Whole(HashMap<i32, Stat>),
+    /// Somebody ended meanwhile, so others may have been left out.
+    Changed,
+    /// This kernel shows nobody's children (`CONFIG_PROC_CHILDREN`), or not the root.
+    Unknown,
+}
+
+/// The children of a process: of each of its threads those that this one forked.
+fn children_of(pid: i32, threads: u64) -> io::Result<Vec<i32>> {
+    let of_thread = |thread: i32| {
+        let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"))?;
+        Ok(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>())
+    };
+    if threads <= 1 {
+        return of_thread(pid);
+    }
+    let mut children = Vec::new();
+    for thread in numbers(&format!("/proc/{pid}/task"))? {
+        children.extend(of_thread(thread)?);
+    }
+    Ok(children)
 }
 
 /// The process that has this pid now, if there is one.
@@ -264,7 +375,7 @@ impl Table {
 /// # Errors
 /// [`NoDescriptor`] where none is to be had to look with.
 pub(crate) fn identify(pid: i32) -> Result<Option<ProcId>, NoDescriptor> {
-    match read_small(&format!("/proc/{pid}/stat")) {
+    match read_line(&format!("/proc/{pid}/stat")) {
         Err(e) if is_exhausted(&e) => Err(NoDescriptor),
         stat => {
             Ok(stat.ok().and_then(|bytes| Stat::parse(&bytes)).map(|stat| ProcId { pid, start: stat.start }))
@@ -276,54 +387,109 @@ fn is_exhausted(e: &io::Error) -> bool {
     matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
-fn read_process(own: &Own, stat: &Stat, above: Option<usize>, signal: Signal) -> Option<Process> {
+/// What the first, cheap pass showed of a process.
+#[derive(Clone, Copy)]
+struct Sight {
+    /// `None` where `/proc/<pid>/stat` does not show it.
+    disposition: Option<Disposition>,
+    /// The rest is wanted too.
+    whole: bool,
+}
+
+/// Does nothing with the signal of its own accord.
+fn is_quiet(disposition: Disposition) -> bool {
+    matches!(disposition, Disposition::Default | Disposition::Ignored)
+}
+
+/// What a process, taken for a program, would do with the signal, as far as that is known without its `status`.
+fn first_sight(own: &Own, stat: &Stat, signal: Signal) -> Option<Disposition> {
+    let signals =
+        stat.signals.as_ref().filter(|_| own.stat_has_signals && signal.number() <= STAT_SIGNALS)?;
+    let seen = signals.disposition(signal);
+    let asleep = is_quiet(seen) && signal.can_be_caught() && stat.alive;
+    Some(if asleep { waits_for_signal(stat.pid, stat.threads, seen) } else { seen })
+}
+
+fn read_process(
+    own: &Own,
+    stat: &Stat,
+    above: Option<usize>,
+    signal: Signal,
+    sight: Sight,
+) -> Option<Process> {
     let pid = stat.pid;
-    let status = match read_small(&format!("/proc/{pid}/status")) {
-        Ok(bytes) => Status::parse(&bytes),
-        Err(e) if is_gone(&e) => return None,
-        Err(_) => None,
-    };
-    let command_line = read_small(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let kind = kind(&stat.name, &command_line);
-    let disposition = status.as_ref().map_or(Disposition::Unreadable, |status| {
-        let seen = status.disposition(signal);
-        if kind == Kind::Shell && is_shells_own(status, &command_line, signal) {
-            return Disposition::Default;
-        }
-        // Of a shell only the handler counts.
-        let unseen = matches!(seen, Disposition::Default | Disposition::Ignored)
-            && kind != Kind::Shell
-            && signal.can_be_caught();
-        if unseen { waits_for_signal(pid, seen) } else { seen }
-    });
-    let in_wait = kind == Kind::Shell && disposition == Disposition::Caught && shell_waits(pid);
-    let stdin = stdin_of(pid);
-    // May not be read: better to wait a moment for a reader that is none than to cut one off.
-    let stdin_hidden = matches!(&stdin, Err(e) if e.kind() == io::ErrorKind::PermissionDenied);
-    let reads_pipe = match stdin {
-        Ok(m) => {
-            let piped = m.file_type().is_fifo() || m.file_type().is_socket();
-            piped && Some((m.dev(), m.ino())) != own.stdin
-        }
-        Err(_) => stdin_hidden,
-    };
-    Some(Process {
+    let quiet = sight.disposition.is_some_and(is_quiet);
+    let mut process = Process {
         id: ProcId { pid, start: stat.start },
         parent: stat.parent,
         above,
         own_child: stat.parent == own.pid,
         group: stat.group,
         name: printable(&stat.name),
-        arguments: if own.show_arguments { words(&command_line) } else { String::new() },
-        kind,
-        disposition,
-        ignored: status.as_ref().map_or(SignalSet::EMPTY, |s| s.ignored),
+        arguments: String::new(),
+        kind: Kind::Program,
+        disposition: sight.disposition.unwrap_or(Disposition::Unreadable),
+        ignored: stat.signals.map_or(SignalSet::EMPTY, |s| s.ignored),
         stopped: stat.stopped,
-        nested_init: status.as_ref().is_some_and(|s| s.depth > own.depth && s.innermost == Some(1)),
-        reads_pipe,
-        stdin_hidden,
-        in_wait,
-    })
+        nested_init: false,
+        reads_pipe: false,
+        stdin_hidden: false,
+        in_wait: false,
+    };
+    if quiet && !sight.whole && !own.show_arguments {
+        return Some(process);
+    }
+    let command_line = read_small(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    process.kind = kind(&stat.name, &command_line);
+    if own.show_arguments {
+        process.arguments = words(&command_line);
+    }
+    let mut signals = stat.signals;
+    // The init of a namespace that handles the signal gets it like any other process.
+    if quiet || sight.disposition.is_none() {
+        let status = match read_small(&format!("/proc/{pid}/status")) {
+            Ok(bytes) => Status::parse(&bytes),
+            Err(e) if is_gone(&e) => return None,
+            Err(_) => None,
+        };
+        process.nested_init = status.as_ref().is_some_and(|s| s.depth > own.depth && s.innermost == Some(1));
+        if sight.disposition.is_none() {
+            signals = status.map(|s| s.signals);
+            process.ignored = signals.map_or(SignalSet::EMPTY, |s| s.ignored);
+        }
+    }
+    if let Some(signals) = signals {
+        let seen = signals.disposition(signal);
+        process.disposition = match sight.disposition {
+            // Of a shell only the handler counts.
+            _ if process.kind == Kind::Shell => {
+                if is_shells_own(&signals, &command_line, signal) {
+                    Disposition::Default
+                } else {
+                    seen
+                }
+            }
+            Some(known) => known,
+            None if is_quiet(seen) && signal.can_be_caught() => waits_for_signal(pid, stat.threads, seen),
+            None => seen,
+        };
+    }
+    let shell = process.kind == Kind::Shell;
+    process.in_wait = shell && process.disposition == Disposition::Caught && shell_waits(pid);
+    // What a program with a handler reads decides nothing.
+    if process.kind != Kind::Program || process.disposition != Disposition::Caught {
+        let stdin = stdin_of(pid);
+        // May not be read: better to wait a moment for a reader that is none than to cut one off.
+        process.stdin_hidden = matches!(&stdin, Err(e) if e.kind() == io::ErrorKind::PermissionDenied);
+        process.reads_pipe = match stdin {
+            Ok(m) => {
+                let piped = m.file_type().is_fifo() || m.file_type().is_socket();
+                piped && Some((m.dev(), m.ino())) != own.stdin
+            }
+            Err(_) => process.stdin_hidden,
+        };
+    }
+    Some(process)
 }
 
 fn is_gone(e: &io::Error) -> bool {
@@ -337,10 +503,16 @@ fn stdin_of(pid: i32) -> io::Result<fs::Metadata> {
 
 /// Whether a thread of the process sits in `rt_sigtimedwait`, as `/proc/<pid>/task/<tid>/syscall` shows it; what was
 /// `seen` otherwise.
-fn waits_for_signal(pid: i32, seen: Disposition) -> Disposition {
-    for thread in numbers(&format!("/proc/{pid}/task")).unwrap_or_default() {
-        match read_small(&format!("/proc/{pid}/task/{thread}/syscall")) {
-            Ok(text) if system_call(&text) == Some(libc::SYS_rt_sigtimedwait) => return Disposition::Waiting,
+fn waits_for_signal(pid: i32, threads: u64, seen: Disposition) -> Disposition {
+    let files: Vec<String> = if threads == 1 {
+        vec![format!("/proc/{pid}/syscall")]
+    } else {
+        let listed = numbers(&format!("/proc/{pid}/task")).unwrap_or_default();
+        listed.into_iter().map(|thread| format!("/proc/{pid}/task/{thread}/syscall")).collect()
+    };
+    for file in files {
+        match read_line(&file).as_deref() {
+            Ok(text) if system_call(text) == Some(libc::SYS_rt_sigtimedwait) => return Disposition::Waiting,
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied && seen == Disposition::Default => {
                 return Disposition::Hidden;
             }
@@ -358,7 +530,7 @@ fn shell_waits(pid: i32) -> bool {
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
     let name = program.as_deref().and_then(|path| path.file_name()).and_then(|name| name.to_str());
     matches!(name, Some("dash" | "busybox"))
-        && read_small(&format!("/proc/{pid}/syscall"))
+        && read_line(&format!("/proc/{pid}/syscall"))
             .is_ok_and(|t| system_call(&t) == Some(libc::SYS_rt_sigsuspend))
 }
 
@@ -384,9 +556,46 @@ fn read_small(path: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn read_stat(pid: i32) -> Option<Stat> {
-    Stat::parse(&read_small(&format!("/proc/{pid}/stat")).ok()?)
+/// A file of one short line, which the kernel hands out with one read.
+fn read_line(path: &str) -> io::Result<Vec<u8>> {
+    let mut line = vec![0; 2048];
+    let length = fs::File::open(path)?.read(&mut line)?;
+    line.truncate(length);
+    Ok(line)
 }
+
+fn read_stat(pid: i32) -> Option<Stat> {
+    Stat::parse(&read_line(&format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// What a process does with each signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Signals {
+    blocked: SignalSet,
+    ignored: SignalSet,
+    caught: SignalSet,
+}
+
+impl Signals {
+    fn disposition(&self, signal: Signal) -> Disposition {
+        if !signal.can_be_caught() {
+            Disposition::Default
+        } else if self.caught.has(signal) {
+            Disposition::Caught
+        } else if self.blocked.has(signal) {
+            // Even where it is ignored as well: the kernel keeps a blocked signal for signalfd and sigwait (`trap ''
+            // TERM; exec server` with such a server, seen on Linux 6.18).
+            Disposition::Blocked
+        } else if self.ignored.has(signal) {
+            Disposition::Ignored
+        } else {
+            Disposition::Default
+        }
+    }
+}
+
+/// The highest signal that `/proc/<pid>/stat` shows.
+const STAT_SIGNALS: i32 = 31;
 
 /// What is used of `/proc/<pid>/stat` (`proc_pid_stat(5)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -397,7 +606,10 @@ struct Stat {
     stopped: bool,
     parent: i32,
     group: i32,
+    threads: u64,
     start: u64,
+    /// Up to [`STAT_SIGNALS`].
+    signals: Option<Signals>,
 }
 
 impl Stat {
@@ -408,11 +620,16 @@ impl Stat {
         let pid = std::str::from_utf8(bytes.get(..open)?).ok()?.trim().parse().ok()?;
         let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
         // The third field of the file is the first of these.
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        let field = |number: usize| fields.get(number - 3).copied();
+        let mut fields: [Option<&str>; 35] = [None; 35];
+        for (field, text) in fields.iter_mut().skip(3).zip(rest.split_ascii_whitespace()) {
+            *field = Some(text);
+        }
+        let field = |number: usize| fields.get(number).copied().flatten();
+        let set = |number: usize| field(number)?.parse().ok().map(SignalSet);
         let state = field(3)?;
         // A process whose first thread has ended is shown as a zombie while its other threads go on.
-        let threads: u64 = field(20).and_then(|t| t.parse().ok()).unwrap_or(1);
+        let threads = field(20).and_then(|t| t.parse().ok()).unwrap_or(1);
+        let signals = || Some(Signals { blocked: set(32)?, ignored: set(33)?, caught: set(34)? });
         Some(Self {
             pid,
             name: bytes.get(open + 1..close)?.to_vec(),
@@ -420,7 +637,9 @@ impl Stat {
             stopped: state == "T",
             parent: field(4)?.parse().ok()?,
             group: field(5).and_then(|g| g.parse().ok()).unwrap_or(0),
+            threads,
             start: field(22).and_then(|s| s.parse().ok()).unwrap_or(0),
+            signals: signals(),
         })
     }
 }
@@ -428,9 +647,7 @@ impl Stat {
 /// What is used of `/proc/<pid>/status` (`proc_pid_status(5)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Status {
-    blocked: SignalSet,
-    ignored: SignalSet,
-    caught: SignalSet,
+    signals: Signals,
     depth: usize,
     innermost: Option<i32>,
 }
@@ -457,23 +674,8 @@ impl Status {
                 _ => {}
             }
         }
-        Some(Self { blocked: blocked?, ignored: ignored?, caught: caught?, depth, innermost })
-    }
-
-    fn disposition(&self, signal: Signal) -> Disposition {
-        if !signal.can_be_caught() {
-            Disposition::Default
-        } else if self.caught.has(signal) {
-            Disposition::Caught
-        } else if self.blocked.has(signal) {
-            // Even where it is ignored as well: the kernel keeps a blocked signal for signalfd and sigwait (`trap ''
-            // TERM; exec server` with such a server, seen on Linux 6.18).
-            Disposition::Blocked
-        } else if self.ignored.has(signal) {
-            Disposition::Ignored
-        } else {
-            Disposition::Default
-        }
+        let signals = Signals { blocked: blocked?, ignored: ignored?, caught: caught? };
+        Some(Self { signals, depth, innermost })
     }
 }
 
@@ -483,10 +685,10 @@ const SHELLS: &str = "\
 /// Whether a shell's handler for this signal is the shell's own and no trap: every shell catches INT, and zsh HUP, to
 /// clean up after itself. A trap shows in no way of its own, but a script that traps one of these traps TERM as well.
 /// (Seen of dash 0.5.12, bash 5.2, busybox 1.35, yash 2.54, fish 3.6, zsh 5.9; mksh catches all three in any case.)
-fn is_shells_own(status: &Status, command_line: &[u8], signal: Signal) -> bool {
+fn is_shells_own(signals: &Signals, command_line: &[u8], signal: Signal) -> bool {
     let shell = base_name(command_line.split(|b| *b == 0).next().unwrap_or_default());
     let own = signal == Signal::INT || signal == Signal::HUP && matches!(shell, "zsh" | "rzsh");
-    own && !status.caught.has(Signal::TERM)
+    own && !signals.caught.has(Signal::TERM)
 }
 
 /// Programs that pass a signal on to their child, or hold it back while that runs (unshare), and have no work of their
@@ -553,6 +755,34 @@ mod tests {
     }
 
     #[test]
+    fn a_stat_line_shows_the_signals_up_to_31_too() {
+        let line =
+            |tail: &str| format!("42 (a) S 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 {tail}");
+        let signals = |tail: &str| Stat::parse(line(tail).as_bytes()).expect("a stat line").signals;
+        // pending blocked ignored caught
+        let sets = signals("0 16384 2 4 1 0").expect("four sets");
+        assert_eq!(sets.disposition(Signal::TERM), Disposition::Blocked);
+        assert_eq!(sets.disposition(Signal::INT), Disposition::Ignored);
+        assert_eq!(sets.disposition(Signal::QUIT), Disposition::Caught);
+        assert_eq!(sets.disposition(Signal::HUP), Disposition::Default);
+        assert_eq!((signals("0 1 2"), signals("0 1 2 x")), (None, None));
+    }
+
+    #[test]
+    fn stat_is_believed_only_where_it_shows_signals_and_the_signal() {
+        let stat =
+            Stat::parse(b"0 (a) Z 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 0 0 0 16384 1");
+        let stat = stat.expect("a stat line");
+        let own = Own { stat_has_signals: true, ..Own::look(false) };
+        assert_eq!(first_sight(&own, &stat, Signal::TERM), Some(Disposition::Caught));
+        assert_eq!(first_sight(&own, &stat, Signal::HUP), Some(Disposition::Default));
+        assert_eq!(first_sight(&own, &stat, Signal::from_number(34).expect("a number")), None);
+        // gVisor's has zeros there.
+        let own = Own { stat_has_signals: false, ..own };
+        assert_eq!(first_sight(&own, &stat, Signal::TERM), None);
+    }
+
+    #[test]
     fn a_zombie_is_gone_unless_its_threads_go_on() {
         let stat = |state: &str, threads: u32| {
             let line = format!("42 (a) {state} 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 {threads} 0 9");
@@ -580,7 +810,7 @@ mod tests {
         let status = |blocked: &str, ignored: &str, caught: &str| {
             let text =
                 format!("Name:\tx\nNSpid:\t9\nSigBlk:\t{blocked}\nSigIgn:\t{ignored}\nSigCgt:\t{caught}\n");
-            Status::parse(text.as_bytes()).expect("three sets").disposition(Signal::TERM)
+            Status::parse(text.as_bytes()).expect("three sets").signals.disposition(Signal::TERM)
         };
         let (none, term) = ("0000000000000000", "0000000000004000");
         assert_eq!(status(none, none, term), Disposition::Caught);
@@ -633,8 +863,54 @@ mod tests {
         let me = identify(own.pid).expect("a descriptor").expect("alive");
         assert_eq!(me.pid, own.pid);
         let parent = Own { pid: nix::unistd::getppid().as_raw(), ..own };
-        let below = look_below(&parent, Signal::TERM).expect("a descriptor").expect("a /proc");
+        let below = look_below(&parent, Signal::TERM, Detail::Whole).expect("a descriptor").expect("a /proc");
         assert!(below.processes.iter().any(|p| p.id == me && p.own_child));
+    }
+
+    #[test]
+    fn going_down_the_tree_finds_what_the_list_of_the_machine_has() {
+        // Ten that stay, in two generations and one of them an orphan by now, while others come and go.
+        let script = "for i in 1 2 3; do sleep 1000 & done
+            (sleep 1000 & sleep 1000 & (sleep 1000 & sleep 1000 & echo go; sleep 1000) & sleep 1000) &
+            while :; do /bin/true; /bin/true & done";
+        let mut shell = std::process::Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let mut ready = [0; 3];
+        shell.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("go");
+        let root = i32::try_from(shell.id()).expect("a pid");
+        let lasting = |stats: HashMap<i32, Stat>| {
+            let table = Table::of(stats);
+            let tree = table.tree(root);
+            let mut pids: Vec<i32> =
+                tree.iter().filter(|(s, _)| s.name == b"sleep" && s.alive).map(|(s, _)| s.pid).collect();
+            pids.sort_unstable();
+            pids
+        };
+        let settled = || lasting(Table::all().expect("a descriptor").stats);
+        while settled().len() < 9 {
+            std::thread::yield_now();
+        }
+        let all = settled();
+        let (mut whole, mut changed) = (0, 0);
+        while whole < 100 && changed < 100_000 {
+            match Table::descend(root).expect("a descriptor") {
+                Descent::Whole(stats) => {
+                    whole += 1;
+                    assert_eq!(lasting(stats), all);
+                }
+                Descent::Changed => changed += 1,
+                // Not every kernel has the list.
+                Descent::Unknown => break,
+            }
+        }
+        for pid in all.into_iter().chain([root]) {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL);
+        }
+        shell.wait().expect("a child");
+        assert!(whole > 0 || changed == 0, "{whole} whole, {changed} changed");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The loop: waits for an event, has the pure half decide, carries the decision out. Logs and goes on; never exits.
 
 use crate::deliver;
-use crate::event::{Action, Input};
+use crate::event::{Action, Input, Why};
 use crate::inbox::{Event, Inbox};
 use crate::phase::{State, Terms};
-use crate::proctable::{self, NoDescriptor, Own, Snapshot};
+use crate::proctable::{self, Detail, NoDescriptor, Own, Snapshot};
 use crate::report::Reporter;
 use crate::signal::Signal;
 use crate::terminal;
@@ -34,8 +34,8 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
             let answer = match action {
                 Action::Look(why, signal) => {
                     let before = inbox.now();
-                    let snapshot =
-                        look(own.get_or_insert_with(|| Own::look(reporter.shows_arguments())), signal, inbox);
+                    let own = own.get_or_insert_with(|| Own::look(reporter.shows_arguments()));
+                    let snapshot = look(own, signal, why, inbox);
                     Input::Looked(why, signal, snapshot, inbox.now().saturating_sub(before))
                 }
                 Action::Tell(tell) => Input::Told(tell.id, deliver::tell(&tell, inbox)),
@@ -76,12 +76,16 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
 }
 
 /// Looks at the tree; where descriptors have run out, without those that adieu itself holds.
-fn look(own: &Own, signal: Signal, inbox: &mut Inbox) -> Option<Snapshot> {
+fn look(own: &Own, signal: Signal, why: Why, inbox: &mut Inbox) -> Option<Snapshot> {
+    let detail = match why {
+        Why::Begin | Why::Forward => Detail::Deciding,
+        Why::Stop => Detail::Whole,
+    };
     inbox.raise_limit();
-    match proctable::look_below(own, signal) {
+    match proctable::look_below(own, signal, detail) {
         Err(NoDescriptor) => {
             inbox.close();
-            proctable::look_below(own, signal).unwrap_or_default()
+            proctable::look_below(own, signal, detail).unwrap_or_default()
         }
         Ok(snapshot) => snapshot,
     }
