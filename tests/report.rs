@@ -436,7 +436,13 @@ fn the_report_of_a_repeated_signal() {
 
 #[test]
 fn the_reports_of_daemons_groups_and_other_settings() {
-    let daemon = Reported::stopped(&["--linger", "server --daemonize --work 100ms"], 1, 0);
+    let daemonizes = &["--linger", "server --daemonize --work 100ms"];
+    let daemon = Reported::of(container(), daemonizes, 0, |running| {
+        running.wait_line(" ready");
+        let servers = || running.tree().iter().filter(|it| it.name == "server").count();
+        eventually("the one that started it is gone", || servers() == 1);
+        running.signal(SIGTERM);
+    });
     assert_eq!(daemon.one("server")["role"], "owner");
     assert_eq!(daemon.report["settings"]["linger"], true);
 
