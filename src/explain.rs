@@ -387,8 +387,9 @@ impl Explained {
                 return format!("Nothing here handles {signal}: the container would stop at once.");
             }
             return format!(
-                "Nothing here handles {signal}, but {} would be waited for: it ignores it{}.",
+                "Nothing here handles {signal}, but {} would be waited for: {} it{}.",
                 names(&ignoring),
+                if ignoring.len() == 1 { "it ignores" } else { "they ignore" },
                 limit(settings)
             );
         }
@@ -687,6 +688,20 @@ mod tests {
             vec![process(2, 1, "sh", Disposition::Default), process(3, 2, "sleep", Disposition::Default)];
         let verdict = explained(adieu(), root("adieu", Disposition::Blocked), below).verdict();
         assert_eq!(verdict, "Nothing here handles SIGTERM: the container would stop at once.");
+    }
+
+    #[test]
+    fn whoever_ignores_it_is_named() {
+        let ignoring = |pids: &[i32]| {
+            let below = pids.iter().map(|pid| process(*pid, 1, "sleep", Disposition::Ignored)).collect();
+            explained(adieu(), root("adieu", Disposition::Blocked), below).verdict()
+        };
+        let nothing = "Nothing here handles SIGTERM, but";
+        assert_eq!(ignoring(&[2]), format!("{nothing} sleep (2) would be waited for: it ignores it."));
+        assert_eq!(
+            ignoring(&[2, 3]),
+            format!("{nothing} sleep (2) and sleep (3) would be waited for: they ignore it.")
+        );
     }
 
     #[test]
