@@ -1,5 +1,5 @@
-//! In containers of the real Docker: images `FROM scratch`, with nothing in them but adieu and a server, or with the
-//! shell of this machine.
+//! In containers of the real Docker: images `FROM scratch`, with nothing in them but adieu and a server, with busybox, or
+//! with the shells and coreutils of this machine, which are Debian's in CI.
 //!
 //! The images stay, as `adieu-test:*`, and are replaced when a binary has changed; the containers are removed.
 #![allow(
@@ -22,13 +22,21 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use support::{Adieu, Finished, Running, Scratch, adieu, eventually, server, tool};
+use nix::sys::signal::Signal;
+use support::{Adieu, Finished, Pty, Running, Scratch, adieu, eventually, server, tool};
 
 /// What `docker stop` may take where nothing is waited for: nobody was killed, as Docker's own grace is 10 s.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The shells of the images. busybox's takes the place of its last command; others stay above it.
 const SHELLS: [&str; 2] = ["ADIEU_SHELL=/bin/sh -c", "ADIEU_SHELL=/bin/busybox sh -c"];
+
+/// What the images hold beside adieu and the server: busybox alone, or this machine's own shells and coreutils.
+const DISTRIBUTIONS: [&str; 2] = ["busybox", "debian"];
+
+/// All that a careful user takes from a container.
+const EVERY_RESTRICTION: [&str; 7] =
+    ["--read-only", "--user", "1234:1234", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
 
 // --- Images ------------------------------------------------------------------------------------------------
 
@@ -58,15 +66,12 @@ impl Images {
         let mut checkout = DefaultHasher::new();
         adieu().hash(&mut checkout);
         let images = Self { docker, tag: format!("adieu-test:{:016x}", checkout.finish()) };
-        let context = Scratch::new();
-        let put = |from: &Path, to: &str| {
-            let to = context.path().join("root").join(to.trim_start_matches('/'));
-            fs::create_dir_all(to.parent().unwrap()).unwrap();
-            fs::copy(from, to).unwrap();
-        };
-        put(adieu(), "/adieu");
-        put(&server(), "/app/server");
         let nothing_else = "FROM scratch\nCOPY root /\n";
+        images.build_distributions(&busybox, nothing_else);
+
+        let context = Scratch::new();
+        put(&context, adieu(), "/adieu");
+        put(&context, &server(), "/app/server");
         images.build(&context, "scratch", &format!("{nothing_else}ENTRYPOINT [\"/adieu\"]"));
         images.build(
             &context,
@@ -74,11 +79,9 @@ impl Images {
             &format!("{nothing_else}ENTRYPOINT [\"/adieu\", \"--\"]\nCMD [\"/app/server\"]"),
         );
 
-        put(&server(), "/usr/bin/command");
-        for (program, path) in [(Path::new("/bin/sh"), "/bin/sh"), (&*busybox, "/bin/busybox")] {
-            put(program, path);
-            libraries(program).iter().for_each(|library| put(Path::new(library), library));
-        }
+        put(&context, &server(), "/usr/bin/command");
+        put_program(&context, Path::new("/bin/sh"), "/bin/sh");
+        put_program(&context, &busybox, "/bin/busybox");
         let bin = context.path().join("root/bin");
         ["cat", "date", "sleep"].iter().for_each(|name| symlink("busybox", bin.join(name)).unwrap());
         fs::write(context.path().join("root/app/notes"), "not a program\n").unwrap();
@@ -93,6 +96,42 @@ impl Images {
             &format!("{shell}STOPSIGNAL SIGQUIT\nCMD [\"cd /app && ./server --on QUIT\"]"),
         );
         Some(images)
+    }
+
+    /// For each of [`DISTRIBUTIONS`] an image for each form of `ENTRYPOINT`, `CMD` and `SHELL`.
+    fn build_distributions(&self, busybox: &Path, nothing_else: &str) {
+        for distribution in DISTRIBUTIONS {
+            let context = Scratch::new();
+            put(&context, adieu(), "/adieu");
+            put(&context, &server(), "/app/server");
+            if distribution == "busybox" {
+                put_program(&context, busybox, "/bin/busybox");
+                let bin = context.path().join("root/bin");
+                ["sh", "cat", "sleep"].iter().for_each(|name| symlink("busybox", bin.join(name)).unwrap());
+            } else {
+                for name in ["sh", "bash", "cat", "sleep"] {
+                    let path = format!("/bin/{name}");
+                    put_program(&context, Path::new(&path), &path);
+                }
+            }
+            let shell = match distribution {
+                "busybox" => r#"["/adieu", "-c"]"#,
+                _ => r#"["/adieu", "--shell", "/bin/bash -eo pipefail -c", "-c"]"#,
+            };
+            // Beside a shell that handles nothing, and in a pipe.
+            let string = "cd /app && ./server | cat";
+            let forms = [
+                ("exec-form", format!("ENTRYPOINT [\"/adieu\"]\nCMD [\"{string}\"]")),
+                ("shell-form", format!("ENTRYPOINT [\"/adieu\"]\nCMD {string}")),
+                ("dashes-exec-form", "ENTRYPOINT [\"/adieu\", \"--\"]\nCMD [\"/app/server\"]".to_owned()),
+                ("dashes-shell-form", format!("ENTRYPOINT [\"/adieu\", \"--\"]\nCMD {string}")),
+                ("shell-instruction", format!("SHELL {shell}\nCMD {string}")),
+            ];
+            for (form, dockerfile) in forms {
+                let kind = format!("{distribution}-{form}");
+                self.build(&context, &kind, &format!("{nothing_else}{dockerfile}"));
+            }
+        }
     }
 
     fn build(&self, context: &Scratch, kind: &str, dockerfile: &str) {
@@ -118,6 +157,19 @@ impl Images {
     }
 }
 
+/// Copies a file to its place in the root of an image.
+fn put(context: &Scratch, from: &Path, to: &str) {
+    let to = context.path().join("root").join(to.trim_start_matches('/'));
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    fs::copy(from, to).unwrap();
+}
+
+/// The same, with its shared libraries.
+fn put_program(context: &Scratch, program: &Path, to: &str) {
+    put(context, program, to);
+    libraries(program).iter().for_each(|library| put(context, Path::new(library), library));
+}
+
 /// The shared libraries of a program: none of a static one.
 fn libraries(program: &Path) -> Vec<String> {
     let list = Command::new("ldd").arg(program).output().unwrap().stdout;
@@ -138,6 +190,12 @@ fn docker() -> Adieu {
     Adieu::new().as_child().program(&images().unwrap().docker).deadline(Duration::from_secs(90))
 }
 
+/// `docker run OPTIONS IMAGE COMMAND`, to be started.
+fn docker_run(name: &str, kind: &str, options: &[&str], command: &[&str]) -> Adieu {
+    let run = docker().args(["run", "--name", name, "--label", "adieu-test", "--network", "none"]);
+    run.args(options.iter().copied()).arg(images().unwrap().tag(kind)).args(command.iter().copied())
+}
+
 impl Container {
     /// `docker run OPTIONS IMAGE COMMAND`.
     fn run(kind: &str, options: &[&str], command: &[&str]) -> Self {
@@ -145,11 +203,15 @@ impl Container {
     }
 
     fn run_with_stdin(stdin: Stdio, kind: &str, options: &[&str], command: &[&str]) -> Self {
+        let name = Self::name();
+        let run = docker_run(&name, kind, options, command).stdin(stdin).start();
+        Self { name, run }
+    }
+
+    /// A name that no other container has.
+    fn name() -> String {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("adieu-test-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let run = docker().args(["run", "--name", &name, "--label", "adieu-test", "--network", "none"]);
-        let run = run.args(options.iter().copied()).arg(images().unwrap().tag(kind));
-        Self { run: run.args(command.iter().copied()).stdin(stdin).start(), name }
+        format!("adieu-test-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
     }
 
     /// `docker COMMAND … NAME`.
@@ -163,11 +225,8 @@ impl Container {
     }
 
     /// Waits until a program of that name runs in it, for those that print nothing.
-    fn wait_program(&self, name: &str) {
-        eventually(&format!("{name} runs"), || {
-            let top = docker().args(["top", &self.name, "-eo", "pid,comm"]).start().finish();
-            top.out.iter().any(|line| line.split_whitespace().nth(1) == Some(name))
-        });
+    fn wait_program(&self, program: &str) {
+        wait_program(&self.name, program);
     }
 
     /// Waits for its end: what `docker logs` has, and the exit status that `docker inspect` shows.
@@ -196,8 +255,39 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let mut remove = Command::new(&images().unwrap().docker);
-        remove.args(["rm", "--force", "--volumes", &self.name]).output().ok();
+        remove(&self.name);
+    }
+}
+
+fn wait_program(container: &str, program: &str) {
+    eventually(&format!("{program} runs"), || {
+        let top = docker().args(["top", container, "-eo", "pid,comm"]).start().finish();
+        top.out.iter().any(|line| line.split_whitespace().nth(1) == Some(program))
+    });
+}
+
+fn remove(container: &str) {
+    let mut remove = Command::new(&images().unwrap().docker);
+    remove.args(["rm", "--force", "--volumes", container]).output().ok();
+}
+
+/// A container on a terminal: `docker run -it`. Removed on drop.
+struct Interactive {
+    name: String,
+    pty: Pty,
+}
+
+impl Interactive {
+    fn run(kind: &str, command: &[&str]) -> Self {
+        let name = Container::name();
+        let pty = docker_run(&name, kind, &["--interactive", "--tty"], command).start_on_pty();
+        Self { name, pty }
+    }
+}
+
+impl Drop for Interactive {
+    fn drop(&mut self) {
+        remove(&self.name);
     }
 }
 
@@ -214,7 +304,7 @@ fn runs_in_an_image_from_scratch_under_any_restriction() {
         &["--user", "1234:1234"],
         &["--cap-drop", "ALL"],
         &["--security-opt", "no-new-privileges"],
-        &["--read-only", "--user", "1234:1234", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"],
+        &EVERY_RESTRICTION,
     ];
     for restriction in restrictions {
         Container::run("scratch", restriction, &["/app/server", "--work", "100ms"]).expect_server_finishes();
@@ -230,6 +320,31 @@ fn entrypoint_with_two_dashes_takes_the_command_as_it_is() {
     Container::run("two-dashes", &[], &[]).expect_server_finishes();
     let whole = Container::run("two-dashes", &[], &["/app/server --work 0s"]);
     assert!(whole.expect_exit(127).err[0].contains("/app/server --work 0s"));
+}
+
+#[test]
+fn every_form_of_entrypoint_command_and_shell_lets_the_server_finish_under_any_restriction() {
+    if images().is_none() {
+        return;
+    }
+    for distribution in DISTRIBUTIONS {
+        for form in ["exec-form", "shell-form", "dashes-exec-form", "dashes-shell-form", "shell-instruction"]
+        {
+            let image = format!("{distribution}-{form}");
+            Container::run(&image, &[], &[]).expect_server_finishes();
+            Container::run(&image, &EVERY_RESTRICTION, &[]).expect_server_finishes();
+        }
+        let image = format!("{distribution}-exec-form");
+        for restriction in [&[][..], &EVERY_RESTRICTION] {
+            let container = Container::run(&image, restriction, &["cd / && sleep 3600; echo next"]);
+            container.wait_program("sleep");
+            let took = container.stop();
+            let ended = container.expect_exit(143);
+            assert!(took < AT_ONCE, "{image} {restriction:?} took {took:?}\n{ended}");
+            ended.assert_no("next");
+            assert!(ended.err.is_empty(), "{ended}");
+        }
+    }
 }
 
 #[test]
@@ -355,6 +470,52 @@ fn stop_signal_of_the_image_is_the_one_delivered() {
 }
 
 #[test]
+fn stop_signal_of_docker_run_is_the_one_delivered() {
+    if images().is_none() {
+        return;
+    }
+    // Those that are no stop signals of adieu's too: whoever handles them is told, and may end.
+    for (given, told) in
+        [("SIGINT", "INT"), ("3", "QUIT"), ("SIGUSR1", "USR1"), ("HUP", "HUP"), ("SIGRTMIN+3", "RTMIN+3")]
+    {
+        let string = format!("cd /app && ./server --on {told}");
+        let container = Container::run("string", &["--stop-signal", given], &[&string]);
+        container.run.wait_line("server ready");
+        container.stop();
+        let ended = container.expect_exit(0);
+        assert_eq!(ended.out, ["server ready", &format!("server told {told}"), "server done"], "{ended}");
+    }
+}
+
+#[test]
+fn docker_stop_with_a_time_is_the_limit_and_adieu_sets_none() {
+    if images().is_none() {
+        return;
+    }
+    // Longer than the 10 s that Docker gives otherwise.
+    let patient = Container::run("string", &[], &["cd /app && ./server --work 11s"]);
+    let patient_by_itself =
+        Container::run("string", &["--stop-timeout", "60"], &["cd /app && ./server --work 11s"]);
+    let hung = Container::run("string", &[], &["cd /app && ./server --never"]);
+    let all = [&patient, &patient_by_itself, &hung];
+    all.iter().for_each(|it| drop(it.run.wait_line("server ready")));
+    let stops = [
+        docker().args(["stop", "--time", "60", &patient.name]).start(),
+        docker().args(["stop", &patient_by_itself.name]).start(),
+        docker().args(["stop", "--time", "2", &hung.name]).start(),
+    ];
+    let [patient_took, by_itself_took, hung_took] = stops.map(|stop| stop.expect_exit(0).took);
+    for (container, took) in [(patient, patient_took), (patient_by_itself, by_itself_took)] {
+        let ended = container.expect_exit(0);
+        assert_eq!(ended.out, ["server ready", "server told TERM", "server done"], "{ended}");
+        assert!(took >= Duration::from_secs(11), "{took:?}\n{ended}");
+    }
+    let ended = hung.expect_exit(137);
+    assert_eq!(ended.out, ["server ready", "server told TERM"], "{ended}");
+    assert!(hung_took >= Duration::from_secs(2), "{hung_took:?}\n{ended}");
+}
+
+#[test]
 fn timeout_from_the_environment_ends_what_does_not_end() {
     if images().is_none() {
         return;
@@ -399,6 +560,31 @@ fn signals_reach_the_program_that_handles_them() {
         assert_eq!(ended.out, expected, "{ended}");
         assert!(ended.err.is_empty(), "{ended}");
     }
+}
+
+#[test]
+fn docker_kill_with_a_stop_signal_stops_as_docker_stop_does() {
+    if images().is_none() {
+        return;
+    }
+    for signal in ["TERM", "INT", "QUIT"] {
+        let container = Container::run("string", &[], &["cd /app && ./server --on TERM,INT,QUIT; echo next"]);
+        container.run.wait_line("server ready");
+        container.docker(&["kill", "--signal", signal]);
+        let ended = container.expect_exit(0);
+        let told = format!("server told {signal}");
+        assert_eq!(ended.out, ["server ready", &told, "server done", "next"], "{ended}");
+
+        let nobody = Container::run("string", &[], &["sleep 3600; echo next"]);
+        nobody.wait_program("sleep");
+        nobody.docker(&["kill", "--signal", signal]);
+        let ended = nobody.ended();
+        assert!(ended.code > 128 && ended.lines.is_empty(), "{ended}");
+    }
+    let container = Container::run("string", &[], &[]);
+    container.run.wait_line("server ready");
+    container.docker(&["kill"]);
+    assert_eq!(container.expect_exit(137).out, ["server ready"]);
 }
 
 #[test]
@@ -459,6 +645,163 @@ fn neighbour_in_a_shared_pid_namespace_is_never_signalled() {
     let ended = guest.expect_exit(0);
     assert_eq!(ended.out, ["guest ready", "guest told TERM", "guest done"], "{ended}");
     host.expect_server_finishes();
+}
+
+#[test]
+fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adieu_is_signalled() {
+    if images().is_none() {
+        return;
+    }
+    let every_signal = ["--on", "none", "--print", "TERM,INT,QUIT,HUP,USR1,USR2,CONT"];
+    let outside = Adieu::new().as_child().program(server()).args(["--name", "outside"]).args(every_signal);
+    let outside = outside.deadline(Duration::from_secs(90)).start();
+    outside.wait_line("outside ready");
+    let neighbour = Container::run(
+        "scratch",
+        &[],
+        &[&["/app/server", "--name", "neighbour"], &every_signal[..]].concat(),
+    );
+    neighbour.run.wait_line("neighbour ready");
+
+    let shared = format!("container:{}", neighbour.name);
+    for namespace in ["host", &shared] {
+        let share = ["--pid", namespace];
+        // Owners with a daemon that left the tree of the shell; nobody who handles it; a timeout that kills; a HUP.
+        let string = "cd /app && ./server --name daemon --daemonize && ./server | cat";
+        let finishes = Container::run("string", &share, &[string]);
+        finishes.run.wait_line("daemon ready");
+        finishes.run.wait_line("server ready");
+        finishes.stop();
+        let ended = finishes.expect_exit(0);
+        ended.assert_order(["server ready", "server told TERM", "server done"]);
+        ended.assert_order(["daemon ready", "daemon told TERM", "daemon done"]);
+
+        let nobody = Container::run("string", &share, &["sleep 3600 & sleep 3600; echo next"]);
+        nobody.wait_program("sleep");
+        let took = nobody.stop();
+        let ended = nobody.expect_exit(143);
+        assert!(took < AT_ONCE && ended.lines.is_empty(), "{took:?}\n{ended}");
+
+        let limit = [&share[..], &["--env", "ADIEU_TIMEOUT=300ms"]].concat();
+        let killed = Container::run("string", &limit, &["cd /app && ./server --never"]);
+        killed.run.wait_line("server ready");
+        let took = killed.stop();
+        let ended = killed.expect_exit(143);
+        assert!(took < AT_ONCE && ended.err[0].contains("server ("), "{took:?}\n{ended}");
+
+        let hung_up = Container::run("string", &share, &["cd /app && ./server --on HUP"]);
+        hung_up.run.wait_line("server ready");
+        hung_up.docker(&["kill", "--signal", "HUP"]);
+        assert_eq!(hung_up.expect_exit(0).out, ["server ready", "server told HUP", "server done"]);
+    }
+    // They would have said so.
+    neighbour.docker(&["kill", "--signal", "USR2"]);
+    neighbour.run.wait_line("neighbour got USR2");
+    outside.signal(Signal::SIGUSR2);
+    outside.wait_line("outside got USR2");
+    let said = |run: &Running| run.lines().into_iter().map(|line| line.text).collect::<Vec<_>>();
+    assert_eq!(said(&neighbour.run), ["neighbour ready", "neighbour got USR2"]);
+    assert_eq!(said(&outside), ["outside ready", "outside got USR2"]);
+}
+
+#[test]
+fn below_dockers_own_init_the_server_finishes() {
+    if images().is_none() {
+        return;
+    }
+    // tini tells its child, which is adieu here, and passes on how that ended.
+    Container::run("string", &["--init"], &[]).expect_server_finishes();
+    assert_eq!(Container::run("string", &["--init"], &["exit 3"]).expect_exit(3).code, 3);
+}
+
+// --- docker run -it ----------------------------------------------------------------------------------------
+
+#[test]
+fn ctrl_c_in_docker_run_it_reaches_the_program_once() {
+    if images().is_none() {
+        return;
+    }
+    for command in
+        [&["/app/server"][..], &["cd /app && ./server; exit 7"], &["sh", "-c", "cd /app; ./server"]]
+    {
+        let mut container = Interactive::run("string", command);
+        container.pty.wait_text("server ready\n");
+        container.pty.type_keys("\x03");
+        container.pty.wait_text("server told INT\n");
+        container.pty.wait_text("server done\n");
+        let status = container.pty.exit();
+        let text = container.pty.text();
+        assert_eq!(text.matches("told").count(), 1, "{text}");
+        // A shell in the foreground gets Ctrl-C as well, and may end of it once its command has ended.
+        let expected: &[i32] =
+            if command.len() == 1 && !command[0].contains(' ') { &[0] } else { &[0, 7, 130] };
+        assert!(expected.contains(&status), "{command:?} exited with {status}\n{text}");
+    }
+    let mut nobody = Interactive::run("string", &["echo go; cat; echo next"]);
+    nobody.pty.wait_text("go\n");
+    // dash, with or without adieu, keeps a Ctrl-C for later that comes while it starts a command.
+    wait_program(&nobody.name, "cat");
+    nobody.pty.type_keys("\x03");
+    assert_eq!(nobody.pty.exit(), 130, "{}", nobody.pty.text());
+}
+
+#[test]
+fn what_is_typed_in_docker_run_it_reaches_the_program_and_docker_stop_is_graceful() {
+    if images().is_none() {
+        return;
+    }
+    for image in DISTRIBUTIONS.map(|distribution| format!("{distribution}-exec-form")) {
+        let mut typed = Interactive::run(&image, &["read line; echo \"<$line>\"; cat"]);
+        typed.pty.type_keys("one two\n");
+        typed.pty.wait_text("<one two>\n");
+        typed.pty.type_keys("\x04");
+        assert_eq!(typed.pty.exit(), 0, "{}", typed.pty.text());
+
+        let mut stopped = Interactive::run(&image, &["cd /app && ./server"]);
+        stopped.pty.wait_text("server ready\n");
+        docker().args(["stop", &stopped.name]).start().expect_exit(0);
+        assert_eq!(stopped.pty.exit(), 0, "{}", stopped.pty.text());
+        stopped.pty.wait_text("server told TERM\nserver done\n");
+    }
+}
+
+// --- The release image -------------------------------------------------------------------------------------
+
+#[test]
+fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
+    let Some(images) = images() else { return };
+    let tag = images.tag("release");
+    let make = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/image.sh");
+    let built = adieu().parent().unwrap();
+    docker().program("sh").arg(make).arg(&tag).arg(built).start().expect_exit(0);
+
+    let scratch = Scratch::new();
+    let saved = scratch.join("image.tar");
+    docker().args(["save", "--output"]).arg(&saved).arg(&tag).start().expect_exit(0);
+    let tar = |options: [&str; 3]| {
+        let tar = docker().program("tar").current_dir(scratch.path());
+        tar.args(options).start().expect_exit(0)
+    };
+    tar(["--extract", "--file", "image.tar"]);
+    let manifest = fs::read(scratch.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let layers = manifest[0]["Layers"].as_array().unwrap();
+    let files = layers.iter().flat_map(|layer| tar(["--list", "--file", layer.as_str().unwrap()]).out);
+    let files: Vec<String> = files.map(|file| file.trim_start_matches("./").to_owned()).collect();
+    let binaries = ["adieu", "adieu-runtime"].into_iter().filter(|name| built.join(name).exists());
+    assert_eq!(files, binaries.collect::<Vec<_>>());
+
+    let version = Container::run("release", &EVERY_RESTRICTION, &["--version"]).expect_exit(0);
+    assert_eq!(version.out, [concat!("tini version ", env!("CARGO_PKG_VERSION"), "_adieu")]);
+
+    let context = Scratch::new();
+    put(&context, &server(), "/app/server");
+    let dockerfile = format!(
+        "FROM scratch\nCOPY root /\nCOPY --from={tag} /adieu /adieu\n\
+         ENTRYPOINT [\"/adieu\", \"--\"]\nCMD [\"/app/server\"]"
+    );
+    images.build(&context, "from-release", &dockerfile);
+    Container::run("from-release", &EVERY_RESTRICTION, &[]).expect_server_finishes();
 }
 
 // --- stdin and exit status ---------------------------------------------------------------------------------
