@@ -6,7 +6,7 @@
 # POSIX sh. A script ends with 0 when everything was as expected, and with 1 and a line that begins with FAILED when not.
 # Where a program that it needs is missing it prints a line that begins with SKIPPED and ends with 0; with CI set it fails.
 # Environment: ADIEU, the binary (default: target/release/adieu), and BASE, a base image with a shell (see `base_image`).
-# shellcheck shell=sh disable=SC2034,SC2120
+# shellcheck shell=sh disable=SC2016,SC2034,SC2120
 set -eu
 export LC_ALL=C
 unset ADIEU_TIMEOUT ADIEU_EPILOGUE ADIEU_SHELL ADIEU_DELIVER ADIEU_REPORT ADIEU_LOG
@@ -22,6 +22,9 @@ fail() {
   printf 'FAILED: %s: %s\n' "$example" "$*" >&2
   exit 1
 }
+
+# show TEXT: indented, as what something else has printed.
+show() { printf '%s\n' "$1" | sed 's/^/    /'; }
 
 skip() {
   [ -z "${CI:-}" ] || fail "$* (with CI set this is no reason to skip)"
@@ -54,6 +57,7 @@ at_exit "rm -rf '$scratch'"
 adieu=${ADIEU:-$here/../../target/release/adieu}
 { [ -f "$adieu" ] && [ -x "$adieu" ]; } || fail "no executable $adieu: run 'cargo build --release', or set ADIEU=PATH"
 adieu=$(cd "$(dirname "$adieu")" && pwd)/${adieu##*/}
+version=$("$adieu" --version | sed 's/^tini version //')
 
 # wait_until COMMAND...: until it succeeds, a minute at the most.
 wait_until() {
@@ -111,7 +115,8 @@ need_docker() {
   docker info >"$scratch/info" 2>&1 || skip "it needs Docker; 'docker info' says: $(tail -n 1 "$scratch/info")"
 }
 
-# base_image: sets $base to an image with a shell: $BASE, or one of this machine's static busybox, or busybox from Docker Hub.
+# base_image: sets $base to an image with a shell: $BASE, or one of this machine's static busybox, or busybox from a
+# registry.
 base_image() {
   base=${BASE:-busybox:stable}
   if [ -z "${BASE:-}" ] && command -v busybox >/dev/null; then
@@ -145,6 +150,10 @@ has_ended() { [ "$(engine inspect --format '{{.State.Running}}' "$container")" =
 # wait_log TEXT: waits until the container has printed it.
 wait_log() { wait_until logs_have "$1"; }
 
+# wait_program NAME: waits until a program of that name runs in the container, for those that print nothing.
+runs_program() { engine top "$container" -eo pid,comm | grep -w -- "$1"; }
+wait_program() { wait_until runs_program "$1"; }
+
 # stop_container [OPTIONS]: `docker stop`; sets $took, in whole seconds, $status, the exit status, and $logs.
 stop_container() {
   began=$(date +%s)
@@ -167,4 +176,121 @@ server done'
 expect_finished() {
   expect "the server's log" "$(printf '%s' "$finished" | sed "s/TERM/${1:-TERM}/")" "$logs"
   expect "the exit status" 0 "$status"
+}
+
+# --- An engine whose `--init` is adieu ---------------------------------------------------------------------
+
+# init_images: builds images without a word about adieu: $unique-app, with a server and a program that must be PID 1, and
+# $unique-scratch, with one program only.
+init_images() {
+  base_image
+  mkdir "$scratch/app"
+  write_server "$scratch/app/server"
+  cat >"$scratch/app/init" <<'END'
+#!/bin/sh
+[ $$ -eq 1 ] || { echo "I must be PID 1"; exit 100; }
+trap 'echo "init told TERM"; exit 0' TERM
+echo "init is PID 1"
+while true; do sleep 3600 & wait $!; done
+END
+  chmod 755 "$scratch/app/init"
+  cp "$adieu" "$scratch/app/program"
+  printf 'FROM %s\nCOPY server /app/server\nCOPY init /init\nCMD cd /app && ./server | tee -a /dev/null\n' "$base" \
+    >"$scratch/app/Dockerfile"
+  build "$unique-app" "$scratch/app"
+  printf 'FROM scratch\nCOPY program /program\n' >"$scratch/app/Dockerfile"
+  build "$unique-scratch" "$scratch/app"
+}
+
+# show_stock_init OPTIONS: what the engine's own init, asked for by OPTIONS, makes of these images.
+show_stock_init() {
+  start_container "$@" "$unique-app"
+  wait_log 'server ready'
+  stop_container
+  [ "$status" -ne 0 ] || fail "this engine's own init let the server finish, which is news: $logs"
+  say "this engine's own init tells only the shell, and the server is cut off. Exit status $status, and the log:"
+  show "$logs"
+  start_container "$@" "$unique-app" /init
+  ended
+  expect "a program that must be PID 1, below this engine's own init" 'I must be PID 1' "$logs"
+  say "this engine's own init, and a program that must be PID 1. Exit status $status, and the log:"
+  show "$logs"
+}
+
+# check_init OPTIONS: that adieu, which OPTIONS ask for, keeps its promises in them.
+check_init() {
+  start_container "$@" "$unique-app"
+  wait_log 'server ready'
+  stop_container
+  expect_finished
+  say "adieu tells the server, and it finishes. Exit status $status, and the log:"
+  show "$logs"
+
+  start_container "$@" "$unique-app" /init
+  wait_log 'init is PID 1'
+  stop_container
+  expect "the log of a program that must be PID 1" 'init is PID 1
+init told TERM' "$logs"
+  say "a program that must be PID 1 is executed in place of adieu"
+
+  start_container "$@" "$unique-app" sh -c 'sleep 3600; echo next'
+  wait_program sleep
+  stop_container
+  expect "the exit status of a command that handles no signal" 143 "$status"
+  expect "its log" '' "$logs"
+  [ "$took" -lt 8 ] || fail "a command that handles no signal took $took s to stop: it was killed"
+  say "nothing handles the signal: stopped at once"
+
+  start_container "$@" --stop-signal QUIT "$unique-app"
+  wait_log 'server ready'
+  stop_container
+  expect_finished QUIT
+  say "the stop signal of the image is the one delivered"
+
+  for code in 0 3 126 127; do
+    case $code in
+    126) command=/etc/passwd ;;
+    127) command=/no/such/program ;;
+    *) command="exit $code" ;;
+    esac
+    # shellcheck disable=SC2086
+    case $command in
+    exit*) start_container "$@" "$unique-app" sh -c "$command" ;;
+    *) start_container "$@" "$unique-app" $command ;;
+    esac
+    ended
+    expect "the exit status of $command" "$code" "$status"
+  done
+  say "exit statuses are the program's own; 126 and 127 are those of a shell"
+
+  start_container "$@" --env ADIEU_TIMEOUT=1s "$unique-app" \
+    sh -c 'trap "" TERM; echo ready; while true; do sleep 1; done'
+  wait_log ready
+  stop_container
+  expect "the exit status with ADIEU_TIMEOUT=1s" 137 "$status"
+  [ "$took" -lt 8 ] || fail "ADIEU_TIMEOUT=1s, and it took $took s to stop"
+  case $logs in
+  *'timeout'*) ;;
+  *) fail "the log does not name what was killed: $logs" ;;
+  esac
+  start_container "$@" --env ADIEU_LOG=verbose "$unique-app"
+  wait_log 'server ready'
+  stop_container
+  case $logs in
+  *'stopped in'*) say "settings come from the environment: ADIEU_TIMEOUT, ADIEU_LOG" ;;
+  *) fail "ADIEU_LOG=verbose prints nothing: $logs" ;;
+  esac
+
+  start_container "$@" --read-only --user 1234:1234 --cap-drop ALL --security-opt no-new-privileges "$unique-app"
+  wait_log 'server ready'
+  stop_container
+  expect_finished
+  say "any user, no capabilities, a read-only root: the server finished"
+
+  # The one program that an image FROM scratch is sure to be able to run here is a static one: adieu itself.
+  start_container "$@" --read-only --user 1234:1234 "$unique-scratch" /program --version
+  ended
+  expect "the log in an image FROM scratch" "tini version $version" "$logs"
+  expect "the exit status in an image FROM scratch" 0 "$status"
+  say "runs in an image FROM scratch"
 }

@@ -21,7 +21,7 @@ for target in string argv shell-form shell-instruction stop-signal; do
 done
 
 start_container "$unique-string" 'cd /tmp && sleep 3600; echo next'
-wait_until engine exec "$container" pidof sleep
+wait_program sleep
 stop_container
 expect "the exit status of a command that handles no signal" 143 "$status"
 expect "its log" '' "$logs"

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Runs unchanged images with `podman run --init`: with the init that podman brings along, with adieu by --init-path, and with
+# adieu by containers.conf. Images and containers are in a storage of its own; the machine's own are left alone.
+# shellcheck disable=SC2016,SC2119 source=SCRIPTDIR/../lib.sh
+. "$(dirname "$0")/../lib.sh"
+need podman
+
+export CONTAINERS_CONF="$scratch/containers.conf"
+options="--root $scratch/storage --runroot $scratch/run --tmpdir $scratch/tmp --storage-driver vfs --cgroup-manager cgroupfs"
+# shellcheck disable=SC2086
+engine() { podman $runtime $options --events-backend file "$@"; }
+runs_program() { engine exec "$container" pidof "$1"; }
+[ "$(id -u)" -eq 0 ] || at_exit "podman unshare rm -rf '$scratch/storage'"
+
+# configure [LINE]: containers.conf, with the limits that this machine allows.
+configure() { printf '[containers]\n%s\n%s\n' "$limits" "${1:-}" >"$CONTAINERS_CONF"; }
+
+# Podman's own defaults first. Not every runtime can use every machine's cgroups, and where root may not raise limits
+# (no CAP_SYS_RESOURCE) the ones that podman asks for are refused.
+works() {
+  for runtime in '' '--runtime runc' '--runtime crun'; do
+    for limits in '' 'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]'; do
+      configure
+      ! engine run --rm --network none "$1" true 2>"$scratch/why" || return 0
+    done
+  done
+  return 1
+}
+runtime=
+limits=
+configure
+init_images
+works "$unique-app" || skip "no way to run a container with podman here: $(tail -n 1 "$scratch/why")"
+say "$(podman --version)${runtime:+, $runtime}${limits:+, $limits}"
+
+# --- The init that podman brings along, if any ----------------------------------------------------------------
+
+if engine run --rm --init --network none "$unique-app" true 2>"$scratch/why"; then
+  show_stock_init --init
+else
+  say "there is no init of podman's own here to show beside adieu: $(tail -n 1 "$scratch/why")"
+fi
+
+# --- adieu in its place ------------------------------------------------------------------------------------
+
+start_container --init --init-path "$adieu" "$unique-app"
+wait_log 'server ready'
+stop_container
+expect_finished
+say "podman run --init --init-path: the server finished"
+
+configure "$(sed "s|/usr/local/bin/adieu|$adieu|" "$here/containers.conf" | grep init_path)"
+say "with init_path in containers.conf:"
+check_init --init
+
+# --- adieu from an image of its own, mounted into an image that stays as it is -----------------------------------
+
+mkdir "$scratch/binaries"
+cp "$adieu" "$scratch/binaries/adieu"
+at_exit "engine image rm --force $unique-release"
+DOCKER="podman $runtime $options" sh "$here/../../dist/image.sh" "$unique-release" "$scratch/binaries" >"$scratch/release" 2>&1 ||
+  fail "dist/image.sh: $(cat "$scratch/release")"
+start_container --mount "type=image,source=$unique-release,destination=/adieu" "$unique-app" \
+  /adieu/adieu 'cd /app && ./server'
+wait_log 'server ready'
+stop_container
+expect_finished
+say "mounted from the release image: the server finished"
