@@ -59,7 +59,7 @@ adieu=${ADIEU:-$here/../../target/release/adieu}
 adieu=$(cd "$(dirname "$adieu")" && pwd)/${adieu##*/}
 version=$("$adieu" --version | sed 's/^tini version //')
 
-# wait_until COMMAND...: until it succeeds, a minute at the most.
+# wait_until COMMAND...: until it succeeds, for about a minute at the most.
 wait_until() {
   tries=600
   until "$@" >/dev/null 2>&1; do
@@ -181,7 +181,7 @@ expect_finished() {
 # --- An engine whose `--init` is adieu ---------------------------------------------------------------------
 
 # init_images: builds images without a word about adieu: $unique-app, with a server and a program that must be PID 1, and
-# $unique-scratch, with one program only.
+# $unique-scratch, with one program only; and $unique-nested, which has adieu as its ENTRYPOINT already.
 init_images() {
   base_image
   mkdir "$scratch/app"
@@ -200,6 +200,9 @@ END
   build "$unique-app" "$scratch/app"
   printf 'FROM scratch\nCOPY program /program\n' >"$scratch/app/Dockerfile"
   build "$unique-scratch" "$scratch/app"
+  printf 'FROM %s\nCOPY program /adieu\nENTRYPOINT ["/adieu"]\nCMD ["cd /app && ./server | tee -a /dev/null"]\n' "$unique-app" \
+    >"$scratch/app/Dockerfile"
+  build "$unique-nested" "$scratch/app"
 }
 
 # show_stock_init OPTIONS: what the engine's own init, asked for by OPTIONS, makes of these images.
@@ -232,6 +235,12 @@ check_init() {
   expect "the log of a program that must be PID 1" 'init is PID 1
 init told TERM' "$logs"
   say "a program that must be PID 1 is executed in place of adieu"
+
+  start_container "$@" "$unique-nested"
+  wait_log 'server ready'
+  stop_container
+  expect_finished
+  say "an image that has adieu in it already: the server finished"
 
   start_container "$@" "$unique-app" sh -c 'sleep 3600; echo next'
   wait_program sleep
