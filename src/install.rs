@@ -3,7 +3,6 @@
 use crate::error::Error;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -35,10 +34,12 @@ pub(crate) fn install(path: &OsStr) -> Result<(), Error> {
 }
 
 fn copy(to: &Path) -> std::io::Result<()> {
-    let program =
-        fs::read("/proc/self/exe").or_else(|e| std::env::current_exe().and_then(fs::read).map_err(|_| e))?;
+    let open = |path: &Path| fs::File::open(path);
+    let mut program = open(Path::new("/proc/self/exe"))
+        .or_else(|e| std::env::current_exe().and_then(|path| open(&path)).map_err(|_| e))?;
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(to)?;
-    file.write_all(&program)?;
+    // Piece by piece: an init container's limit of memory may be less than the size of a debug build.
+    std::io::copy(&mut program, &mut file)?;
     // Whatever the umask, every user of the container has to be able to execute it.
     file.set_permissions(fs::Permissions::from_mode(0o755))?;
     file.sync_all()

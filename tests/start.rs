@@ -602,6 +602,18 @@ fn install_makes_a_copy_that_everybody_may_execute_whatever_the_umask() {
 }
 
 #[test]
+fn install_needs_less_memory_than_the_binary_is_long() {
+    let Some(prlimit) = tool("prlimit") else { return };
+    let scratch = Scratch::new();
+    let to = scratch.join("adieu");
+    let program = [prlimit.to_str().unwrap(), "--data=1048576", adieu().to_str().unwrap()];
+    let install = child().program(program[0]).args(&program[1..]);
+    let finished = install.arg("--install").arg(&to).start().finish();
+    assert!(finished.code == 0 && finished.lines.is_empty(), "{finished}");
+    assert_installed(&to);
+}
+
+#[test]
 fn install_into_a_directory_and_over_a_file() {
     let scratch = Scratch::new();
     assert_eq!(install(adieu(), "022", scratch.path()).code, 0);
