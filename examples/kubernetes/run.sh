@@ -32,9 +32,6 @@ printf '%s\n' '#!/bin/sh' 'trap "echo not now" TERM' 'echo "server ready"' 'whil
 chmod 755 "$scratch/context/stuck"
 cat >"$scratch/context/Dockerfile" <<'END'
 ARG BASE
-FROM scratch AS adieu
-COPY adieu /adieu
-ENTRYPOINT ["/adieu"]
 FROM $BASE AS shop
 COPY server /app/server
 FROM $BASE AS stuck
@@ -43,7 +40,9 @@ FROM shop AS shop-with-adieu
 COPY adieu /adieu
 ENTRYPOINT ["/adieu"]
 END
-for target in adieu shop stuck shop-with-adieu; do
+at_exit "engine image rm --force $unique-adieu"
+sh "$here/../../dist/image.sh" "$unique-adieu" "$scratch/context" >"$scratch/build" 2>&1 || fail "$(cat "$scratch/build")"
+for target in shop stuck shop-with-adieu; do
   build "$unique-$target" --build-arg "BASE=$base" --target "$target" "$scratch/context"
 done
 
