@@ -373,6 +373,10 @@ impl State {
         if hangup && self.stop.is_none() {
             return self.begin(Cause::Signal(signal), signal, now);
         }
+        // Its default action is none, so nothing was lost. `runc run` forwards those that Go's runtime sends to itself.
+        if signal == Signal::URG {
+            return Vec::new();
+        }
         vec![Action::Say(Note::Dropped(signal))]
     }
 
@@ -939,6 +943,7 @@ mod tests {
         world.tree = vec![process(2, 1, "sh", Plain)];
         let (notes, actions) = world.everything(Input::Signal(usr1), 1);
         assert_eq!((actions, notes), (vec![], vec![Note::Dropped(usr1)]));
+        assert_eq!(world.everything(Input::Signal(Signal::URG), 1), (vec![], vec![]));
         assert_eq!(world.step(Input::Signal(Signal::WINCH), 2), [Action::TellGroup(Signal::WINCH)]);
     }
 

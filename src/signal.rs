@@ -76,6 +76,8 @@ impl Signal {
     pub const TTOU: Self = Self::standard(libc::SIGTTOU);
     /// A write beyond the limit of a file's size.
     pub const XFSZ: Self = Self::standard(libc::SIGXFSZ);
+    /// Urgent data at a socket; Go's runtime sends it to its own threads.
+    pub const URG: Self = Self::standard(libc::SIGURG);
     /// The terminal's size changed.
     pub const WINCH: Self = Self::standard(libc::SIGWINCH);
 
