@@ -4,7 +4,7 @@
 //! (`spawn`); what happens (`inbox`) and what there is ([`proctable`]); who is told ([`plan`]) and when ([`phase`], with
 //! the words in [`event`] and the memory in `ledger`); the doing (`deliver`, `terminal`) and the loop (`supervise`); the
 //! end ([`exit`], `report`, [`error`]). `sys` holds every `unsafe`. [`plan`], [`phase`] and `ledger` decide and do nothing
-//! else; the others do and decide nothing.
+//! else; the others do and decide nothing. [`runtime`] is another program, `adieu-runtime`.
 
 pub mod cli;
 pub mod command;
@@ -22,6 +22,7 @@ pub mod phase;
 pub mod plan;
 pub mod proctable;
 mod report;
+pub mod runtime;
 pub mod settings;
 pub mod signal;
 mod spawn;

@@ -81,13 +81,15 @@ pub(crate) fn become_program(words: &[OsString]) -> Error {
     explain(words, &candidates, error)
 }
 
-/// Whether the program refuses to run unless it is PID 1, known by its name: s6-overlay's `/init`, systemd and other
-/// inits of whole systems.
+/// s6-overlay's `/init`, systemd and other inits of whole systems, by their names.
+pub(crate) const SYSTEM_INITS: [&str; 6] =
+    ["init", "systemd", "s6-svscan", "runit", "runit-init", "openrc-init"];
+
+/// Whether the program refuses to run unless it is PID 1, as [`SYSTEM_INITS`] do.
 pub(crate) fn must_be_pid1(command: &Command) -> bool {
-    const INITS: [&str; 6] = ["init", "systemd", "s6-svscan", "runit", "runit-init", "openrc-init"];
     let program = command.direct.as_deref().and_then(<[OsString]>::first);
     let name = program.map(Path::new).and_then(Path::file_name).and_then(OsStr::to_str);
-    name.is_some_and(|name| INITS.contains(&name))
+    name.is_some_and(|name| SYSTEM_INITS.contains(&name))
 }
 
 /// Whether this variable of the environment holds adieu's own pid.
@@ -107,7 +109,7 @@ fn candidates(words: &[OsString]) -> Vec<PathBuf> {
 }
 
 /// Arguments never hold a zero byte: they came as C strings themselves.
-fn c_strings<'a>(strings: impl Iterator<Item = &'a OsStr>) -> Vec<CString> {
+pub(crate) fn c_strings<'a>(strings: impl Iterator<Item = &'a OsStr>) -> Vec<CString> {
     strings.map(|s| CString::new(s.to_owned().into_vec()).unwrap_or_default()).collect()
 }
 
