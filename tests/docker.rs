@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use support::{Adieu, Finished, Pty, Running, Scratch, adieu, eventually, server, tool};
+use support::{Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, server, tool};
 
 /// What `docker stop` may take where nothing is waited for: nobody was killed, as Docker's own grace is 10 s.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -168,13 +168,6 @@ fn put(context: &Scratch, from: &Path, to: &str) {
 fn put_program(context: &Scratch, program: &Path, to: &str) {
     put(context, program, to);
     libraries(program).iter().for_each(|library| put(context, Path::new(library), library));
-}
-
-/// The shared libraries of a program: none of a static one.
-fn libraries(program: &Path) -> Vec<String> {
-    let list = Command::new("ldd").arg(program).output().unwrap().stdout;
-    let words = String::from_utf8(list).unwrap();
-    words.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned).collect()
 }
 
 // --- Containers --------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ mod support;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::io::{self, Write as _};
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,8 +20,8 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use serde_json::Value;
 use support::{
-    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, pid_namespace, process, schema, server,
-    status_field, tool,
+    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, is_root, pid_namespace, process, root, schema,
+    server, status_field, tool,
 };
 
 /// What ends at once ends within this time even on a busy machine.
@@ -108,24 +107,6 @@ fn each(explained: &Value, key: &str) -> BTreeMap<i64, String> {
 
 fn is_gone(pid: Pid) -> bool {
     process(pid).is_none_or(|it| it.state == 'Z')
-}
-
-fn is_root() -> bool {
-    status_field(Pid::this(), "Uid").unwrap().split_whitespace().nth(1) == Some("0")
-}
-
-/// For what needs root; without, its absence is said aloud.
-fn root() -> bool {
-    let root = is_root();
-    if !root {
-        skipped("root");
-    }
-    root
-}
-
-/// To the descriptor itself: `eprintln!` would be captured and hidden, as the test passes.
-fn skipped(what: &str) {
-    writeln!(io::stderr(), "SKIPPED: {:?} needs {what}", std::thread::current().name()).ok();
 }
 
 /// Against `docs/explain.schema.json`.

@@ -21,9 +21,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use support::{
-    Adieu, Finished, Running, Scratch, adieu, eventually, pid_namespace, schema, server, status_field,
-};
+use support::{Adieu, Finished, Running, Scratch, adieu, eventually, pid_namespace, root, schema, server};
 
 /// What ends at once ends within this time even on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -124,19 +122,6 @@ fn read(path: &Path) -> Value {
 /// Against `docs/report.schema.json`.
 fn validate(document: &Value) {
     schema::validate("report", document);
-}
-
-/// To the descriptor itself: `eprintln!` would be captured and hidden, as the test passes.
-fn skipped(what: &str) {
-    writeln!(io::stderr(), "SKIPPED: {:?} needs {what}", std::thread::current().name()).ok();
-}
-
-fn root() -> bool {
-    let root = status_field(Pid::this(), "Uid").unwrap().split_whitespace().nth(1) == Some("0");
-    if !root {
-        skipped("root");
-    }
-    root
 }
 
 fn assert_warned<'a>(finished: &Finished, parts: impl IntoIterator<Item = &'a str> + Clone) {

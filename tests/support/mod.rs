@@ -21,7 +21,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -90,6 +90,25 @@ pub(crate) fn pid_namespace() -> bool {
     possible
 }
 
+/// Whether the test runs as root, with which engines for containers are started; without that, as in [`tool`].
+pub(crate) fn root() -> bool {
+    let is_root = is_root();
+    if !is_root {
+        missing("to be root");
+    }
+    is_root
+}
+
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// The shared libraries of a program: none of a static one.
+pub(crate) fn libraries(program: &Path) -> Vec<String> {
+    let words = String::from_utf8(output(Command::new("ldd").arg(program).stderr(Stdio::null()))).unwrap();
+    words.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned).collect()
+}
+
 fn missing(what: &str) {
     assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{what} is missing in CI");
     let test = thread::current().name().unwrap_or("a test").to_owned();
@@ -126,6 +145,18 @@ fn unshare() -> Option<&'static [OsString]> {
             })
         })
         .as_deref()
+}
+
+/// Starts a command of the test's own, not while another test writes a script.
+pub(crate) fn spawn(command: &mut Command) -> Child {
+    let _guard = lock(&FORKING_OR_WRITING);
+    command.spawn().unwrap_or_else(|error| panic!("{}: {error}", command.get_program().display()))
+}
+
+/// What such a command writes to stdout.
+pub(crate) fn output(command: &mut Command) -> Vec<u8> {
+    let child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()));
+    child.wait_with_output().unwrap().stdout
 }
 
 // --- Starting ----------------------------------------------------------------------------------------------
@@ -345,9 +376,7 @@ struct Started {
 impl Started {
     fn spawn(command: &mut Command, pid1: bool, deadline: Duration) -> Self {
         let began = Instant::now();
-        let _guard = lock(&FORKING_OR_WRITING);
-        let child = command.spawn();
-        let child = child.unwrap_or_else(|error| panic!("{}: {error}", command.get_program().display()));
+        let child = spawn(command);
         Self { child, pid1, adieu: OnceCell::new(), began, deadline: began + deadline }
     }
 
