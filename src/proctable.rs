@@ -732,9 +732,52 @@ fn words(command_line: &[u8]) -> String {
     text.trim_end().chars().take(LONGEST_COMMAND).collect()
 }
 
-/// A name fit for a log: no control characters, which could forge lines or steer a terminal.
+/// A name fit for a log.
 fn printable(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    String::from_utf8_lossy(name).chars().map(fit).collect()
+}
+
+/// A character fit for a log, or a question mark in its place.
+pub(crate) fn fit(c: char) -> char {
+    if is_unfit(c) { '?' } else { c }
+}
+
+/// Characters that could forge lines, steer a terminal, or show what follows in another order: the control characters,
+/// Unicode's line and paragraph separators, and its marks of direction.
+fn is_unfit(c: char) -> bool {
+    let separates = matches!(c, '\u{2028}' | '\u{2029}');
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || separates || turns
+}
+
+/// Asserts what holds for any bytes at all: the parsers cope, no name forges a field, and what is shown is bounded and
+/// fit for a log. For the unit tests here and the fuzz target `proc`; no part of adieu.
+#[cfg(any(test, fuzzing))]
+pub fn check_parsers(bytes: &[u8]) {
+    let _ = (Stat::parse(bytes), Status::parse(bytes), system_call(bytes), kind(bytes, bytes));
+    let shown = words(bytes);
+    assert!(shown.chars().count() <= LONGEST_COMMAND && !shown.chars().any(is_unfit), "{shown:?}");
+    assert!(!printable(bytes).chars().any(is_unfit));
+    // As the kernel writes it: the name as it is, in brackets.
+    let line = [
+        b"42 (",
+        bytes,
+        b") S 7 40 39 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 987654 0 0 0 0 0 0 0 0 0 4 2 16384 0\n",
+    ]
+    .concat();
+    let stat = Stat::parse(&line);
+    assert_eq!(stat.as_ref().map(|s| s.name.as_slice()), Some(bytes));
+    let sets = |signals: Signals| (signals.blocked.0, signals.ignored.0, signals.caught.0);
+    let fields = stat.map(|s| (s.pid, s.parent, s.group, s.start, s.alive, s.stopped, s.signals.map(sets)));
+    assert_eq!(fields, Some((42, 7, 40, 987_654, true, false, Some((4, 2, 16_384)))));
+    // Here the kernel escapes newlines, and nothing else matters.
+    let name: Vec<u8> = bytes.iter().copied().filter(|b| *b != b'\n').collect();
+    let text =
+        [b"Name:\t", &*name, b"\nNSpid:\t42\t1\nSigBlk:\t1\nSigIgn:\t0002\nSigCgt:\tffffffffffffffff\n"]
+            .concat();
+    let status = Status::parse(&text).map(|s| (sets(s.signals), s.depth, s.innermost));
+    assert_eq!(status, Some(((1, 2, u64::MAX), 2, Some(1))));
 }
 
 #[cfg(test)]
@@ -921,11 +964,29 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_bytes_upset_the_parsers(bytes: Vec<u8>) {
-            let _ = Stat::parse(&bytes);
-            let _ = Status::parse(&bytes);
-            let _ = system_call(&bytes);
-            let _ = kind(&bytes, &bytes);
-            let _ = printable(&bytes);
+            check_parsers(&bytes);
+        }
+
+        #[test]
+        fn no_name_forges_a_field(name in "(\\) |\\(| |\n|\t|:|S|Z|1|SigCgt:\t|NSpid:\t|\u{0}|\u{1b}\\[2J|\u{202e}|é){0,12}") {
+            check_parsers(name.as_bytes());
+        }
+
+        #[test]
+        fn what_breaks_off_or_is_huge_is_nothing_or_a_default(
+            number in "[0-9]{1,40}|-[0-9]{1,40}|[a-f]{0,20}|\\PC{0,4}",
+            cut in 0usize..400,
+        ) {
+            let stat = format!("{number} (a) S {number} {number} 0 0 -1 0 1 2 3 4 5 6 7 8 20 0 {number} 0 {number}");
+            let status = format!("Name:\ta\nNSpid:\t{number}\nSigBlk:\t{number}\nSigIgn:\t0\nSigCgt:\t{number}\n");
+            let _ = Stat::parse(stat.as_bytes().get(..cut).unwrap_or(stat.as_bytes()));
+            if Stat::parse(stat.as_bytes()).is_some() {
+                proptest::prop_assert!(number.parse::<i32>().is_ok(), "{}", stat);
+            }
+            let parsed = Status::parse(status.as_bytes().get(..cut).unwrap_or(status.as_bytes()));
+            if parsed.is_some() {
+                proptest::prop_assert!(u64::from_str_radix(number.trim(), 16).is_ok(), "{}", status);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::files::{self, Outcome};
 use crate::journal::{Journal, role};
 use crate::phase::Terms;
 use crate::plan::Reason;
+use crate::proctable;
 use crate::settings::{Settings, Verbosity};
 use crate::signal::Signal;
 use crate::sys;
@@ -28,7 +29,8 @@ const NAME: &str = "adieu: ";
 
 /// Says one line on stderr if that is possible without waiting: a log that nobody reads must not stop a stop.
 pub(crate) fn say(text: &str) {
-    let mut line = format!("{NAME}{text}");
+    // Names are fit for a log by now; a path or a command that was typed may not be.
+    let mut line: String = NAME.chars().chain(text.chars().map(proctable::fit)).collect();
     let mut end = line.len().min(LONGEST_LINE - 1);
     while !line.is_char_boundary(end) {
         end -= 1;
@@ -262,7 +264,10 @@ fn list(whom: &[Who], remark: impl Fn(&Who) -> String) -> String {
 
 /// The line for an adieu that could not start: nothing runs that a wait could hold up.
 pub(crate) fn fail(error: &crate::error::Error) {
-    let _ = writeln!(std::io::stderr(), "{NAME}{error}");
+    // In several lines where the parser of the options wrote it so.
+    let fit = |c: char| if c == '\n' { c } else { proctable::fit(c) };
+    let text: String = error.to_string().chars().map(fit).collect();
+    let _ = writeln!(std::io::stderr(), "{NAME}{text}");
 }
 
 /// Writes a text of any length to stderr, and waits this long at the most for a reader.

@@ -342,4 +342,54 @@ mod tests {
         assert_eq!(rewrites.apply(Signal::INT), None);
         assert_eq!(rewrites.apply(Signal::HUP), "USR1".parse().ok());
     }
+
+    /// Any bytes as the value of each option and variable: used, or refused with the place.
+    fn check_value(value: &OsString) {
+        type Set = fn(&mut Typed, OsString);
+        let options: [(&str, Set); 8] = [
+            ("--timeout", |t, v| t.timeout = Some(v)),
+            ("--epilogue", |t, v| t.epilogue = Some(v)),
+            ("--shell", |t, v| t.shell = Some(v)),
+            ("--rewrite", |t, v| t.rewrite = vec![v]),
+            ("--deliver", |t, v| t.deliver = Some(v)),
+            ("--stop-on", |t, v| t.stop_on = vec![v]),
+            ("--ok-exit", |t, v| t.ok_exit = vec![v]),
+            ("--parent-death", |t, v| t.parent_death = Some(v)),
+        ];
+        let check = |place: &str, resolved: Result<Settings, Error>| match resolved {
+            Ok(_) => assert!(value.to_str().is_some(), "{place} takes {value:?}"),
+            Err(Error::Usage(text)) => {
+                let begin = format!("{place} '{}': ", value.to_string_lossy());
+                assert!(text.starts_with(&begin), "{text:?} does not begin with {begin:?}");
+                assert!(value.to_str().is_some() || text.contains("UTF-8"), "{text}");
+            }
+            Err(other) => panic!("{place} {value:?}: {other:?}"),
+        };
+        for (option, set) in options {
+            check(option, resolve(&typed(|t| set(t, value.clone())), |_| None));
+        }
+        let variables = ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"];
+        for variable in variables {
+            check(variable, resolve(&Typed::default(), |name| (name == variable).then(|| value.clone())));
+        }
+        // A path may be anything.
+        let all = typed(|t| (t.report, t.termination_log) = (Some(value.clone()), Some(value.clone())));
+        let settings = resolve(&all, |_| None).expect("paths");
+        assert_eq!((settings.report.as_ref(), settings.termination_log.as_ref()), (Some(value), Some(value)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_used_or_refused_with_their_place(bytes: Vec<u8>) {
+            use std::os::unix::ffi::OsStringExt;
+            check_value(&OsString::from_vec(bytes));
+        }
+
+        #[test]
+        fn what_is_nearly_right_is_used_or_refused_with_its_place(
+            value in "[+ -]{0,1}([0-9]{1,25}|none|(SIG|sig)?(TERM|RTMIN|RTMAX|CHLD|KILL|hup)([+-][0-9]{1,3})?|group|quiet|bash)[=:, ]?(ns|ms|s|m|h|days|years|TERM|0|-c|'|\"|\\\\|\u{0})?",
+        ) {
+            check_value(&OsString::from(value));
+        }
+    }
 }

@@ -291,4 +291,24 @@ mod tests {
         assert_eq!(rewrites.apply(Signal::HUP), None);
         assert_eq!(rewrites.apply(Signal::INT), Some(Signal::INT));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_text_is_a_signal_that_prints_and_parses_back_or_is_refused_as_it_is(
+            text in "(SIG|sig|Sig)?([A-Za-z0-9]{0,6}|RTM(IN|AX)|rtm(in|ax)|-?[0-9]{1,22})([+-]?[0-9]{0,3})|\\PC{0,8}",
+        ) {
+            match text.parse::<Signal>() {
+                Ok(signal) => {
+                    let number = signal.number();
+                    proptest::prop_assert!((1..=64).contains(&number));
+                    proptest::prop_assert_eq!(text.to_ascii_lowercase().parse(), Ok(signal));
+                    proptest::prop_assert_eq!(text.to_ascii_uppercase().parse(), Ok(signal));
+                    if ![32, 33].contains(&number) {
+                        proptest::prop_assert_eq!(signal.to_string().parse(), Ok(signal));
+                    }
+                }
+                Err(UnknownSignal(kept)) => proptest::prop_assert_eq!(kept, text),
+            }
+        }
+    }
 }

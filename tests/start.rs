@@ -497,6 +497,65 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
 }
 
 #[test]
+fn bytes_that_are_no_utf8_are_refused_with_their_place_or_used_as_they_are() {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let odd = |text: &[u8]| OsString::from_vec([text, b"\xff\xfe"].concat());
+    let scratch = Scratch::new();
+    let marker = scratch.join("started");
+    let touch = |adieu: Adieu| adieu.args(["--", "touch"]).arg(&marker).start().finish();
+    for option in [
+        "--timeout",
+        "--epilogue",
+        "--shell",
+        "--rewrite",
+        "--deliver",
+        "--stop-on",
+        "--ok-exit",
+        "--parent-death",
+    ] {
+        for adieu in [child().arg(option).arg(odd(b"")), child().arg(odd(format!("{option}=T").as_bytes()))] {
+            let finished = touch(adieu);
+            assert_eq!(finished.code, 125, "{finished}");
+            assert_says(&finished, &["adieu: ", option, "UTF-8"]);
+        }
+    }
+    for variable in ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"] {
+        let finished = touch(child().env(variable, odd(b"1")));
+        assert_eq!(finished.code, 125, "{finished}");
+        assert_says(&finished, &["adieu: ", variable, "UTF-8"]);
+    }
+    for option in ["--", "-\u{e9}", "--linger="] {
+        assert_eq!(child().arg(odd(option.as_bytes())).arg("true").start().finish().code, 125, "{option}");
+    }
+    for option in ["--explain", "--signal", "--format"] {
+        let finished = child().args(["--explain", "1"]).arg(option).arg(odd(b"x")).start().finish();
+        assert_eq!(finished.code, 125, "{finished}");
+        assert_says(&finished, &["adieu: ", option]);
+    }
+    assert!(!marker.exists(), "something was started");
+
+    // What is a path, a word or a string of the user's may be anything.
+    let finished =
+        child().args([OsString::from("-c"), odd(b"printf %s \"$0\" | od -An -tx1; #"), odd(b"a")]).start();
+    assert_eq!(finished.expect_exit(0).out, [" 61 ff fe"]);
+    let program = scratch.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    symlink(tool("true").unwrap(), &program).unwrap();
+    let report = scratch.path().join(odd(b"report"));
+    child()
+        .env("PATH", odd(b"/x:"))
+        .env(odd(b"A"), odd(b"b"))
+        .arg("--report")
+        .arg(&report)
+        .arg("--")
+        .arg(program)
+        .start()
+        .expect_exit(0);
+    let stops = "kill -TERM $PPID; exec sleep 3600";
+    child().arg("--report").arg(&report).args(["--", "sh", "-c", stops]).start().expect_exit(143);
+    assert!(report.exists());
+}
+
+#[test]
 fn a_negative_value_is_refused_as_the_value_that_it_is() {
     let scratch = Scratch::new();
     for words in [["-t", "-5s"], ["--timeout", "-5s"]] {

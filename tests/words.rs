@@ -126,14 +126,18 @@ fn compare(strings: &[String]) -> Result<(), String> {
 }
 
 /// What a word may be made of. No single `&`: what runs in the background writes when it likes. No `/` but in whole
-/// words: nothing may be written outside of the directory.
+/// words: nothing may be written outside of the directory. No `set` and `export`: they print how the test calls them.
 const PIECES: &[&str] = &[
     "args", "./args", "my-args", "sub", "a", "b c", "x=1", "--x=y", "-", ".", ",", ":", "+", "@", "%", "=",
     "_", "^", " ", "  ", "\t", "'", "'", "\"", "\"", "\\", "$", "$A", "${A}", "$(sub)", "`sub`", "*", "?",
     "[", "]", "[a-z]", "{", "}", "{a,b}", "~", "#", "!", "&&", "||", ";", ";;", "|", "<", ">", "(", ")",
     "\n", "\r", "\u{b}", "é", "\u{a0}", "\u{7f}", "if", "then", "exit", "echo", "true", "false", "test", "[",
     "!", "A=1", "B= ", "''", "\"\"", "'a b'", "\"a b\"", "'$A'", "\"$A\"", "\"!\"", "'!'", "\"\\\\\"",
-    "'\\'", "-e", "nosuch", "9",
+    "'\\'", "-e", "nosuch", "9", "\\\n", "\r\n", "\u{2028}", "\u{3000}", "\u{feff}", "~root", "~+", "=args",
+    "%1", "@(a)", "$'a'", "$\"a\"", "|&", "2>&1", ">&-", "<<x\n", "$((1))", "${A:-b}", "time", "coproc",
+    "exec", "eval", "command", "builtin", ".", ":", "unset", "trap", "cd", "alias", "for", "while", "case",
+    "esac", "fi", "do", "done", "function", "select", "until", "elif", "else", "in", "[[", "]]", "((", "let",
+    "printf", "IFS=a", "PATH=", "A=", "A+=1", "A[1]=2", "--", "-", "+", "\u{1}", "\u{1b}", "\u{c}",
 ];
 
 /// Mostly words that need no shell, with a few that may.
@@ -409,6 +413,66 @@ fn what_needs_no_shell_gets_none() {
         ["args a b", " args\t'a b' \"c d\" ''", "./args a=b --c=d,e:f@g%h+i", "java -Xmx1g -jar 'my app.jar'"]
     {
         assert!(is_direct(plain), "{plain}");
+    }
+}
+
+/// Without a shell a program is found where the shell would find it, whatever stands in `PATH`.
+#[test]
+fn a_program_is_found_where_the_shell_finds_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixtures = Fixtures::new();
+    let scratch = Scratch::new();
+    for name in ["empty", "no-right", "directory/args", "here"] {
+        std::fs::create_dir_all(scratch.join(name)).unwrap();
+    }
+    scratch.script("here/args", "echo \"here $*\"; exit 4");
+    std::fs::write(scratch.join("no-right/args"), "echo no").unwrap();
+    std::fs::write(scratch.join("file"), "").unwrap();
+    std::fs::create_dir(scratch.join("no-magic")).unwrap();
+    std::fs::write(scratch.join("no-magic/args"), "echo \"no magic $*\"; exit 5\n").unwrap();
+    std::fs::set_permissions(scratch.join("no-magic/args"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let good = fixtures.0.path().display().to_string();
+    let at = |names: &[&str]| -> String {
+        let all = names.iter().map(|name| match *name {
+            "GOOD" => good.clone(),
+            "" | "." | ".." | "nosuch" => (*name).to_owned(),
+            name => scratch.join(name).display().to_string(),
+        });
+        all.collect::<Vec<_>>().join(":")
+    };
+    for names in [
+        &["GOOD"][..],
+        &["", "GOOD"],
+        &["GOOD", ""],
+        &["empty", ""],
+        &[""],
+        &[".", "GOOD"],
+        &["..", "GOOD"],
+        &["nosuch", "GOOD"],
+        &["empty", "nosuch"],
+        &["no-right", "GOOD"],
+        &["GOOD", "no-right"],
+        &["no-right"],
+        &["directory", "GOOD"],
+        &["directory"],
+        &["file", "GOOD"],
+        &["file"],
+        &["no-magic", "GOOD"],
+        &["no-magic"],
+        &["no-right", "directory", "file"],
+    ] {
+        let path = at(names);
+        for string in ["args a 'b c'", "sub", "nosuch x", "./args a", "../here/args a"] {
+            assert!(is_direct(string));
+            let run = |words: &[&OsStr]| {
+                let adieu = Adieu::new().as_child().program(words[0]).args(&words[1..]).arg(string);
+                let finished = adieu.env("PATH", &path).current_dir(scratch.join("here")).start().finish();
+                (finished.code, finished.out, finished.err)
+            };
+            let ours = run(&[adieu().as_os_str(), OsStr::new("-c")]);
+            let theirs = run(&["/bin/sh", "-c"].map(OsStr::new));
+            assert_eq!(ours, theirs, "{string:?} with PATH={path:?}");
+        }
     }
 }
 
