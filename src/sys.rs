@@ -16,6 +16,14 @@ fn check(result: libc::c_long) -> Result<libc::c_long, Errno> {
     if result == -1 { Err(Errno::last()) } else { Ok(result) }
 }
 
+/// A descriptor that a system call has just returned.
+fn own(fd: libc::c_long) -> Result<OwnedFd, Errno> {
+    // Always fits, and is never negative: `check` has seen it.
+    let fd = RawFd::try_from(fd).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just opened it for us, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// Replaces the signal mask and returns the one before.
 ///
 /// The raw call: the C library's wrapper silently leaves its own signals 32 and 33 out, in either direction.
@@ -58,12 +66,18 @@ pub(crate) fn signal_fd(set: SignalSet) -> Result<OwnedFd, Errno> {
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: the pointer is to a value of the size given, alive through the call.
     let fd = check(unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const set.0, SET_SIZE, flags) })?;
-    // SAFETY: the kernel has just opened it for us and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).unwrap_or(-1)) })
+    own(fd)
 }
 
-/// A signal that has arrived and the pid that sent it: 0 for the kernel or a sender outside the PID namespace.
+/// A signal that has arrived and the pid that sent it: 0 for the kernel, a sender outside the PID namespace, or one that
+/// could have made the number up.
 pub(crate) type Arrived = (Signal, i32);
+
+/// The sender as the kernel filled it in, for `kill` and `tgkill` only: with `rt_sigqueueinfo(2)` a process writes what
+/// it likes there, under every other negative code.
+fn sender(code: i32, pid: i32) -> i32 {
+    if matches!(code, libc::SI_USER | libc::SI_TKILL) { pid } else { 0 }
+}
 
 /// Reads up to sixteen signals; an empty list when none is pending.
 pub(crate) fn read_signals(
@@ -83,7 +97,8 @@ pub(crate) fn read_signals(
     };
     for info in infos.iter().take(read / SIZE) {
         let number = i32::try_from(info.ssi_signo).unwrap_or(0);
-        into.extend(Signal::from_number(number).map(|s| (s, i32::try_from(info.ssi_pid).unwrap_or(0))));
+        let sender = sender(info.ssi_code, i32::try_from(info.ssi_pid).unwrap_or(0));
+        into.extend(Signal::from_number(number).map(|signal| (signal, sender)));
     }
     Ok(())
 }
@@ -101,8 +116,9 @@ pub(crate) fn wait_signal(set: SignalSet, limit: Option<Duration>) -> Option<Arr
     let number =
         unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, &raw mut info, limit, SET_SIZE) };
     let signal = Signal::from_number(i32::try_from(number).unwrap_or(-1))?;
-    // SAFETY: the kernel fills si_pid for signals sent by processes; for others it is zero or unused.
-    Some((signal, unsafe { info.si_pid() }))
+    // SAFETY: reads an integer of the union, whose every bit the kernel or the zeroing has set; `sender` uses it only
+    // where it is the pid.
+    Some((signal, sender(info.si_code, unsafe { info.si_pid() })))
 }
 
 /// Sends a signal to a process, or to a process group where `pid` is negative (`kill(2)`).
@@ -115,8 +131,7 @@ pub(crate) fn kill(pid: i32, signal: Signal) -> Result<(), Errno> {
 pub(crate) fn pidfd_open(pid: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: takes two integers.
     let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-    // SAFETY: the kernel has just opened it for us and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).unwrap_or(-1)) })
+    own(fd)
 }
 
 /// Sends a signal to the process that the descriptor names (Linux 5.1, `pidfd_send_signal(2)`).

@@ -501,6 +501,30 @@ fn the_sender_is_the_process_that_sent_it() {
     assert_eq!(beside.report["cause"]["sender"], Pid::this().as_raw());
 }
 
+/// `rt_sigqueueinfo(2)` sends a signal with any sender that one likes; adieu itself, too.
+#[test]
+#[allow(unsafe_code, reason = "a raw system call with a made-up siginfo")]
+fn a_sender_that_is_made_up_is_none() {
+    for pretended in [None, Some(1)] {
+        let stop = Reported::of(container().as_child(), &["server; :"], 0, |running| {
+            running.wait_line("ready");
+            let pid = running.pid().as_raw();
+            // As the kernel has it: number, errno, code, padding, pid, uid.
+            let queue = |signal: i32| {
+                let mut info = [0_i32; 32];
+                (info[0], info[2], info[4]) = (signal, libc::SI_QUEUE, pretended.unwrap_or(pid));
+                // SAFETY: a siginfo of the kernel's 128 bytes, which lives through the call.
+                unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, info.as_ptr()) }
+            };
+            // A child that is said to have ended has not.
+            assert_eq!((queue(libc::SIGCHLD), queue(libc::SIGTERM)), (0, 0));
+        });
+        assert_eq!(stop.report["cause"]["kind"], "signal");
+        assert_eq!(stop.report["cause"]["sender"], Value::Null, "{:#}", stop.report);
+        assert_eq!(stop.finished.count("server told TERM"), 1);
+    }
+}
+
 #[test]
 fn the_environment_names_the_file_too_and_a_dash_is_stderr() {
     let scratch = Scratch::new();
