@@ -5,10 +5,13 @@
 //! take bytes, since names hold anything.
 
 use crate::signal::{Signal, SignalSet};
+use crate::sys::{self, FileId};
+use nix::errno::Errno;
+use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use std::collections::HashMap;
+use std::ffi::CString;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 /// A process, told from every other that had or will have the same pid by the time it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,8 +123,8 @@ pub struct Own {
     stat_has_signals: bool,
     /// How many PID namespaces its own is deep, as far as this /proc shows.
     depth: usize,
-    /// Device and inode of its stdin: a pipe from outside is none that the tree made.
-    stdin: Option<(u64, u64)>,
+    /// Its stdin: a pipe from outside is none that the tree made.
+    stdin: Option<FileId>,
     /// Keep the command lines, which can hold secrets.
     pub show_arguments: bool,
 }
@@ -141,7 +144,7 @@ impl Own {
             pid,
             stat_has_signals: false,
             depth: Status::parse(&status).map_or(1, |s| s.depth),
-            stdin: stdin_of(pid).ok().map(|m| (m.dev(), m.ino())),
+            stdin: stdin_of(pid).ok(),
             show_arguments,
         }
     }
@@ -159,6 +162,10 @@ pub struct NoDescriptor;
 pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<Snapshot>, NoDescriptor> {
     let myself = fs::read_link("/proc/self").ok();
     if myself.and_then(|link| link.to_str()?.parse().ok()) != Some(std::process::id()) {
+        return Ok(None);
+    }
+    // Ordinary files that were mounted over it could name any process as one of this tree.
+    if !statfs("/proc").is_ok_and(|it| it.filesystem_type() == PROC_SUPER_MAGIC) {
         return Ok(None);
     }
     let table = Table::below(root.pid)?;
@@ -480,12 +487,9 @@ fn read_process(
     if process.kind != Kind::Program || process.disposition != Disposition::Caught {
         let stdin = stdin_of(pid);
         // May not be read: better to wait a moment for a reader that is none than to cut one off.
-        process.stdin_hidden = matches!(&stdin, Err(e) if e.kind() == io::ErrorKind::PermissionDenied);
+        process.stdin_hidden = matches!(stdin, Err(Errno::EACCES | Errno::EPERM));
         process.reads_pipe = match stdin {
-            Ok(m) => {
-                let piped = m.file_type().is_fifo() || m.file_type().is_socket();
-                piped && Some((m.dev(), m.ino())) != own.stdin
-            }
+            Ok(file) => file.is_piped() && Some(file) != own.stdin,
             Err(_) => process.stdin_hidden,
         };
     }
@@ -497,8 +501,8 @@ fn is_gone(e: &io::Error) -> bool {
 }
 
 /// The stdin of a process, the file behind the link.
-fn stdin_of(pid: i32) -> io::Result<fs::Metadata> {
-    fs::metadata(format!("/proc/{pid}/fd/0"))
+fn stdin_of(pid: i32) -> Result<FileId, Errno> {
+    sys::identify_file(&CString::new(format!("/proc/{pid}/fd/0")).unwrap_or_default())
 }
 
 /// Whether a thread of the process sits in `rt_sigtimedwait`, as `/proc/<pid>/task/<tid>/syscall` shows it; what was

@@ -5,7 +5,7 @@
 use crate::exit::End;
 use crate::signal::{Signal, SignalSet};
 use nix::errno::Errno;
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -200,6 +200,50 @@ pub(crate) fn write_no_wait(fd: RawFd, bytes: &[u8]) -> Option<Result<usize, Err
     }
 }
 
+/// The kind of file that a path leads to, with device and inode, as far as they are known without asking the file
+/// system (`AT_STATX_DONT_SYNC`, `statx(2)`): one that does not answer, such as a dead NFS or FUSE server, would hold the
+/// caller up for good.
+pub(crate) fn identify_file(path: &CStr) -> Result<FileId, Errno> {
+    // SAFETY: all zeroes is a valid value of this plain structure of integers.
+    let mut found: libc::statx = unsafe { std::mem::zeroed() };
+    // SAFETY: a C string and a structure of the kind that the call fills, both alive through it.
+    let asked = unsafe {
+        let wanted = libc::STATX_TYPE | libc::STATX_INO;
+        libc::statx(libc::AT_FDCWD, path.as_ptr(), libc::AT_STATX_DONT_SYNC, wanted, &raw mut found)
+    };
+    match check(libc::c_long::from(asked)) {
+        Ok(_) => {
+            let device = (u64::from(found.stx_dev_major), u64::from(found.stx_dev_minor));
+            Ok(FileId { kind: u32::from(found.stx_mode) & libc::S_IFMT, device, inode: found.stx_ino })
+        }
+        // Linux before 4.11, or a seccomp profile that is older than the call.
+        Err(Errno::ENOSYS | Errno::EPERM) => {
+            let found = nix::sys::stat::stat(path)?;
+            let device = (nix::sys::stat::major(found.st_dev), nix::sys::stat::minor(found.st_dev));
+            Ok(FileId { kind: found.st_mode & libc::S_IFMT, device, inode: found.st_ino })
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// What kind of file, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    /// `S_IFIFO` and the like (`inode(7)`).
+    pub kind: libc::mode_t,
+    /// Major and minor number of its device.
+    pub device: (u64, u64),
+    /// Its inode.
+    pub inode: u64,
+}
+
+impl FileId {
+    /// Whether it is a pipe or a socket.
+    pub(crate) fn is_piped(self) -> bool {
+        matches!(self.kind, libc::S_IFIFO | libc::S_IFSOCK)
+    }
+}
+
 /// How many columns the terminal behind the descriptor has; `None` where there is none.
 pub(crate) fn terminal_width(fd: RawFd) -> Option<usize> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
@@ -306,7 +350,7 @@ fn replace_listen_pid(environment: *const *const c_char, entry: *const u8) -> Ve
     // SAFETY: the environment is an array of C strings that ends with a null pointer (`environ(7)`).
     unsafe {
         while !(*at).is_null() {
-            let is_it = std::ffi::CStr::from_ptr(*at).to_bytes().starts_with(LISTEN_PID);
+            let is_it = CStr::from_ptr(*at).to_bytes().starts_with(LISTEN_PID);
             all.push(if is_it { entry.cast::<c_char>() } else { *at });
             at = at.add(1);
         }
@@ -387,7 +431,7 @@ mod tests {
         for number in [1, 10, 4_194_304, i64::from(i32::MAX)] {
             let mut entry = [LISTEN_PID, &[0; 12]].concat();
             write_decimal(entry.as_mut_ptr(), number);
-            let text = std::ffi::CStr::from_bytes_until_nul(&entry).expect("terminated");
+            let text = CStr::from_bytes_until_nul(&entry).expect("terminated");
             assert_eq!(text.to_str(), Ok(format!("LISTEN_PID={number}").as_str()));
         }
     }
