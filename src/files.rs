@@ -10,13 +10,18 @@ use crate::report;
 use crate::settings::{Deliver, Settings, Verbosity};
 use crate::signal::Signal;
 use crate::timeline::shown;
+use nix::errno::Errno;
+use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::sys::stat::{Mode, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 use serde_json::{Value, json};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -36,32 +41,85 @@ pub(crate) struct Outcome {
     pub exit_status: u8,
 }
 
+/// Where the files go. Found out before there is a program that could put a link in the place of a directory: adieu may
+/// be allowed more than that.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    report: Option<Place>,
+    termination_log: Option<Place>,
+}
+
+impl Places {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let report = settings.report.as_deref().filter(|path| *path != "-");
+        Self {
+            report: report.map(Place::of),
+            termination_log: settings.termination_log.as_deref().map(Place::of),
+        }
+    }
+}
+
+/// A file to be written: the path as it was typed, its directory without any link, its name there.
+#[derive(Clone, Debug)]
+struct Place {
+    typed: OsString,
+    directory: PathBuf,
+    name: OsString,
+}
+
+impl Place {
+    fn of(typed: &OsStr) -> Self {
+        let path = Path::new(typed);
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        // What is still missing of it the program may make.
+        let resolved = parent.ancestors().find_map(|there| {
+            let missing = parent.strip_prefix(there).ok()?;
+            Some(fs::canonicalize(there).ok()?.join(missing))
+        });
+        Self {
+            typed: typed.to_owned(),
+            directory: resolved.unwrap_or_else(|| parent.to_owned()),
+            name: path.file_name().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Opens the directory, through no link: `openat2(2)`, Linux 5.6. Without that call, links are followed.
+    fn open_directory(&self) -> io::Result<OwnedFd> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+        match fcntl::openat2(fcntl::AT_FDCWD, &self.directory, how) {
+            Err(Errno::ENOSYS | Errno::EPERM) => Ok(fcntl::open(&self.directory, flags, Mode::empty())?),
+            Err(Errno::ELOOP) => {
+                Err(io::Error::other("a link has taken the place of a directory in its path since the start"))
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// Opens the file itself, no link in its place.
+    fn open(&self, directory: &OwnedFd, name: &OsStr, flags: OFlag) -> Result<fs::File, Errno> {
+        let always =
+            OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        fcntl::openat(directory, name, flags | always, Mode::from_bits_truncate(0o666)).map(fs::File::from)
+    }
+}
+
 /// Writes what the settings ask for. A disk that does not answer is left to itself: the writing goes on in a thread, the
 /// only one that adieu ever starts, and the exit does not wait for it. (The kernel does, for a wait that nothing can
 /// interrupt, such as that of a frozen file system.)
-pub(crate) fn save(journal: &Journal, settings: &Settings, terms: &Terms, outcome: Outcome) {
-    let report = settings.report.clone().map(|path| (path, to_json(journal, settings, terms, outcome)));
-    let message = settings.termination_log.clone().map(|path| (path, message(journal, outcome)));
-    let report = match report {
-        Some((path, json)) if path == "-" => {
+pub(crate) fn save(journal: &Journal, settings: &Settings, places: &Places, terms: &Terms, outcome: Outcome) {
+    let report = settings.report.as_ref().map(|_| to_json(journal, settings, terms, outcome));
+    let report = match (report, places.report.clone()) {
+        (Some(json), None) => {
             report::patiently(&format!("{json}\n"), WRITE_LIMIT);
             None
         }
-        other => other.map(|(path, json)| (path, format!("{json:#}\n"))),
+        (Some(json), Some(place)) => Some((place, format!("{json:#}\n"))),
+        (None, _) => None,
     };
+    let message = places.termination_log.clone().map(|place| (place, message(journal, outcome)));
     if report.is_none() && message.is_none() {
-        return;
-    }
-    let (done, answers) = mpsc::channel();
-    let work = move || {
-        let written = report.map(|(path, text)| named("--report", &path, replace(&path, &text)));
-        let appended = message.map(|(path, text)| named("--termination-log", &path, append(&path, &text)));
-        for problem in [written, appended].into_iter().flatten().flatten() {
-            let _ = done.send(problem);
-        }
-    };
-    if std::thread::Builder::new().stack_size(128 * 1024).spawn(work).is_err() {
-        report::say("the report is not written: no thread to be had");
         return;
     }
     let warn = |text: &str| {
@@ -69,6 +127,18 @@ pub(crate) fn save(journal: &Journal, settings: &Settings, terms: &Terms, outcom
             report::say(text);
         }
     };
+    let (done, answers) = mpsc::channel();
+    let work = move || {
+        let written = report.map(|(place, text)| named("--report", &place, replace(&place, &text)));
+        let appended = message.map(|(place, text)| named("--termination-log", &place, append(&place, &text)));
+        for problem in [written, appended].into_iter().flatten().flatten() {
+            let _ = done.send(problem);
+        }
+    };
+    if std::thread::Builder::new().stack_size(128 * 1024).spawn(work).is_err() {
+        warn("the report is not written: no thread to be had");
+        return;
+    }
     let deadline = std::time::Instant::now() + WRITE_LIMIT;
     loop {
         match answers.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())) {
@@ -82,52 +152,46 @@ pub(crate) fn save(journal: &Journal, settings: &Settings, terms: &Terms, outcom
     }
 }
 
-fn named(option: &str, path: &OsStr, result: io::Result<()>) -> Option<String> {
-    let problem = result.err()?;
-    Some(format!(
-        "{option} '{}': {problem}; the stop and the exit status are unchanged",
-        path.to_string_lossy()
-    ))
+fn named(option: &str, place: &Place, result: io::Result<()>) -> Option<String> {
+    let (problem, path) = (result.err()?, place.typed.to_string_lossy());
+    Some(format!("{option} '{path}': {problem}; the stop and the exit status are unchanged"))
 }
 
 /// Writes a file beside the path and renames it, so that no reader ever finds a half of it. Whatever else than a file
 /// stands at the path (a device, a pipe, a link to somewhere) stays.
-fn replace(path: &OsStr, text: &str) -> io::Result<()> {
-    let path = Path::new(path);
-    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+fn replace(place: &Place, text: &str) -> io::Result<()> {
+    let directory = place.open_directory()?;
+    let found = fstatat(&directory, place.name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
+    if found.is_ok_and(|found| found.st_mode & libc::S_IFMT != libc::S_IFREG) {
         return Err(io::Error::other("it exists and is no regular file"));
     }
-    let mut temporary = path.as_os_str().to_owned();
+    let mut temporary = place.name.clone();
     temporary.push(format!(".{}.tmp", std::process::id()));
+    let remove = || unlinkat(&directory, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
     // Left by an adieu that was killed while it wrote: PID 1 has the same name for it in every container.
-    let _ = fs::remove_file(&temporary);
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .and_then(|()| fs::rename(&temporary, path));
+    let _ = remove();
+    let mut file = place.open(&directory, &temporary, OFlag::O_WRONLY | OFlag::O_EXCL)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| {
+        Ok(fcntl::renameat(&directory, temporary.as_os_str(), &directory, place.name.as_os_str())?)
+    });
     if written.is_err() {
-        let _ = fs::remove_file(&temporary);
+        let _ = remove();
     }
     written
 }
 
 /// Adds to what the program may have written itself. No link is followed, and no pipe is waited for.
-fn append(path: &OsStr, text: &str) -> io::Result<()> {
-    let open = |read: bool| {
-        fs::OpenOptions::new()
-            .read(read)
-            .append(true)
-            .create(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
-            .open(path)
-    };
+fn append(place: &Place, text: &str) -> io::Result<()> {
+    let directory = place.open_directory()?;
+    let open = |access: OFlag| place.open(&directory, &place.name, access | OFlag::O_APPEND);
     // What may only be written to is written to.
-    let mut file = open(true).or_else(|_| open(false))?;
+    let mut file = open(OFlag::O_RDWR).or_else(|_| open(OFlag::O_WRONLY))?;
     let found = file.metadata()?;
     if !found.is_file() {
         return Err(io::Error::other("it is no regular file"));
+    }
+    if found.nlink() > 1 {
+        return Err(io::Error::other("it has a second name (a hard link), so it may be another file"));
     }
     let mut last = [b'\n'];
     let ends_a_line =

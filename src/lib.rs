@@ -83,6 +83,7 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         return Err(spawn::become_program(command.direct.as_deref().unwrap_or_default()));
     }
     let inherited = prepare(&settings, mask, is_init)?;
+    let mut reporter = Reporter::new(&settings);
     let main = spawn::start(&command, &inherited).inspect_err(|_| {
         // The group that got the terminal has ended with its failure.
         terminal::take_from(None);
@@ -92,7 +93,6 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         [Signal::HUP, Signal::INT, Signal::QUIT].into_iter().filter(|s| sys::is_ignored(*s)).collect();
     let terms = Terms::new(&settings, main, is_init, terminal::can_suspend(), ignored);
     let mut inbox = Inbox::open(started);
-    let mut reporter = Reporter::new(settings.verbosity, settings.show_args);
     let code = settings.ok_exits.apply(supervise::supervise(&mut inbox, &terms, &mut reporter));
     terminal::take_from(Some(main));
     reporter.finish(&settings, &terms, inbox.now(), code);

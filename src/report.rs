@@ -2,7 +2,7 @@
 
 use crate::event::{Cause, Note, Time, Who};
 use crate::exit::End;
-use crate::files::{self, Outcome};
+use crate::files::{self, Outcome, Places};
 use crate::journal::{Journal, role};
 use crate::phase::Terms;
 use crate::plan::Reason;
@@ -75,6 +75,7 @@ fn write_part(stderr: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
 pub(crate) struct Reporter {
     verbosity: Verbosity,
     show_args: bool,
+    places: Places,
     /// The last signal that arrived and its sender.
     sender: Option<(Signal, i32)>,
     /// The stop, once there is one.
@@ -83,8 +84,16 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn new(verbosity: Verbosity, show_args: bool) -> Self {
-        Self { verbosity, show_args, sender: None, journal: None, main_end: None }
+    /// To be made before the program runs, which could change where the files go.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            verbosity: settings.verbosity,
+            show_args: settings.show_args,
+            places: Places::of(settings),
+            sender: None,
+            journal: None,
+            main_end: None,
+        }
     }
 
     /// Whether command lines are wanted.
@@ -141,7 +150,7 @@ impl Reporter {
             }
         }
         let outcome = Outcome { now, main: terms.main, main_end: self.main_end, exit_status };
-        files::save(journal, settings, terms, outcome);
+        files::save(journal, settings, &self.places, terms, outcome);
     }
 }
 
