@@ -305,6 +305,41 @@ fn runs_in_an_image_from_scratch_under_any_restriction() {
     }
 }
 
+/// Profiles that are older than the calls that adieu likes best, and one of a runtime that does not know them at all.
+#[test]
+fn where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same() {
+    if images().is_none() {
+        return;
+    }
+    let scratch = Scratch::new();
+    for errno in [libc::EPERM, libc::ENOSYS] {
+        let profile = scratch.join(format!("{errno}.json"));
+        let calls = "pidfd_open pidfd_send_signal signalfd signalfd4 epoll_create epoll_create1 epoll_ctl epoll_wait \
+            epoll_pwait epoll_pwait2 statx openat2 pwritev2";
+        let rules = format!(
+            "{{ \"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{{ \"names\": {:?},
+                \"action\": \"SCMP_ACT_ERRNO\", \"errnoRet\": {errno} }}] }}",
+            calls.split_whitespace().collect::<Vec<_>>()
+        );
+        fs::write(&profile, rules).unwrap();
+        let option = format!("seccomp={}", profile.display());
+        let options = ["--security-opt", &*option, "--tmpfs", "/tmp"];
+        let script = "cat /proc/self/status | { while read line; do case $line in Seccomp:*) echo $line; esac; done; }
+            sleep 3600 & (cd /app; ./server --by sigwait --work 1s); cat /tmp/nothing 2>/dev/null; echo after";
+        let container = Container::run("string", &options, &["--report", "/tmp/report", script]);
+        container.run.wait_line("server ready");
+        container.stop();
+        let ended = container.expect_exit(0);
+        let filtered = format!("Seccomp: {}", libc::SECCOMP_MODE_FILTER);
+        assert_eq!(
+            ended.out,
+            [&*filtered, "server ready", "server told TERM", "server done", "after"],
+            "{ended}"
+        );
+        assert!(ended.err.is_empty(), "{ended}");
+    }
+}
+
 #[test]
 fn entrypoint_with_two_dashes_takes_the_command_as_it_is() {
     if images().is_none() {

@@ -109,7 +109,7 @@ pub(crate) fn libraries(program: &Path) -> Vec<String> {
     words.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned).collect()
 }
 
-fn missing(what: &str) {
+pub(crate) fn missing(what: &str) {
     assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{what} is missing in CI");
     let test = thread::current().name().unwrap_or("a test").to_owned();
     // To the descriptor itself: `eprintln!` would be captured and hidden, as the test passes.
