@@ -12,12 +12,13 @@
 mod support;
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
-use support::{Adieu, Finished, Running, Scratch, adieu, eventually, pid_namespace, process, server, tool};
+use support::{
+    Adieu, Finished, Running, Scratch, adieu, eventually, page, pid_namespace, process, server, tool,
+};
 
 /// After this much a run has not ended, and is killed. The work of a handler here takes 600 ms.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -302,7 +303,7 @@ fn adieu_beside_its_peers() {
     let text = document(&peers, &columns);
     println!("{text}");
     if env::var_os("ADIEU_WRITE_DOCS").is_some_and(|it| it == "1") {
-        write_between_markers(&text);
+        page::write_between_markers("docs/peers.md", &text);
     }
     for ((name, peer), column) in peers.iter().zip(&columns) {
         let Some(column) = column else { continue };
@@ -323,41 +324,16 @@ fn document(peers: &[(&str, Option<Peer>)], columns: &[Option<Vec<String>>]) -> 
         let cells = columns.iter().map(|it| it.as_ref().and_then(|it| it.get(number)).map_or("–", |it| it));
         table += &row([scenario.title].into_iter().chain(cells).collect());
     }
-    let line = |file: &str, key: &str| {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        text.lines().find_map(|it| it.strip_prefix(key)).unwrap_or("unknown").trim_matches('"').to_owned()
-    };
-    let kernel = line("/proc/sys/kernel/osrelease", "");
-    let kernel = kernel.split(['-', '+']).next().unwrap_or_default();
-    let system = line("/etc/os-release", "PRETTY_NAME=");
     let versions: Vec<_> = peers.iter().filter_map(|(_, peer)| version(peer.as_ref()?)).collect();
-    let date = first_line(Command::new("date").args(["--utc", "+%F"]));
-    format!("{table}\n{date}, Linux {kernel}, {system}; {}.\n", versions.join(", "))
+    format!("{table}\n{}; {}.\n", page::system(), versions.join(", "))
 }
 
-/// `tini 0.19.0`, however the program words it.
+/// Its version, once for each program.
 fn version(peer: &Peer) -> Option<String> {
-    let said = match (peer.name, &peer.program) {
-        ("adieu", _) => env!("CARGO_PKG_VERSION").into(),
+    match (peer.name, &peer.program) {
+        ("adieu", _) => Some(format!("adieu {}", env!("CARGO_PKG_VERSION"))),
         // Once is enough.
-        ("tini -g", _) | (_, None) => return None,
-        (_, Some(program)) => first_line(Command::new(program).arg("--version")),
-    };
-    let number = said.split(|it: char| !it.is_ascii_digit() && it != '.').find(|it| it.contains('.'))?;
-    Some(format!("{} {number}", peer.name.trim_end_matches(" -g")))
-}
-
-fn first_line(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    // dumb-init says its version on stderr.
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    text.lines().next().unwrap_or_default().to_owned()
-}
-
-fn write_between_markers(text: &str) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/peers.md");
-    let page = fs::read_to_string(path).unwrap();
-    let (head, rest) = page.split_once("<!-- begin -->\n").unwrap();
-    let (_, foot) = rest.split_once("<!-- end -->").unwrap();
-    fs::write(path, format!("{head}<!-- begin -->\n{text}<!-- end -->{foot}")).unwrap();
+        ("tini -g", _) | (_, None) => None,
+        (name, Some(program)) => page::version(name.trim_end_matches(" -g"), program),
+    }
 }

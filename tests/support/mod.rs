@@ -11,6 +11,7 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the same")]
 
+pub(crate) mod page;
 pub(crate) mod schema;
 
 use std::cell::{Cell, OnceCell};
@@ -21,7 +22,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -74,7 +75,7 @@ pub(crate) fn server() -> PathBuf {
 /// A program that a test needs: in CI it has to be there; elsewhere its absence is said aloud, and the test
 /// returns.
 pub(crate) fn tool(name: &str) -> Option<PathBuf> {
-    let found = find(name);
+    let found = page::find(name);
     if found.is_none() {
         missing(name);
     }
@@ -116,14 +117,6 @@ pub(crate) fn missing(what: &str) {
     writeln!(io::stderr(), "SKIPPED: {test} needs {what}").ok();
 }
 
-fn find(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/sbin".into()])
-        .map(|directory| directory.join(name))
-        .find(|file| fs::metadata(file).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0))
-}
-
 /// unshare(1) with the options that work here.
 fn unshare() -> Option<&'static [OsString]> {
     static UNSHARE: OnceLock<Option<Vec<OsString>>> = OnceLock::new();
@@ -131,7 +124,7 @@ fn unshare() -> Option<&'static [OsString]> {
     let user_namespace = ["--user", "--map-root-user"];
     UNSHARE
         .get_or_init(|| {
-            let unshare = find("unshare")?;
+            let unshare = page::find("unshare")?;
             [&[][..], &user_namespace[..]].into_iter().find_map(|more| {
                 let _guard = lock(&FORKING_OR_WRITING);
                 let mut attempt = Command::new(&unshare);
@@ -299,7 +292,7 @@ impl Adieu {
             let (unshare, options) = unshare.split_first().unwrap();
             let mut command = Command::new(unshare);
             // Without a session of its own, PID 1 would be in a process group from outside its namespace: 0.
-            let setsid = find("setsid").expect("setsid(1), of the same package as unshare(1)");
+            let setsid = page::find("setsid").expect("setsid(1), of the same package as unshare(1)");
             command.args(options).arg(setsid).args(on_terminal.then_some("--ctty")).arg(&self.program);
             command
         } else {

@@ -1,0 +1,800 @@
+//! adieu beside the inits that it wants to replace, and beside its goals: start-up, memory, signals, reaping, stops.
+//!
+//! `cargo bench` runs all of it in some minutes, `cargo bench -- --quick` a little of everything in seconds, and
+//! `ADIEU_WRITE_DOCS=1 cargo bench` also writes the tables into docs/performance.md.
+//!
+//! Times are compared only within a run, in which the entrants take turns. tini-static is entered twice: what lies between
+//! its two columns is noise. What is asserted is what no machine's load may change: that nobody is forgotten.
+#![allow(unsafe_code, reason = "clone, namespaces and the workload's forks have no safe wrapper")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a benchmark that cannot go on ends with what it saw"
+)]
+
+mod instructions;
+mod launch;
+mod numbers;
+mod workload;
+
+#[path = "../../tests/support/page.rs"]
+mod page;
+
+use launch::{As, Prepared, Running};
+use numbers::{Samples, Table, interleave, short, thousands};
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+use workload::{BURST, DONE, READY, STAMP};
+
+/// What every other number is a ratio of, and what it is entered again as.
+const REFERENCE: &str = "tini-static";
+const AGAIN: &str = "tini-static, again";
+/// An init that has not ended by then is killed, as a platform would.
+const GRACE: Duration = Duration::from_secs(10);
+/// The end of everything by the kernel alone, which no init can be faster than.
+const KERNEL: &str = "SIGKILL of PID 1";
+const ORPHANS: u32 = 4_000;
+/// Processes of the same machine that are none of adieu's business.
+const UNRELATED: u32 = 10_000;
+
+/// Whom a stop is measured with.
+struct Workload {
+    what: &'static str,
+    mode: &'static str,
+    sizes: &'static [u32],
+    handles: bool,
+    time_goal: bool,
+}
+
+const WORKLOADS: &[Workload] = &[
+    Workload {
+        what: "processes without a handler",
+        mode: "plain",
+        sizes: &[1, 10, 100, 1_000, 4_000],
+        handles: false,
+        time_goal: true,
+    },
+    Workload {
+        what: "handlers that end at once",
+        mode: "handlers",
+        sizes: &[1, 10, 100, 1_000, 4_000],
+        handles: true,
+        time_goal: true,
+    },
+    Workload {
+        what: "handlers that work for 20 ms",
+        mode: "workers",
+        sizes: &[1, 10, 100],
+        handles: true,
+        time_goal: false,
+    },
+];
+
+/// How much is measured.
+struct Effort {
+    starts: usize,
+    latencies: usize,
+    /// Rounds for up to this many processes.
+    stops: [(u32, usize); 3],
+    bursts: usize,
+    idle: Duration,
+    growth: (u32, usize),
+    unrelated: (u32, usize),
+}
+
+const FULL: Effort = Effort {
+    starts: 1_000,
+    latencies: 300,
+    stops: [(100, 20), (1_000, 9), (u32::MAX, 5)],
+    bursts: 7,
+    idle: Duration::from_secs(10),
+    growth: (50_000, 10_000),
+    unrelated: (UNRELATED, 15),
+};
+const QUICK: Effort = Effort {
+    starts: 20,
+    latencies: 10,
+    stops: [(100, 2), (1_000, 1), (u32::MAX, 0)],
+    bursts: 1,
+    idle: Duration::from_secs(1),
+    growth: (8_000, 200),
+    unrelated: (1_000, 2),
+};
+
+impl Effort {
+    fn stops_of(&self, processes: u32) -> usize {
+        self.stops.iter().find(|(most, _)| processes <= *most).map_or(0, |(_, rounds)| *rounds)
+    }
+}
+
+/// One init in one form of call.
+#[derive(Clone)]
+struct Entrant {
+    name: &'static str,
+    program: PathBuf,
+    options: &'static [&'static str],
+}
+
+impl Entrant {
+    fn prepare(&self, command: &[&str]) -> Prepared {
+        let words = [self.program.as_os_str().to_owned()].into_iter();
+        let words = words.chain(self.options.iter().map(OsString::from));
+        Prepared::new(words.chain(command.iter().map(OsString::from)))
+    }
+
+    fn with(&self, options: &'static [&'static str]) -> Self {
+        Self { options, ..self.clone() }
+    }
+}
+
+/// All that are installed. A missing one is said aloud, and has no column.
+fn entrants() -> Vec<Entrant> {
+    let adieu = Entrant { name: "adieu", program: env!("CARGO_BIN_EXE_adieu").into(), options: &["--"] };
+    let peers = [
+        (REFERENCE, "tini-static", "Debian's package tini"),
+        (AGAIN, "tini-static", "Debian's package tini"),
+        ("dumb-init", "dumb-init", "Debian's package dumb-init"),
+        ("catatonit", "catatonit", "Debian's package catatonit"),
+        ("pid1", "pid1", "cargo install pid1-exe"),
+    ];
+    let peers = peers.into_iter().filter_map(|(name, program, source)| {
+        let found = page::find(program);
+        if found.is_none() {
+            eprintln!("SKIPPED: {name} is not installed ({source})");
+        }
+        Some(Entrant { name, program: found?, options: &["--"] })
+    });
+    [adieu].into_iter().chain(peers).collect()
+}
+
+/// A line of the table of goals.
+struct Goal {
+    what: String,
+    goal: String,
+    result: String,
+    met: bool,
+}
+
+/// All that a run finds out.
+struct Run {
+    effort: Effort,
+    quick: bool,
+    entrants: Vec<Entrant>,
+    /// This program, as the workload.
+    workload: String,
+    /// A program that ends at once.
+    trivial: String,
+    goals: Vec<Goal>,
+    text: String,
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((first, rest)) = words.split_first()
+        && first == "--workload"
+    {
+        return workload::run(rest);
+    }
+    if let Err(why) = launch::set_up() {
+        eprintln!("SKIPPED: the benchmark: {why}");
+        return if std::env::var_os("CI").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
+    let began = Instant::now();
+    let quick = words.iter().any(|word| word == "--quick");
+    let scratch = std::env::temp_dir().join(format!("adieu-bench-{}", std::process::id()));
+    fs::create_dir_all(&scratch).unwrap();
+    let mut run = Run {
+        effort: if quick { QUICK } else { FULL },
+        quick,
+        entrants: entrants(),
+        workload: std::env::current_exe().unwrap().to_str().expect("a path in UTF-8").to_owned(),
+        trivial: trivial_program(&scratch),
+        goals: Vec::new(),
+        text: String::new(),
+    };
+    run.start_up();
+    run.instructions(&scratch);
+    run.at_rest();
+    run.latency();
+    for workload in WORKLOADS {
+        run.stops(workload);
+    }
+    run.reaping();
+    run.growth();
+    run.unrelated();
+    run.size();
+    fs::remove_dir_all(&scratch).unwrap();
+
+    let text = run.document();
+    println!("{text}");
+    eprintln!("took {} s", began.elapsed().as_secs());
+    if std::env::var_os("ADIEU_WRITE_DOCS").is_some_and(|it| it == "1") {
+        page::write_between_markers("docs/performance.md", &text);
+    }
+    ExitCode::SUCCESS
+}
+
+/// The smallest program that ends at once, so that its own start hides nothing.
+fn trivial_program(directory: &Path) -> String {
+    const SOURCE: &str = "
+        #if defined __x86_64__
+        void _start(void) { __asm__ volatile (\"syscall\" : : \"a\"(231), \"D\"(0)); __builtin_unreachable(); }
+        #elif defined __aarch64__
+        void _start(void) { __asm__ volatile (\"mov x8, #94; mov x0, #0; svc #0\"); __builtin_unreachable(); }
+        #else
+        #error no system call is known for this architecture
+        #endif";
+    let (source, program) = (directory.join("trivial.c"), directory.join("trivial"));
+    fs::write(&source, SOURCE).unwrap();
+    let mut cc = Command::new("cc");
+    cc.args(["-O1", "-static", "-nostdlib", "-o"]).args([&program, &source]);
+    let built = cc.status().expect("cc, which links Rust programs too");
+    assert!(built.success(), "cc failed");
+    program.to_str().expect("a path in UTF-8").to_owned()
+}
+
+impl Run {
+    fn say(&mut self, title: &str, text: &str) {
+        eprintln!("measured: {title}");
+        self.text += &format!("\n### {title}\n\n{text}");
+    }
+
+    fn goal(
+        &mut self,
+        what: impl Into<String>,
+        goal: impl Into<String>,
+        result: impl Into<String>,
+        met: bool,
+    ) {
+        self.goals.push(Goal { what: what.into(), goal: goal.into(), result: result.into(), met });
+    }
+
+    fn adieu(&self) -> Entrant {
+        self.entrants.first().expect("adieu").clone()
+    }
+
+    /// Those of these names that are installed, with other options.
+    fn choose(&self, wanted: &[(&'static str, &'static str, &'static [&'static str])]) -> Vec<Entrant> {
+        let find = |(shown, name, options): &(&'static str, &str, &'static [&'static str])| {
+            let found = self.entrants.iter().find(|it| it.name == *name)?;
+            Some(Entrant { name: shown, ..found.with(options) })
+        };
+        wanted.iter().filter_map(find).collect()
+    }
+
+    fn workload<'a>(&'a self, mode: &'a str, number: &'a str) -> [&'a str; 4] {
+        [&self.workload, "--workload", mode, number]
+    }
+
+    /// Spawn to exit.
+    fn start_up(&mut self) {
+        let processors = launch::processors();
+        launch::pin(&processors, true);
+        let trivial = self.trivial.clone();
+        let direct: &[&str] = &[&trivial];
+        let shell: &[&str] = &["/bin/sh", "-c", &trivial];
+        // pid1 does its work only where it is PID 1.
+        let child = self.choose(&[
+            ("adieu", "adieu", &["--"]),
+            (REFERENCE, REFERENCE, &["-s", "--"]),
+            (AGAIN, AGAIN, &["-s", "--"]),
+            ("dumb-init", "dumb-init", &["--"]),
+            ("catatonit", "catatonit", &["--"]),
+        ]);
+        let pid1 = self.entrants.clone();
+        let options = self.choose(&[
+            ("adieu -t 30s --", "adieu", &["-t", "30s", "--"]),
+            (
+                "adieu --timeout=30s --report /x -v --",
+                "adieu",
+                &["--timeout=30s", "--report", "/x", "-v", "--"],
+            ),
+            ("adieu --", "adieu", &["--"]),
+            (REFERENCE, REFERENCE, &["-s", "--"]),
+            (AGAIN, AGAIN, &["-s", "--"]),
+        ]);
+        let string = |entrants: &[Entrant]| -> Vec<(Entrant, Vec<String>)> {
+            let of = |it: &Entrant| match it.name {
+                "adieu" => (it.with(&[]), vec![trivial.clone()]),
+                _ => (it.clone(), shell.iter().map(|it| (*it).to_owned()).collect()),
+            };
+            entrants.iter().map(of).collect()
+        };
+        let argv = |entrants: &[Entrant]| -> Vec<(Entrant, Vec<String>)> {
+            let words: Vec<String> = direct.iter().map(|it| (*it).to_owned()).collect();
+            entrants.iter().map(|it| (it.clone(), words.clone())).collect()
+        };
+        let cases = [
+            ("Start-up: `INIT -- PROGRAM`", As::Child, argv(&child)),
+            ("Start-up as PID 1: `INIT -- PROGRAM`", As::Pid1, argv(&pid1)),
+            (
+                "Start-up: a string without shell syntax (`adieu STRING`, `INIT -- /bin/sh -c STRING`)",
+                As::Child,
+                string(&child),
+            ),
+            ("Start-up with options", As::Child, argv(&options)),
+        ];
+        let bare = Prepared::new(direct);
+        let rounds = self.effort.starts;
+        let mut found = Vec::new();
+        for (title, what, entrants) in cases {
+            let names: Vec<&str> =
+                ["no init"].into_iter().chain(entrants.iter().map(|(it, _)| it.name)).collect();
+            let prepared: Vec<Prepared> = entrants
+                .iter()
+                .map(|(it, words)| it.prepare(&words.iter().map(String::as_str).collect::<Vec<_>>()))
+                .collect();
+            let all: Vec<&Prepared> = [&bare].into_iter().chain(&prepared).collect();
+            let samples = interleave(rounds, &all, |prepared| {
+                let mut started = prepared.start(what, None);
+                let (code, at) = started.wait();
+                assert_eq!(code, 0, "a start failed");
+                micros(at - started.began)
+            });
+            let comparison = Comparison { names, samples };
+            self.say(
+                title,
+                &format!(
+                    "Microseconds from spawn to exit, on one processor, {rounds} rounds.\n\n{}",
+                    comparison.table()
+                ),
+            );
+            found.push(comparison);
+        }
+        launch::pin(&processors, false);
+        if let [argv, as_pid1, string, ..] = found.as_slice() {
+            let goals = [
+                ("start-up, spawn to exit", "at most 1.00 of tini-static", argv),
+                ("start-up as PID 1", "at most 1.00 of tini-static", as_pid1),
+                ("start-up of a string that needs no shell", "ahead of `tini-static -- /bin/sh -c`", string),
+            ];
+            for (what, goal, found) in goals {
+                let (ratio, again) = (found.ratio("adieu"), found.ratio(AGAIN));
+                let result = format!("{ratio:.2} (tini-static again: {again:.2})");
+                self.goal(what, goal, result, ratio <= 1.0);
+            }
+        }
+    }
+
+    /// What callgrind counts, which no load on the machine changes.
+    fn instructions(&mut self, scratch: &Path) {
+        let trivial = self.trivial.clone();
+        let Some(counted) =
+            instructions::count(scratch, &trivial, page::find("tini-static").as_deref(), !self.quick)
+        else {
+            return;
+        };
+        let mut table = Table::new(&["", "instructions"]);
+        for (what, count) in &counted.totals {
+            table.row(&[what.clone(), thousands(*count)]);
+        }
+        self.say("Instructions from start to exit", &table.into_text());
+        let mut parts = Table::new(&["part of `adieu -- PROGRAM`", "instructions", "share"]);
+        let whole: f64 = counted.parts.iter().map(|(_, count)| count).sum();
+        for (what, count) in &counted.parts {
+            parts.row(&[what.clone(), thousands(*count), format!("{:.0} %", 100.0 * count / whole)]);
+        }
+        if whole > 0.0 {
+            self.say("The parts of these instructions", &parts.into_text());
+        }
+        for (what, count) in counted.totals.iter().filter(|(what, _)| what.contains("adieu")) {
+            self.goal(
+                format!("instructions, {what}"),
+                "at most 100,000",
+                thousands(*count),
+                *count <= 100_000.0,
+            );
+        }
+    }
+
+    /// Memory and wake-ups while nothing happens.
+    fn at_rest(&mut self) {
+        let prepared: Vec<_> =
+            self.entrants.iter().map(|it| (it.name, it.prepare(&self.workload("serve", "0")))).collect();
+        let mut running: Vec<_> = prepared
+            .iter()
+            .map(|(name, prepared)| {
+                let mut running = Running::start(prepared, As::Container);
+                running.read(STAMP);
+                (*name, running)
+            })
+            .collect();
+        // An init may have something left to do behind the start of its program.
+        std::thread::sleep(Duration::from_millis(200));
+        let before: Vec<f64> = running.iter().map(|(_, it)| it.init.switches()).collect();
+        std::thread::sleep(self.effort.idle);
+        let mut table =
+            Table::new(&["", "private dirty, KiB", "RSS, KiB", "context switches", "binary, bytes"]);
+        let seconds = self.effort.idle.as_secs();
+        for (((name, running), before), entrant) in running.iter_mut().zip(before).zip(self.entrants.clone())
+        {
+            let switches = running.init.switches() - before;
+            let dirty = running.init.field("smaps_rollup", "Private_Dirty");
+            let rss = running.init.field("smaps_rollup", "Rss");
+            let binary = fs::metadata(&entrant.program).map_or(f64::NAN, |it| size(it.len()));
+            let cells = [(*name).to_owned(), short(dirty), short(rss), short(switches), thousands(binary)];
+            table.row(&cells);
+            if *name == "adieu" {
+                assert!(switches == 0.0, "adieu is not idle: {switches} context switches");
+                self.goal(
+                    "memory at rest, private dirty",
+                    "at most 100 KiB",
+                    format!("{} KiB", short(dirty)),
+                    dirty <= 100.0,
+                );
+                self.goal(
+                    "memory at rest, RSS",
+                    "at most 1,000 KiB",
+                    format!("{} KiB", short(rss)),
+                    rss <= 1_000.0,
+                );
+                self.goal(format!("context switches in {seconds} s of rest"), "0", short(switches), true);
+            }
+        }
+        self.say(
+            "At rest",
+            &format!("As PID 1 above one program that waits, for {seconds} s.\n\n{}", table.into_text()),
+        );
+    }
+
+    /// From kill(2) to the first line of the handler.
+    fn latency(&mut self) {
+        let rounds = self.effort.latencies;
+        let prepared: Vec<_> =
+            self.entrants.iter().map(|it| it.prepare(&self.workload("serve", "0"))).collect();
+        let names: Vec<&str> = self.entrants.iter().map(|it| it.name).collect();
+        let told = |running: &mut Running, signal| {
+            let began = workload::now();
+            running.init.signal(signal);
+            stamp(&running.read(STAMP)).map_or(f64::NAN, |at| at.saturating_sub(began) as f64 / 1_000.0)
+        };
+        let stops = interleave(rounds, &prepared, |prepared| {
+            let mut running = Running::start(prepared, As::Container);
+            running.read(STAMP);
+            let took = told(&mut running, libc::SIGTERM);
+            assert!(running.init.wait_for(GRACE).is_some(), "an init outlives its program");
+            took
+        });
+        let mut running: Vec<Running> =
+            prepared.iter().map(|prepared| Running::start(prepared, As::Container)).collect();
+        for running in &mut running {
+            running.read(STAMP);
+        }
+        let cells: Vec<RefCell<Running>> = running.into_iter().map(Into::into).collect();
+        let others =
+            interleave(10 * rounds, &cells, |running| told(&mut running.borrow_mut(), libc::SIGUSR1));
+        let mut text = String::new();
+        for (what, samples) in [("SIGTERM, which stops", stops), ("SIGUSR1, which does not", others)] {
+            let comparison = Comparison { names: names.clone(), samples };
+            text += &format!(
+                "{what}, in microseconds; {} rounds:\n\n{}\n",
+                comparison.rounds(),
+                comparison.table()
+            );
+            let (own, reference, again) =
+                (comparison.of("adieu"), comparison.of(REFERENCE), comparison.of(AGAIN));
+            for (quantile, share) in [("median", 0.5), ("p99", 0.99)] {
+                let [own, reference, again] = [own, reference, again].map(|it| it.quantile(share));
+                let noise = (again - reference).abs();
+                let result =
+                    format!("{} µs (tini-static: {} and {})", short(own), short(reference), short(again));
+                let met = own <= reference.max(again) + noise;
+                self.goal(
+                    format!("{what}: to the handler, {quantile}"),
+                    "tini-static's within the noise",
+                    result,
+                    met,
+                );
+            }
+        }
+        self.say("From the signal to the handler", &text);
+    }
+
+    /// A stop of many processes below a parent without a handler: until PID 1 has ended, and who ran to the end.
+    fn stops(&mut self, workload: &Workload) {
+        let kernel = Entrant { name: KERNEL, ..self.adieu() };
+        let mut entrants = self.choose(&[
+            ("adieu", "adieu", &["--"]),
+            (REFERENCE, REFERENCE, &["--"]),
+            (AGAIN, AGAIN, &["--"]),
+            ("tini-static -g", REFERENCE, &["-g", "--"]),
+            ("dumb-init", "dumb-init", &["--"]),
+            ("catatonit -g", "catatonit", &["-g", "--"]),
+            ("pid1", "pid1", &["--"]),
+        ]);
+        entrants.insert(1, kernel);
+        let names: Vec<&str> = entrants.iter().map(|it| it.name).collect();
+        let head: Vec<&str> = ["processes"].into_iter().chain(names.iter().copied()).collect();
+        let (mut times, mut counts) = (Table::new(&head), Table::new(&head));
+        for &size in workload.sizes {
+            let rounds = self.effort.stops_of(size);
+            if rounds == 0 {
+                continue;
+            }
+            let number = size.to_string();
+            let all: Vec<_> = entrants
+                .iter()
+                .map(|it| (it.name, it.prepare(&self.workload(workload.mode, &number)), RefCell::default()))
+                .collect();
+            let samples = interleave(rounds, &all, |(name, prepared, done): &(_, _, RefCell<Samples>)| {
+                let signal = if *name == KERNEL { libc::SIGKILL } else { libc::SIGTERM };
+                let mut running = Running::start(prepared, As::Container);
+                let took = told_to_stop(&mut running, size, signal);
+                done.borrow_mut().0.push(done_by(&mut running));
+                took
+            });
+            let done: Vec<Samples> = all.into_iter().map(|(_, _, done)| done.into_inner()).collect();
+            let shown = thousands(size.into());
+            let row =
+                |cells: Vec<String>| -> Vec<String> { [shown.clone()].into_iter().chain(cells).collect() };
+            times.row(&row(samples.iter().map(Samples::shown).collect()));
+            counts.row(&row(done.iter().map(|it| share(it, size)).collect()));
+            let comparison = Comparison { names: names.clone(), samples };
+            if workload.time_goal {
+                let bound = comparison.of(KERNEL).median() + 0.2 + 0.02 * f64::from(size);
+                let own = comparison.of("adieu").median();
+                self.goal(
+                    format!("stop of {shown} {}", workload.what),
+                    format!("the kernel's teardown + 0.2 ms + 20 µs each: {} ms", short(bound)),
+                    format!("{} ms", short(own)),
+                    own <= bound,
+                );
+            }
+            if workload.handles {
+                let own = done.first().unwrap();
+                let all_ran = own.0.iter().all(|&it| it == f64::from(size));
+                assert!(all_ran, "adieu lost handlers: {:?} of {size} ran to their end", own.0);
+                let what = format!("{shown} {}: who runs to the end", workload.what);
+                self.goal(what, "all, in every round", share(own, size), true);
+            }
+        }
+        let rounds: Vec<String> =
+            self.effort.stops.iter().filter(|(_, n)| *n > 0).map(|(_, n)| n.to_string()).collect();
+        let mut text = format!(
+            "Milliseconds from the signal to the end of PID 1; rounds by size: {}.\n\n{}",
+            rounds.join(", "),
+            times.into_text()
+        );
+        if workload.handles {
+            text += &format!(
+                "\nHow many of the handlers ran to their end, at worst and at best:\n\n{}",
+                counts.into_text()
+            );
+        }
+        self.say(&format!("Stop of {}", workload.what), &text);
+    }
+
+    /// What an orphan costs.
+    fn reaping(&mut self) {
+        let number = ORPHANS.to_string();
+        let names: Vec<&str> = self.entrants.iter().map(|it| it.name).collect();
+        let prepared: Vec<_> =
+            self.entrants.iter().map(|it| it.prepare(&self.workload("serve", &number))).collect();
+        let samples = interleave(self.effort.bursts, &prepared, |prepared| {
+            let mut running = Running::start(prepared, As::Container);
+            running.read(STAMP);
+            let before = running.init.cpu();
+            burst(&mut running);
+            (running.init.cpu() - before) / 1_000.0 / f64::from(ORPHANS)
+        });
+        let comparison = Comparison { names, samples };
+        let (own, reference, again) = (
+            comparison.of("adieu").median(),
+            comparison.of(REFERENCE).median(),
+            comparison.of(AGAIN).median(),
+        );
+        let result = format!("{} µs (tini-static: {} and {})", short(own), short(reference), short(again));
+        self.goal(
+            "reaping: processor time for an orphan",
+            "at most tini-static's",
+            result,
+            own <= reference.max(again),
+        );
+        let text = format!(
+            "The init's processor time for each of {} orphans that end at once, in microseconds; {} rounds.\n\n{}",
+            thousands(ORPHANS.into()),
+            self.effort.bursts,
+            comparison.table()
+        );
+        self.say("Reaping", &text);
+    }
+
+    /// Whether adieu grows with what it reaps and passes on.
+    fn growth(&mut self) {
+        const BURST_SIZE: u32 = 2_000;
+        let (orphans, signals) = self.effort.growth;
+        let number = BURST_SIZE.to_string();
+        let prepared = self.adieu().prepare(&self.workload("serve", &number));
+        let mut running = Running::start(&prepared, As::Container);
+        running.read(STAMP);
+        let mut churn = |bursts: u32, signals: usize| {
+            for _ in 0..bursts {
+                burst(&mut running);
+            }
+            for _ in 0..signals {
+                running.init.signal(libc::SIGUSR1);
+                running.read(STAMP);
+            }
+            [running.init.field("smaps_rollup", "Private_Dirty"), running.init.field("smaps_rollup", "Rss")]
+        };
+        // What it needs for the first of each is no growth.
+        let [dirty, rss] = churn(1, signals / 20);
+        let [dirty_after, rss_after] = churn(orphans / BURST_SIZE, signals);
+        let what = format!(
+            "growth over {} orphans and {} signals",
+            thousands(orphans.into()),
+            thousands(signals as f64)
+        );
+        let result = format!(
+            "private dirty {} → {} KiB, RSS {} → {} KiB",
+            short(dirty),
+            short(dirty_after),
+            short(rss),
+            short(rss_after)
+        );
+        self.goal(what, "none", result, dirty_after <= dirty && rss_after <= rss);
+    }
+
+    /// A stop on a machine that is full of other people's processes.
+    fn unrelated(&mut self) {
+        let (unrelated, rounds) = self.effort.unrelated;
+        let number = unrelated.to_string();
+        let sizes = [10_u32, 100];
+        let prepared =
+            sizes.map(|size| (size, self.adieu().prepare(&self.workload("handlers", &size.to_string()))));
+        let measure = |crowd: &str| {
+            let samples = interleave(rounds, &prepared, |(size, prepared)| {
+                let mut running = Running::start(prepared, As::Child);
+                let took = told_to_stop(&mut running, *size, libc::SIGTERM);
+                let done = done_by(&mut running);
+                assert_eq!(done, f64::from(*size), "adieu missed somebody ({crowd})");
+                took
+            });
+            samples.into_iter().map(|it| it.shown()).collect::<Vec<_>>()
+        };
+        let before = measure("alone");
+        let crowd = Prepared::new(self.workload("plain", &number));
+        let mut crowd = Running::start(&crowd, As::Pid1);
+        crowd.read(unrelated as usize + 1);
+        let among = measure("in a crowd");
+        assert!(!crowd.has_more(), "somebody in the crowd was told");
+        drop(crowd);
+        let after = measure("alone again");
+        let crowd = format!("among {} others", thousands(unrelated.into()));
+        let mut table = Table::new(&["handlers below adieu", "alone", &crowd, "alone again"]);
+        for (((size, before), among), after) in sizes.iter().zip(&before).zip(&among).zip(&after) {
+            table.row(&[size.to_string(), before.clone(), among.clone(), after.clone()]);
+        }
+        let result = before.iter().zip(&among).map(|(before, among)| format!("{before} → {among} ms"));
+        let result = result.collect::<Vec<_>>().join("; ");
+        let median =
+            |text: &str| text.split(' ').next().and_then(|it| it.parse::<f64>().ok()).unwrap_or(f64::NAN);
+        let met = before
+            .iter()
+            .zip(&after)
+            .zip(&among)
+            .all(|((before, after), among)| median(among) <= 1.5 * median(before).max(median(after)));
+        let text = format!(
+            "Milliseconds from the signal to adieu's end, not as PID 1; {rounds} rounds.\n\n{}",
+            table.into_text()
+        );
+        self.goal(
+            format!("10 and 100 handlers, {crowd}"),
+            "grows with adieu's tree, not with the machine",
+            result,
+            met,
+        );
+        self.say("A stop in a crowd", &text);
+    }
+
+    fn size(&mut self) {
+        let bytes = fs::metadata(self.adieu().program).map_or(f64::NAN, |it| size(it.len()));
+        self.goal(
+            "binary, static and stripped",
+            "at most 1,200,000 bytes",
+            thousands(bytes),
+            bytes <= 1_200_000.0,
+        );
+    }
+
+    fn document(&self) -> String {
+        let mut goals = Table::new(&["what", "goal", "result", ""]);
+        for Goal { what, goal, result, met } in &self.goals {
+            let verdict = if *met { "met" } else { "**missed**" };
+            goals.row(&[what.as_str(), goal, result, verdict]);
+        }
+        let peers = self.entrants.iter().skip(1).filter(|it| it.name != AGAIN);
+        let versions = peers.filter_map(|it| page::version(it.name, &it.program));
+        let versions = [format!("adieu {}", env!("CARGO_PKG_VERSION"))].into_iter().chain(versions);
+        let (machine, versions) = (page::machine(), versions.collect::<Vec<_>>().join(", "));
+        format!("{machine}; {versions}.\n\n## Goals\n\n{}\n## Results\n{}", goals.into_text(), self.text)
+    }
+}
+
+/// The same thing done by several.
+struct Comparison {
+    names: Vec<&'static str>,
+    samples: Vec<Samples>,
+}
+
+impl Comparison {
+    fn of(&self, name: &str) -> &Samples {
+        static NONE: Samples = Samples(Vec::new());
+        self.names
+            .iter()
+            .zip(&self.samples)
+            .find(|(it, _)| **it == name)
+            .map_or(&NONE, |(_, samples)| samples)
+    }
+
+    fn ratio(&self, name: &str) -> f64 {
+        self.of(name).median() / self.of(REFERENCE).median()
+    }
+
+    fn rounds(&self) -> usize {
+        self.samples.first().map_or(0, |it| it.0.len())
+    }
+
+    fn table(&self) -> String {
+        let mut table = Table::new(&["", "median (p10–p90)", "p99", "ratio to tini-static"]);
+        for (name, samples) in self.names.iter().zip(&self.samples) {
+            let ratio = format!("{:.2}", self.ratio(name));
+            table.row(&[(*name).to_owned(), samples.shown(), short(samples.quantile(0.99)), ratio]);
+        }
+        table.into_text()
+    }
+}
+
+/// How many handlers have run to their end, once everything has ended.
+fn done_by(running: &mut Running) -> f64 {
+    size(running.read_to_end().iter().filter(|&&byte| byte == DONE).count() as u64)
+}
+
+/// Milliseconds from the signal to the end of the init; NaN where it had to be killed.
+fn told_to_stop(running: &mut Running, size: u32, signal: i32) -> f64 {
+    let ready = running.read(size as usize + 1);
+    assert!(ready.iter().all(|&byte| byte == READY), "a handler ran before anybody was told");
+    let began = Instant::now();
+    running.init.signal(signal);
+    // Who is not ready by then would have been killed.
+    running.init.wait_for(GRACE).map_or(f64::NAN, |(_, at)| micros(at - began) / 1_000.0)
+}
+
+/// Makes a burst of orphans and waits until the init has reaped them all.
+fn burst(running: &mut Running) {
+    running.order(BURST);
+    running.read(STAMP);
+    let limit = Instant::now() + GRACE;
+    while running.init.children() > 1 {
+        assert!(Instant::now() < limit, "{} orphans are not reaped", running.init.children() - 1);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn stamp(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_ne_bytes(bytes.try_into().ok()?))
+}
+
+/// `10 of 10`, or `0–3 of 10`.
+fn share(done: &Samples, of: u32) -> String {
+    let (worst, best) = (done.quantile(0.0), done.quantile(1.0));
+    let of = thousands(of.into());
+    if worst == best {
+        format!("{} of {of}", thousands(worst))
+    } else {
+        format!("{}–{} of {of}", thousands(worst), thousands(best))
+    }
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn size(bytes: u64) -> f64 {
+    bytes as f64
+}

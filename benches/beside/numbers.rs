@@ -1,0 +1,93 @@
+//! Samples, and what is said of them.
+
+use std::fmt::Write as _;
+
+/// What one entrant did, in the order of the rounds.
+#[derive(Clone, Default)]
+pub(crate) struct Samples(pub(crate) Vec<f64>);
+
+impl Samples {
+    /// The value below which this share of the samples lies; NaN without any.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let last = sorted.len().saturating_sub(1);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        let at = (share * last as f64).round() as usize;
+        sorted.get(at).copied().unwrap_or(f64::NAN)
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// `412 (398–455)`: the median, and what the middle eight tenths lie between.
+    pub(crate) fn shown(&self) -> String {
+        format!("{} ({}–{})", short(self.median()), short(self.quantile(0.1)), short(self.quantile(0.9)))
+    }
+}
+
+/// Three digits, or all of a whole number.
+pub(crate) fn short(value: f64) -> String {
+    match value.abs() {
+        _ if value.is_nan() => "–".to_owned(),
+        0.0 => "0".to_owned(),
+        ..1.0 => format!("{value:.2}"),
+        ..10.0 => format!("{value:.1}").trim_end_matches(".0").to_owned(),
+        ..1000.0 => format!("{value:.0}"),
+        _ => thousands(value),
+    }
+}
+
+/// `1,234,567`
+pub(crate) fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Runs each of them once a round, in an order that turns from round to round, so that what else happens on the machine
+/// meets them all alike.
+pub(crate) fn interleave<T>(rounds: usize, all: &[T], mut measure: impl FnMut(&T) -> f64) -> Vec<Samples> {
+    let mut samples = vec![Samples::default(); all.len()];
+    for round in 0..rounds {
+        for step in 0..all.len() {
+            let at = (round + step) % all.len();
+            if let (Some(one), Some(samples)) = (all.get(at), samples.get_mut(at)) {
+                samples.0.push(measure(one));
+            }
+        }
+    }
+    samples
+}
+
+/// A table in Markdown.
+pub(crate) struct Table {
+    text: String,
+    columns: usize,
+}
+
+impl Table {
+    pub(crate) fn new(head: &[&str]) -> Self {
+        let mut table = Self { text: String::new(), columns: head.len() };
+        table.row(head);
+        table.row(&vec!["---"; head.len()]);
+        table
+    }
+
+    pub(crate) fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
+        assert_eq!(cells.len(), self.columns, "a row has another length than the head");
+        let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
+        let _ = writeln!(self.text, "| {} |", cells.join(" | "));
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+}

@@ -1,0 +1,152 @@
+//! What the inits run: this program itself, started again in another mode. It answers on the descriptor `REPORT`.
+//!
+//! No allocation, no thread and no lock behind the first fork: the copies only make system calls.
+
+use super::launch::{ORDERS, REPORT};
+use std::ffi::c_int;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// A process is ready to be told.
+pub(crate) const READY: u8 = b'r';
+/// A handler has run to its end.
+pub(crate) const DONE: u8 = b'd';
+/// How long the handlers of the mode `workers` take.
+pub(crate) const WORK: Duration = Duration::from_millis(20);
+/// Orders a burst of orphans.
+pub(crate) const BURST: u8 = b'b';
+/// The size of what [`serve`] reports for each signal: the time on the monotonic clock in nanoseconds.
+pub(crate) const STAMP: usize = size_of::<u64>();
+
+/// Runs the mode that the words ask for.
+pub(crate) fn run(words: &[String]) -> ExitCode {
+    let number = |at: usize| words.get(at).and_then(|word| word.parse::<u32>().ok()).unwrap_or(0);
+    match words.first().map(String::as_str) {
+        Some("plain") => herd(number(1), None),
+        Some("handlers") => herd(number(1), Some(done)),
+        Some("workers") => herd(number(1), Some(done_later)),
+        Some("serve") => serve(number(1)),
+        other => {
+            eprintln!("no such workload: {other:?}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn report(bytes: &[u8]) {
+    // SAFETY: the bytes live through the call. Short writes do not happen: the pipe holds them all.
+    unsafe { libc::write(REPORT, bytes.as_ptr().cast(), bytes.len()) };
+}
+
+fn on(signal: c_int, handler: extern "C" fn(c_int)) {
+    // SAFETY: the handlers only make system calls, which a signal handler may.
+    unsafe { libc::signal(signal, handler as *const () as libc::sighandler_t) };
+}
+
+extern "C" fn done(_: c_int) {
+    report(&[DONE]);
+    // SAFETY: ends this process.
+    unsafe { libc::_exit(0) }
+}
+
+extern "C" fn done_later(signal: c_int) {
+    // SAFETY: sleeps; a null remainder is allowed.
+    unsafe {
+        libc::nanosleep(
+            &libc::timespec { tv_sec: 0, tv_nsec: WORK.subsec_nanos().into() },
+            std::ptr::null_mut(),
+        )
+    };
+    done(signal);
+}
+
+extern "C" fn stamp(signal: c_int) {
+    report(&now().to_ne_bytes());
+    if signal == libc::SIGTERM {
+        // SAFETY: ends this process.
+        unsafe { libc::_exit(0) }
+    }
+}
+
+/// The monotonic clock, which all processes share, in nanoseconds.
+pub(crate) fn now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the time lives through the call.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+/// A parent without a handler, as a shell is one, with `count` children that have this one each, or none.
+fn herd(count: u32, handler: Option<extern "C" fn(c_int)>) {
+    for _ in 0..count {
+        fork(|| {
+            if let Some(handler) = handler {
+                on(libc::SIGTERM, handler);
+            }
+            report(&[READY]);
+            // SAFETY: waits for a signal.
+            unsafe { libc::pause() };
+        });
+    }
+    report(&[READY]);
+    // SAFETY: reaps children; a null status is allowed.
+    while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
+}
+
+/// Says when a USR1 or TERM arrives, and makes `burst` orphans, which end all at once, whenever it is ordered to.
+fn serve(burst: u32) {
+    on(libc::SIGUSR1, stamp);
+    on(libc::SIGTERM, stamp);
+    report(&now().to_ne_bytes());
+    loop {
+        let mut order = 0_u8;
+        // SAFETY: one byte, which lives through the call.
+        match unsafe { libc::read(ORDERS, (&raw mut order).cast(), 1) } {
+            0 => return,
+            1 if order == BURST => orphans(burst),
+            // A signal came.
+            _ => {}
+        }
+    }
+}
+
+fn orphans(count: u32) {
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    if unsafe { libc::pipe(ends.as_mut_ptr()) } != 0 {
+        return;
+    }
+    let [read, write] = ends;
+    let middle = fork(|| {
+        // SAFETY: closes a descriptor of this process's own.
+        unsafe { libc::close(write) };
+        for _ in 0..count {
+            fork(|| {
+                let mut byte = 0_u8;
+                // SAFETY: one byte, which lives through the call. Returns at the end of file, for all at once.
+                unsafe { libc::read(read, (&raw mut byte).cast(), 1) };
+            });
+        }
+    });
+    // SAFETY: waits for the one child; closes this process's own descriptors, the second of which ends the orphans.
+    unsafe {
+        libc::waitpid(middle, std::ptr::null_mut(), 0);
+        libc::close(read);
+        libc::close(write);
+    }
+    report(&now().to_ne_bytes());
+}
+
+/// Runs `what` in a child, which ends with it.
+fn fork(what: impl FnOnce()) -> c_int {
+    // SAFETY: one thread, and the child only makes system calls.
+    match unsafe { libc::fork() } {
+        0 => {
+            what();
+            // SAFETY: ends this process.
+            unsafe { libc::_exit(0) }
+        }
+        child => child,
+    }
+}
