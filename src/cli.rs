@@ -1,9 +1,12 @@
 //! The command line: which options there are, their help, and what was typed. What it means is for `settings`.
+//!
+//! One table ([`OPTIONS`]) is the definition: what is parsed, the help and the errors all come from it. It is read in place,
+//! because a container's start waits for it: a parser that first builds its definition costs more than all else here.
 
 use crate::error::Error;
-use clap::builder::OsStringValueParser;
-use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
+use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,43 +84,364 @@ impl Default for TypedCommand {
     }
 }
 
+/// What an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    /// A value, which does not look like an option unless it is attached.
+    Value(&'static str),
+    /// A value, whatever it looks like: what it means is decided, and refused by name, in `settings`.
+    AnyValue(&'static str),
+    /// A value or none; then it is this. The value has to be attached with `=`.
+    Attached(&'static str, &'static str),
+    /// A value or none; then it is this.
+    Maybe(&'static str, &'static str),
+    /// All that follows, at least one word.
+    Rest(&'static str),
+}
+
+/// One option.
+struct Opt {
+    short: Option<char>,
+    long: Option<&'static str>,
+    takes: Takes,
+    /// What of the help stands beside it.
+    help: &'static str,
+    /// Notes what was typed; without a value the word is empty.
+    set: fn(&mut Given, OsString),
+}
+
+/// All that was typed before it is clear what was asked for.
+#[derive(Default)]
+struct Given {
+    typed: Typed,
+    group: bool,
+    string: Vec<OsString>,
+    explain: Option<OsString>,
+    signal: Option<OsString>,
+    format: Option<OsString>,
+    install: Option<OsString>,
+    version: bool,
+    help: bool,
+}
+
+const fn opt(
+    short: Option<char>,
+    long: Option<&'static str>,
+    takes: Takes,
+    help: &'static str,
+    set: fn(&mut Given, OsString),
+) -> Opt {
+    Opt { short, long, takes, help, set }
+}
+
+/// Every option, under the headings of the help.
+const OPTIONS: &[(&str, &[Opt])] = &[
+    (
+        "Running",
+        &[
+            opt(
+                Some('c'),
+                None,
+                Takes::Rest("STRING"),
+                "A shell string, as `sh -c` takes it ($0, $1 ...)",
+                |given, word| given.string.push(word),
+            ),
+            opt(
+                None,
+                Some("shell"),
+                Takes::Value("CMD"),
+                "The shell for strings [/bin/sh -c] [ADIEU_SHELL]",
+                |given, word| given.typed.shell = Some(word),
+            ),
+            opt(
+                None,
+                Some("linger"),
+                Takes::Nothing,
+                "Go on until the last process is gone (for daemons)",
+                |given, _| given.typed.linger = true,
+            ),
+            opt(
+                Some('e'),
+                Some("ok-exit"),
+                Takes::AnyValue("CODE"),
+                "Exit with 0, not CODE (143 for Java); repeatable",
+                |given, word| given.typed.ok_exit.push(word),
+            ),
+            opt(
+                Some('p'),
+                Some("parent-death"),
+                Takes::AnyValue("SIG"),
+                "What adieu itself gets when its parent dies",
+                |given, word| given.typed.parent_death = Some(word),
+            ),
+        ],
+    ),
+    (
+        "Stopping",
+        &[
+            opt(
+                Some('t'),
+                Some("timeout"),
+                Takes::AnyValue("TIME"),
+                "Until SIGKILL: 10s, 1m 30s [none] [ADIEU_TIMEOUT]",
+                |given, word| given.typed.timeout = Some(word),
+            ),
+            opt(
+                None,
+                Some("epilogue"),
+                Takes::AnyValue("TIME"),
+                "A script's after its handlers [1s] [ADIEU_EPILOGUE]",
+                |given, word| given.typed.epilogue = Some(word),
+            ),
+            opt(
+                Some('r'),
+                Some("rewrite"),
+                Takes::AnyValue("FROM=TO"),
+                "Deliver TO for FROM: TERM=QUIT, HUP=0; repeatable",
+                |given, word| given.typed.rewrite.push(word),
+            ),
+            opt(
+                None,
+                Some("deliver"),
+                Takes::AnyValue("WHO"),
+                "programs, group or child [programs] [ADIEU_DELIVER]",
+                |given, word| given.typed.deliver = Some(word),
+            ),
+            opt(
+                None,
+                Some("stop-on"),
+                Takes::AnyValue("SIG"),
+                "What begins the stop; repeatable [TERM,INT,QUIT]",
+                |given, word| given.typed.stop_on.push(word),
+            ),
+        ],
+    ),
+    (
+        "Output",
+        &[
+            opt(
+                Some('v'),
+                Some("verbose"),
+                Takes::Nothing,
+                "The stop and its timeline [ADIEU_LOG=verbose]",
+                |given, _| (given.typed.verbose, given.typed.quiet) = (true, false),
+            ),
+            opt(Some('q'), Some("quiet"), Takes::Nothing, "No warnings [ADIEU_LOG=quiet]", |given, _| {
+                (given.typed.verbose, given.typed.quiet) = (false, true)
+            }),
+            opt(
+                None,
+                Some("report"),
+                Takes::Value("FILE"),
+                "The stop as JSON; - is stderr [ADIEU_REPORT]",
+                |given, word| given.typed.report = Some(word),
+            ),
+            opt(
+                None,
+                Some("termination-log"),
+                Takes::Attached("FILE", "/dev/termination-log"),
+                "For Kubernetes [/dev/termination-log]",
+                |given, word| given.typed.termination_log = Some(word),
+            ),
+            opt(
+                None,
+                Some("show-args"),
+                Takes::Nothing,
+                "Whole command lines in logs and reports",
+                |given, _| given.typed.show_args = true,
+            ),
+        ],
+    ),
+    (
+        "Explaining",
+        &[
+            opt(
+                None,
+                Some("explain"),
+                Takes::Maybe("PID", "1"),
+                "What a stop would do to the tree below PID [1]",
+                |given, word| given.explain = Some(word),
+            ),
+            opt(
+                None,
+                Some("signal"),
+                Takes::Value("SIG"),
+                "... what this signal would do [TERM]",
+                |given, word| given.signal = Some(word),
+            ),
+            opt(None, Some("format"), Takes::Value("FORMAT"), "... as text or json [text]", |given, word| {
+                given.format = Some(word)
+            }),
+        ],
+    ),
+    (
+        "Other",
+        &[
+            opt(
+                None,
+                Some("install"),
+                Takes::Value("PATH"),
+                "Copy adieu to PATH (images FROM scratch have no cp)",
+                |given, word| given.install = Some(word),
+            ),
+            opt(Some('h'), Some("help"), Takes::Nothing, "Print this help", |given, _| given.help = true),
+            opt(Some('V'), Some("version"), Takes::Nothing, "Print the version", |given, _| {
+                given.version = true;
+            }),
+        ],
+    ),
+    (
+        "Accepted for tini and dumb-init",
+        &[
+            opt(Some('g'), None, Takes::Nothing, "The same as --deliver group", |given, _| {
+                given.group = true;
+            }),
+            opt(Some('s'), None, Takes::Nothing, "No effect: adieu is always a subreaper", |_, _| {}),
+            opt(Some('w'), None, Takes::Nothing, "No effect", |_, _| {}),
+        ],
+    ),
+];
+
+fn options() -> impl Iterator<Item = &'static Opt> {
+    OPTIONS.iter().flat_map(|(_, options)| *options)
+}
+
 /// Reads the arguments (without adieu's own name).
 ///
 /// # Errors
 /// [`Error::Usage`] for options that do not exist or lack their value.
 pub fn parse(args: Vec<OsString>) -> Result<Request, Error> {
-    // The plain forms need no option parser; docker calls `docker-init -- CMD` before every container.
-    match args.first() {
-        Some(first) if first == "--" => {
-            return Ok(run(Typed { command: program(args.into_iter().skip(1)), ..Typed::default() }));
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut given = Given::default();
+    let mut command = Vec::new();
+    let mut escaped = false;
+    loop {
+        // Options end at the first word that is none. `None`: in the midst of `-vvt`.
+        if let Some(words) = parser.try_raw_args() {
+            match words.peek() {
+                None => break,
+                Some(word) if is_option(word) && word != "--" => {}
+                Some(word) => {
+                    escaped = word == "--";
+                    command.extend(words.skip(usize::from(escaped)));
+                    break;
+                }
+            }
         }
-        Some(first) if !is_option(first) => {
-            return Ok(run(Typed { command: words(args, false), ..Typed::default() }));
+        read_option(&mut parser, &mut given)?;
+        if given.help {
+            return Ok(Request::Print(help()));
         }
-        _ => {}
     }
-    let escaped_at = |trailing: usize| {
-        let before = args.len().checked_sub(trailing + 1);
-        before.and_then(|at| args.get(at)).is_some_and(|word| word == "--")
-    };
-    match definition().try_get_matches_from(&args) {
-        Ok(matches) => typed(matches, escaped_at),
-        Err(e) if e.kind() == ErrorKind::DisplayHelp => Ok(Request::Print(e.to_string())),
-        Err(e) => Err(Error::Usage(complaint(&e))),
-    }
+    request(given, command, escaped)
 }
 
-fn run(typed: Typed) -> Request {
-    Request::Run(Box::new(typed))
-}
-
+/// Whether the word looks like an option: `-` alone is a file name by custom.
 fn is_option(word: &OsStr) -> bool {
     let bytes = word.as_encoded_bytes();
     bytes.len() > 1 && bytes.first() == Some(&b'-')
 }
 
-fn program(words: impl Iterator<Item = OsString>) -> TypedCommand {
-    TypedCommand::Program(words.collect())
+fn read_option(parser: &mut lexopt::Parser, given: &mut Given) -> Result<(), Error> {
+    let (found, name) = match parser.next() {
+        Ok(Some(Arg::Short(short))) => (options().find(|it| it.short == Some(short)), format!("-{short}")),
+        Ok(Some(Arg::Long(long))) => (options().find(|it| it.long == Some(long)), format!("--{long}")),
+        Ok(Some(Arg::Value(_)) | None) => return Ok(()),
+        Err(lexopt::Error::UnexpectedValue { option, value }) => {
+            let value = value.to_string_lossy();
+            return Err(Error::Usage(format!(
+                "{option} takes no value, so '{value}' is too much; write {option} alone (adieu --help)"
+            )));
+        }
+        // None of its other errors can come from here.
+        Err(e) => return Err(Error::Usage(format!("{e} (adieu --help)"))),
+    };
+    let Some(option) = found else { return Err(unknown(&name)) };
+    // `-vq` are two options; a value that is attached to one without is refused with the next call.
+    let attached = if option.takes == Takes::Nothing { None } else { parser.optional_value() };
+    let value = match (option.takes, attached) {
+        (Takes::Rest(_), attached) => {
+            let first = attached.map_or_else(|| following(parser, option, &name, true), Ok)?;
+            (option.set)(given, first);
+            // What follows is the string's, whatever it looks like.
+            for word in parser.try_raw_args().into_iter().flatten() {
+                (option.set)(given, word);
+            }
+            return Ok(());
+        }
+        (_, Some(value)) => value,
+        (Takes::Nothing, None) => OsString::new(),
+        (Takes::Value(_), None) => following(parser, option, &name, false)?,
+        (Takes::AnyValue(_), None) => following(parser, option, &name, true)?,
+        (Takes::Attached(_, default), None) => default.into(),
+        (Takes::Maybe(_, default), None) => {
+            let next = parser.try_raw_args().and_then(|mut words| words.next_if(|word| !is_option(word)));
+            next.unwrap_or_else(|| default.into())
+        }
+    };
+    (option.set)(given, value);
+    Ok(())
+}
+
+/// The next word as the option's value.
+fn following(parser: &mut lexopt::Parser, option: &Opt, name: &str, any: bool) -> Result<OsString, Error> {
+    let next = parser.try_raw_args().and_then(|mut words| words.next_if(|word| any || !is_option(word)));
+    next.ok_or_else(|| {
+        let form = form(option);
+        Error::Usage(format!("{name} needs a value; write {} (adieu --help)", form.trim_start()))
+    })
+}
+
+fn unknown(name: &str) -> Error {
+    let alike = |long: &'static str| (strsim::jaro(name.trim_start_matches('-'), long), long);
+    let nearest = options().filter_map(|it| it.long).map(alike).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let hint = match nearest.filter(|(likeness, _)| name.starts_with("--") && *likeness > 0.7) {
+        Some((_, long)) => format!("did you mean '--{long}'?"),
+        None => format!("a program of that name takes -- before it: adieu -- {name}"),
+    };
+    Error::Usage(format!("there is no option '{name}'; {hint} (adieu --help lists them all)"))
+}
+
+/// What the options together ask for.
+fn request(given: Given, command: Vec<OsString>, escaped: bool) -> Result<Request, Error> {
+    if given.version {
+        return Ok(Request::Print(version()));
+    }
+    let alone = |option: &str, example: &str| match command.first().or(given.string.first()) {
+        None => Ok(()),
+        Some(word) => {
+            let word = word.to_string_lossy();
+            Err(Error::Usage(format!(
+                "{option} runs no command, so '{word}' is too much; write for example {example}"
+            )))
+        }
+    };
+    if let Some(path) = given.install {
+        alone("--install", "adieu --install /shared/adieu")?;
+        return Ok(Request::Install(path));
+    }
+    if let Some(pid) = given.explain {
+        alone("--explain", "adieu --explain 1 --signal HUP")?;
+        let Given { signal, format, typed: Typed { show_args, .. }, .. } = given;
+        return Ok(Request::Explain(TypedExplain { pid, signal, format, show_args }));
+    }
+    for (name, value) in [("--signal", &given.signal), ("--format", &given.format)] {
+        if let Some(value) = value {
+            let value = value.to_string_lossy();
+            return Err(Error::Usage(format!(
+                "{name} '{value}' belongs to --explain; write for example adieu --explain 1 {name} {value}"
+            )));
+        }
+    }
+    let mut typed = given.typed;
+    let mut string = given.string.into_iter();
+    typed.command = match string.next() {
+        Some(first) => TypedCommand::Shell(first, string.collect()),
+        None => words(command, escaped),
+    };
+    typed.deliver = typed.deliver.or_else(|| given.group.then(|| OsString::from("group")));
+    Ok(Request::Run(Box::new(typed)))
 }
 
 /// One word without `--` is a shell string; everything else is a program with its arguments.
@@ -128,77 +452,20 @@ fn words(mut words: Vec<OsString>, escaped: bool) -> TypedCommand {
     }
 }
 
-fn typed(mut matches: ArgMatches, escaped_at: impl Fn(usize) -> bool) -> Result<Request, Error> {
-    if matches.get_flag("version") {
-        return Ok(Request::Print(version()));
-    }
-    let alone =
-        |matches: &ArgMatches, option: &str, example: &str| match matches.get_one::<OsString>("command") {
-            None => Ok(()),
-            Some(word) => {
-                let word = word.to_string_lossy();
-                Err(Error::Usage(format!(
-                    "{option} runs no command, so '{word}' is too much; write for example {example}"
-                )))
-            }
-        };
-    if let Some(path) = matches.remove_one::<OsString>("install") {
-        alone(&matches, "--install", "adieu --install /shared/adieu")?;
-        return Ok(Request::Install(path));
-    }
-    if let Some(pid) = matches.remove_one::<OsString>("explain") {
-        alone(&matches, "--explain", "adieu --explain 1 --signal HUP")?;
-        return Ok(Request::Explain(TypedExplain {
-            pid,
-            signal: matches.remove_one("signal"),
-            format: matches.remove_one("format"),
-            show_args: matches.get_flag("show-args"),
-        }));
-    }
-    let all = |m: &mut ArgMatches, id: &str| -> Vec<OsString> {
-        m.remove_many(id).map(Iterator::collect).unwrap_or_default()
-    };
-    let trailing = all(&mut matches, "command");
-    let mut string = all(&mut matches, "c").into_iter();
-    let command = match string.next() {
-        Some(first) => TypedCommand::Shell(first, string.chain(trailing).collect()),
-        None => {
-            let escaped = escaped_at(trailing.len());
-            words(trailing, escaped)
-        }
-    };
-    let group = matches.get_flag("group").then(|| OsString::from("group"));
-    Ok(run(Typed {
-        timeout: matches.remove_one("timeout"),
-        epilogue: matches.remove_one("epilogue"),
-        shell: matches.remove_one("shell"),
-        rewrite: all(&mut matches, "rewrite"),
-        deliver: matches.remove_one("deliver").or(group),
-        stop_on: all(&mut matches, "stop-on"),
-        linger: matches.get_flag("linger"),
-        ok_exit: all(&mut matches, "ok-exit"),
-        parent_death: matches.remove_one("parent-death"),
-        verbose: matches.get_count("verbose") > 0,
-        quiet: matches.get_flag("quiet"),
-        report: matches.remove_one("report"),
-        termination_log: matches.remove_one("termination-log"),
-        show_args: matches.get_flag("show-args"),
-        command,
-    }))
-}
-
 /// The version in the form that dockerd parses (`tini version X`, one line, no commit).
 fn version() -> String {
     concat!("tini version ", env!("CARGO_PKG_VERSION"), "_adieu\n").to_owned()
 }
 
-/// clap's error without its `error: ` and its empty lines: adieu puts its own name in front.
-fn complaint(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let text = lines.collect::<Vec<_>>().join("\n  ");
-    text.strip_prefix("error: ").unwrap_or(&text).to_owned()
-}
+const USAGE: &str = "\
+Runs a command; told to stop, it lets all that handle the signal finish.
+
+Usage: adieu [OPTIONS] 'SHELL STRING'
+       adieu [OPTIONS] -c 'SHELL STRING' [NAME ARG...]
+       adieu [OPTIONS] -- PROGRAM [ARG...]
+       adieu --explain [PID] [--signal SIG] [--format json]
+       adieu --install PATH
+";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -212,207 +479,36 @@ Examples:
 In brackets: the default, then the environment variable with the same meaning.
 Exit status: the main process's; 128+n when signal n ended it; 125 for adieu's
 own failures, 126 not executable, 127 not found. --version answers in tini's
-form, which dockerd expects.";
+form, which dockerd expects.
+";
 
-/// The definition of the command line: help, man page and completions are made from it.
-pub fn definition() -> Command {
-    let text = |id: &'static str| Arg::new(id).value_parser(OsStringValueParser::new());
-    // A value may begin with a hyphen: what it means is decided, and refused by name, in `settings`.
-    let option =
-        |id: &'static str| text(id).long(id).num_args(1).allow_hyphen_values(true).help_heading("Stopping");
-    let running = "Running";
-    let compatible = "Accepted for tini and dumb-init";
-    Command::new("adieu")
-        .no_binary_name(true)
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .args_override_self(true)
-        .about("Runs a command; told to stop, it lets all that handle the signal finish.")
-        .override_usage(
-            "adieu [OPTIONS] 'SHELL STRING'\n       \
-             adieu [OPTIONS] -c 'SHELL STRING' [NAME ARG...]\n       \
-             adieu [OPTIONS] -- PROGRAM [ARG...]\n       \
-             adieu --explain [PID] [--signal SIG] [--format json]\n       \
-             adieu --install PATH",
-        )
-        .after_help(EXAMPLES)
-        .arg(text("command").num_args(0..).trailing_var_arg(true).hide(true))
-        .arg(
-            text("c")
-                .short('c')
-                .num_args(1..)
-                .allow_hyphen_values(true)
-                .value_name("STRING")
-                .help("A shell string, as `sh -c` takes it ($0, $1 ...)")
-                .help_heading(running),
-        )
-        .arg(
-            text("shell")
-                .long("shell")
-                .num_args(1)
-                .value_name("CMD")
-                .help("The shell for strings [/bin/sh -c] [ADIEU_SHELL]")
-                .help_heading(running),
-        )
-        .arg(
-            Arg::new("linger")
-                .long("linger")
-                .action(ArgAction::SetTrue)
-                .help("Go on until the last process is gone (for daemons)")
-                .help_heading(running),
-        )
-        .arg(
-            option("ok-exit")
-                .short('e')
-                .value_name("CODE")
-                .action(ArgAction::Append)
-                .help("Exit with 0, not CODE (143 for Java); repeatable")
-                .help_heading(running),
-        )
-        .arg(
-            option("parent-death")
-                .short('p')
-                .value_name("SIG")
-                .help("What adieu itself gets when its parent dies")
-                .help_heading(running),
-        )
-        .arg(
-            option("timeout")
-                .short('t')
-                .value_name("TIME")
-                .help("Until SIGKILL: 10s, 1m 30s [none] [ADIEU_TIMEOUT]"),
-        )
-        .arg(
-            option("epilogue").value_name("TIME").help("A script's after its handlers [1s] [ADIEU_EPILOGUE]"),
-        )
-        .arg(
-            option("rewrite")
-                .short('r')
-                .value_name("FROM=TO")
-                .action(ArgAction::Append)
-                .help("Deliver TO for FROM: TERM=QUIT, HUP=0; repeatable"),
-        )
-        .arg(option("deliver").value_name("WHO").help("programs, group or child [programs] [ADIEU_DELIVER]"))
-        .arg(
-            option("stop-on")
-                .value_name("SIG")
-                .action(ArgAction::Append)
-                .help("What begins the stop; repeatable [TERM,INT,QUIT]"),
-        )
-        .arg(
-            Arg::new("verbose")
-                .short('v')
-                .long("verbose")
-                .action(ArgAction::Count)
-                .help("The stop and its timeline [ADIEU_LOG=verbose]")
-                .help_heading("Output"),
-        )
-        .arg(
-            Arg::new("quiet")
-                .short('q')
-                .long("quiet")
-                .action(ArgAction::SetTrue)
-                .overrides_with("verbose")
-                .help("No warnings [ADIEU_LOG=quiet]")
-                .help_heading("Output"),
-        )
-        .arg(
-            text("report")
-                .long("report")
-                .num_args(1)
-                .value_name("FILE")
-                .help("The stop as JSON; - is stderr [ADIEU_REPORT]")
-                .help_heading("Output"),
-        )
-        .arg(
-            text("termination-log")
-                .long("termination-log")
-                .num_args(0..=1)
-                .require_equals(true)
-                .default_missing_value("/dev/termination-log")
-                .value_name("FILE")
-                .help("For Kubernetes [/dev/termination-log]")
-                .help_heading("Output"),
-        )
-        .arg(
-            Arg::new("show-args")
-                .long("show-args")
-                .action(ArgAction::SetTrue)
-                .help("Whole command lines in logs and reports")
-                .help_heading("Output"),
-        )
-        .arg(
-            text("explain")
-                .long("explain")
-                .num_args(0..=1)
-                .default_missing_value("1")
-                .value_name("PID")
-                .help("What a stop would do to the tree below PID [1]")
-                .help_heading("Explaining"),
-        )
-        .arg(
-            text("signal")
-                .long("signal")
-                .num_args(1)
-                .value_name("SIG")
-                .requires("explain")
-                .help("... what this signal would do [TERM]")
-                .help_heading("Explaining"),
-        )
-        .arg(
-            text("format")
-                .long("format")
-                .num_args(1)
-                .value_name("FORMAT")
-                .requires("explain")
-                .help("... as text or json [text]")
-                .help_heading("Explaining"),
-        )
-        .arg(
-            text("install")
-                .long("install")
-                .num_args(1)
-                .value_name("PATH")
-                .help("Copy adieu to PATH (images FROM scratch have no cp)")
-                .help_heading("Other"),
-        )
-        .arg(
-            Arg::new("help")
-                .short('h')
-                .long("help")
-                .action(ArgAction::Help)
-                .help("Print this help")
-                .help_heading("Other"),
-        )
-        .arg(
-            Arg::new("version")
-                .short('V')
-                .long("version")
-                .action(ArgAction::SetTrue)
-                .help("Print the version")
-                .help_heading("Other"),
-        )
-        .arg(
-            Arg::new("group")
-                .short('g')
-                .action(ArgAction::SetTrue)
-                .help("The same as --deliver group")
-                .help_heading(compatible),
-        )
-        .arg(
-            Arg::new("subreaper")
-                .short('s')
-                .action(ArgAction::SetTrue)
-                .help("No effect: adieu is always a subreaper")
-                .help_heading(compatible),
-        )
-        .arg(
-            Arg::new("warn-on-reap")
-                .short('w')
-                .action(ArgAction::SetTrue)
-                .help("No effect")
-                .help_heading(compatible),
-        )
+/// `  -t, --timeout <TIME>`, with room for the short one where there is none but a long one.
+fn form(option: &Opt) -> String {
+    let value = match option.takes {
+        Takes::Nothing => String::new(),
+        Takes::Value(name) | Takes::AnyValue(name) => format!(" <{name}>"),
+        Takes::Attached(name, _) => format!("[=<{name}>]"),
+        Takes::Maybe(name, _) => format!(" [<{name}>]"),
+        Takes::Rest(name) => format!(" <{name}>..."),
+    };
+    match (option.short, option.long) {
+        (Some(short), Some(long)) => format!("  -{short}, --{long}{value}"),
+        (Some(short), None) => format!("  -{short}{value}"),
+        (None, long) => format!("      --{}{value}", long.unwrap_or_default()),
+    }
+}
+
+fn help() -> String {
+    let mut text = USAGE.to_owned();
+    for (heading, options) in OPTIONS {
+        let _ = writeln!(text, "\n{heading}:");
+        let width = options.iter().map(|option| form(option).len()).max().unwrap_or(0);
+        for option in *options {
+            let _ = writeln!(text, "{:width$}  {}", form(option), option.help);
+        }
+    }
+    text.push('\n');
+    text + EXAMPLES
 }
 
 #[cfg(test)]
@@ -439,8 +535,93 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
-        definition().debug_assert();
+    fn every_option_has_a_name_of_its_own_and_a_line_in_the_help() {
+        let Ok(Request::Print(help)) = parse_words(&["--help"]) else { panic!("no text") };
+        let mut names = std::collections::BTreeSet::new();
+        for option in options() {
+            assert!(option.short.is_some() || option.long.is_some(), "{}", option.help);
+            for name in [option.short.map(|it| format!("-{it}")), option.long.map(|it| format!("--{it}"))] {
+                let Some(name) = name else { continue };
+                assert!(help.contains(&name), "{name} is not in the help");
+                assert!(names.insert(name.clone()), "{name} is there twice");
+            }
+        }
+    }
+
+    #[test]
+    fn values_come_attached_or_behind() {
+        for words in [&["-t10s"][..], &["-t=10s"], &["-t", "10s"], &["--timeout=10s"], &["--timeout", "10s"]]
+        {
+            assert_eq!(typed_words(words).timeout, Some("10s".into()), "{words:?}");
+        }
+        assert_eq!(typed_words(&["-vt10s", "x"]).timeout, Some("10s".into()));
+        assert_eq!(typed_words(&["-t", "1s", "-t", "2s"]).timeout, Some("2s".into()));
+        assert_eq!(typed_words(&["--report", "-", "x"]).report, Some("-".into()));
+        assert_eq!(typed_words(&["--timeout=", "x"]).timeout, Some("".into()));
+        let log = |words: &[&str]| typed_words(words).termination_log;
+        assert_eq!(log(&["--termination-log", "x"]), Some("/dev/termination-log".into()));
+        assert_eq!(log(&["--termination-log=/x"]), Some("/x".into()));
+    }
+
+    #[test]
+    fn the_last_of_verbose_and_quiet_counts() {
+        let both = |words: &[&str]| (typed_words(words).verbose, typed_words(words).quiet);
+        assert_eq!(both(&["-q", "-v"]), (true, false));
+        assert_eq!(both(&["-vvq"]), (false, true));
+    }
+
+    #[test]
+    fn explain_takes_a_pid_or_none_and_what_belongs_to_it() {
+        let explain = |words: &[&str]| match parse_words(words) {
+            Ok(Request::Explain(typed)) => (typed.pid, typed.signal),
+            other => panic!("{words:?} gave {other:?}"),
+        };
+        assert_eq!(explain(&["--explain"]), ("1".into(), None));
+        assert_eq!(explain(&["--explain", "7", "--signal=HUP"]), ("7".into(), Some("HUP".into())));
+        assert_eq!(explain(&["--explain=7"]), ("7".into(), None));
+        assert_eq!(explain(&["--signal", "HUP", "--explain"]), ("1".into(), Some("HUP".into())));
+    }
+
+    fn refused(words: &[&str]) -> String {
+        match parse_words(words) {
+            Err(Error::Usage(text)) => text,
+            other => panic!("{words:?} gave {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_write_instead() {
+        for (words, parts) in [
+            (&["-t"][..], &["-t needs a value", "write -t, --timeout <TIME>"][..]),
+            (&["-vt"], &["-t needs a value"]),
+            (&["--report", "-v", "x"], &["--report needs a value", "write --report <FILE>"]),
+            (&["--linger=yes", "x"], &["--linger takes no value", "'yes'"]),
+            (&["-v=2", "x"], &["-v takes no value", "'2'"]),
+            (&["-Z", "x"], &["'-Z'", "adieu --help", "adieu -- -Z"]),
+            (&["-vZ", "x"], &["'-Z'"]),
+            (&["--format", "json", "x"], &["--format 'json'", "adieu --explain 1 --format json"]),
+            (&["--explain", "1", "x"], &["--explain runs no command", "'x'"]),
+            (&["--install", "/x", "-c", "y"], &["--install runs no command", "'y'"]),
+        ] {
+            let text = refused(words);
+            for part in parts {
+                assert!(text.contains(part), "{words:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_need_not_be_utf8() {
+        use std::os::unix::ffi::OsStringExt;
+        let word = || OsString::from_vec(vec![b'/', 0xff]);
+        let typed = |args: Vec<OsString>| match parse(args) {
+            Ok(Request::Run(typed)) => *typed,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(typed(vec!["--report".into(), word(), "x".into()]).report, Some(word()));
+        assert_eq!(typed(vec![word(), word()]).command, TypedCommand::Program(vec![word(), word()]));
+        assert!(parse(vec![OsString::from_vec(vec![b'-', 0xff])]).is_err());
+        assert!(parse(vec![OsString::from_vec(vec![b'-', b'-', 0xff])]).is_err());
     }
 
     #[test]

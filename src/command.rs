@@ -24,23 +24,27 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Reads them off the names of the environment's variables.
-    pub fn from_names<'a>(names: impl Iterator<Item = &'a OsStr>) -> Self {
+    /// Reads them off the environment's entries, `NAME=value`.
+    pub fn from_environment<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut found = Self { path: false, shell_state: false };
-        for name in names.map(OsStr::as_encoded_bytes) {
-            found.path |= name == b"PATH";
-            found.shell_state |=
-                name.starts_with(b"BASH_FUNC_") || name == b"SHELLOPTS" || name == b"BASHOPTS";
+        for entry in entries {
+            let is = |name: &[u8]| entry.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='));
+            found.path |= is(b"PATH");
+            found.shell_state |= entry.starts_with(b"BASH_FUNC_") || is(b"SHELLOPTS") || is(b"BASHOPTS");
         }
         found
     }
 }
 
-/// Decides what to execute.
+/// Decides what to execute. Most commands need no look `around`.
 ///
 /// # Errors
 /// [`Error::Usage`] where there is no command: a shell would end such a container at once and say nothing.
-pub fn resolve(typed: TypedCommand, settings: &Settings, around: Surroundings) -> Result<Command, Error> {
+pub fn resolve(
+    typed: TypedCommand,
+    settings: &Settings,
+    around: impl FnOnce() -> Surroundings,
+) -> Result<Command, Error> {
     match typed {
         TypedCommand::Program(words) => match words.first() {
             None => Err(missing("no command")),
@@ -52,7 +56,7 @@ pub fn resolve(typed: TypedCommand, settings: &Settings, around: Surroundings) -
                 return Err(missing("the shell string is empty"));
             }
             // A shell that the user chose may read files of its own, or know other builtins.
-            let direct = if settings.default_shell { plain_words(&string, around) } else { None };
+            let direct = if settings.default_shell { plain_words(&string, around()) } else { None };
             let mut shell = settings.shell.clone();
             shell.push(string);
             shell.extend(arguments);
@@ -129,7 +133,7 @@ mod tests {
 
     fn direct(string: &str) -> Option<Vec<OsString>> {
         let typed = TypedCommand::Shell(string.into(), Vec::new());
-        resolve(typed, &settings(None), USUAL).expect("a command").direct
+        resolve(typed, &settings(None), || USUAL).expect("a command").direct
     }
 
     #[test]
@@ -209,20 +213,25 @@ mod tests {
         for around in
             [Surroundings { path: false, shell_state: false }, Surroundings { path: true, shell_state: true }]
         {
-            assert_eq!(resolve(string(), &settings(None), around).expect("a command").direct, None);
+            assert_eq!(resolve(string(), &settings(None), || around).expect("a command").direct, None);
         }
-        assert_eq!(resolve(string(), &settings(Some("bash -c")), USUAL).expect("a command").direct, None);
-        let names = ["PATH", "BASH_FUNC_a%%"].map(OsStr::new);
+        assert_eq!(resolve(string(), &settings(Some("bash -c")), || USUAL).expect("a command").direct, None);
+        let found =
+            |entries: &[&str]| Surroundings::from_environment(entries.iter().map(|entry| entry.as_bytes()));
+        assert_eq!(found(&["A=PATH=", "PATH=/bin", "PATHX=1"]), USUAL);
         assert_eq!(
-            Surroundings::from_names(names.into_iter()),
-            Surroundings { path: true, shell_state: true }
+            found(&["PATHX=/bin", "SHELLOPTSX=", "XPATH=1"]),
+            Surroundings { path: false, shell_state: false }
         );
+        for state in ["BASH_FUNC_a%%=() { :; }", "SHELLOPTS=errexit", "BASHOPTS="] {
+            assert!(found(&["PATH=", state]).shell_state, "{state}");
+        }
     }
 
     #[test]
     fn the_shell_gets_the_string_and_its_arguments_as_they_are() {
         let typed = TypedCommand::Shell("echo $0 $1".into(), vec!["n".into(), "a b".into()]);
-        let command = resolve(typed, &settings(Some("bash -e -c")), USUAL).expect("a command");
+        let command = resolve(typed, &settings(Some("bash -e -c")), || USUAL).expect("a command");
         assert_eq!(
             command.shell,
             Some(["bash", "-e", "-c", "echo $0 $1", "n", "a b"].map(Into::into).into())
@@ -237,7 +246,9 @@ mod tests {
             TypedCommand::Shell("".into(), vec![]),
             TypedCommand::Shell(" \t\n".into(), vec!["x".into()]),
         ] {
-            let Err(Error::Usage(text)) = resolve(typed, &settings(None), USUAL) else { panic!("accepted") };
+            let Err(Error::Usage(text)) = resolve(typed, &settings(None), || USUAL) else {
+                panic!("accepted")
+            };
             assert!(text.contains("adieu 'cd /app && ./server'"), "{text}");
         }
     }

@@ -39,7 +39,7 @@ use phase::Terms;
 use report::Reporter;
 use settings::{Settings, Verbosity};
 use signal::{Signal, SignalSet};
-use std::ffi::OsString;
+use std::ffi::{CStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
@@ -74,8 +74,7 @@ fn print(text: &str) -> Result<(), Error> {
 
 fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Error> {
     let settings = settings::resolve(&typed, |name| std::env::var_os(name))?;
-    let names: Vec<OsString> = std::env::vars_os().map(|(name, _)| name).collect();
-    let around = Surroundings::from_names(names.iter().map(OsString::as_os_str));
+    let around = || Surroundings::from_environment(sys::environment().map(CStr::to_bytes));
     let command = command::resolve(typed.command, &settings, around)?;
     let is_init = std::process::id() == 1;
     if is_init && spawn::must_be_pid1(&command) {

@@ -311,7 +311,7 @@ pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
     let mut listen_entry = [LISTEN_PID, &[0; 12]].concat();
     let mut replaced = Vec::new();
     if birth.listen_pid {
-        replaced = replace_listen_pid(inherited, listen_entry.as_ptr());
+        replaced = replace_listen_pid(listen_entry.as_ptr());
     }
     let mut womb = Womb {
         candidates: pointers(birth.candidates),
@@ -323,7 +323,8 @@ pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
         foreground: birth.foreground,
         failed: None,
     };
-    let mut stack = vec![0u128; CHILD_STACK / size_of::<u128>()];
+    // Not zeroed: what the child does not use of it never becomes memory.
+    let mut stack = Box::<[u128]>::new_uninit_slice(CHILD_STACK / size_of::<u128>());
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: CLONE_VFORK suspends this thread, the only one, until the child has executed a program or exited, so the
     // stack and `womb` are the child's alone and outlive its use of them. The stack's end is 16-byte aligned. `child`
@@ -344,19 +345,27 @@ pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
 }
 
 /// The environment with another entry for `LISTEN_PID`.
-fn replace_listen_pid(environment: *const *const c_char, entry: *const u8) -> Vec<*const c_char> {
-    let mut all = Vec::new();
-    let mut at = environment;
-    // SAFETY: the environment is an array of C strings that ends with a null pointer (`environ(7)`).
-    unsafe {
-        while !(*at).is_null() {
-            let is_it = CStr::from_ptr(*at).to_bytes().starts_with(LISTEN_PID);
-            all.push(if is_it { entry.cast::<c_char>() } else { *at });
+fn replace_listen_pid(entry: *const u8) -> Vec<*const c_char> {
+    let replaced = |it: &CStr| if it.to_bytes().starts_with(LISTEN_PID) { entry.cast() } else { it.as_ptr() };
+    environment().map(replaced).chain([std::ptr::null()]).collect()
+}
+
+/// The entries of the environment, `NAME=value`. std's own copy each of them, which costs more than adieu's start.
+pub(crate) fn environment() -> impl Iterator<Item = &'static CStr> {
+    // SAFETY: adieu has one thread and never changes its environment.
+    let mut at = unsafe { environ };
+    std::iter::from_fn(move || {
+        // SAFETY: the environment is an array of C strings that ends with a null pointer (`environ(7)`), which this never
+        // goes beyond. A null instead of the array is what clearenv(3) leaves.
+        unsafe {
+            if at.is_null() || (*at).is_null() {
+                return None;
+            }
+            let entry = CStr::from_ptr(*at);
             at = at.add(1);
+            Some(entry)
         }
-    }
-    all.push(std::ptr::null());
-    all
+    })
 }
 
 /// The child between clone and exec: it shares adieu's memory, so it only makes system calls and writes to its `Womb`.

@@ -81,7 +81,7 @@ fn is_direct(string: &str) -> bool {
     let settings = settings::resolve(&Typed::default(), |_| None).unwrap();
     let around = Surroundings { path: true, shell_state: false };
     let typed = TypedCommand::Shell(string.into(), Vec::new());
-    command::resolve(typed, &settings, around).is_ok_and(|command| command.direct.is_some())
+    command::resolve(typed, &settings, || around).is_ok_and(|command| command.direct.is_some())
 }
 
 /// The shells to compare with, without `/bin/sh`.

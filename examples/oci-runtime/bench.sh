@@ -1,17 +1,16 @@
 #!/bin/sh
 # What a start and end of a container costs with adieu-runtime, beside runc alone: `sudo sh examples/oci-runtime/bench.sh
-# [TIMES]`. Interleaved, so that other load meets both; prints medians in milliseconds. Needs what run.sh needs.
-set -eu
-cd "$(dirname "$0")/../.."
+# [TIMES]`. Interleaved, so that other load meets both; prints medians in milliseconds. Needs what run.sh
+# needs.
+# shellcheck disable=SC2154 source=SCRIPTDIR/../lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=SCRIPTDIR/engine.sh
+. "$here/engine.sh"
 times=${1:-40}
-cargo build -q --release --bins --example server
-built=$PWD/${CARGO_TARGET_DIR:-target}/release
-case ${CARGO_TARGET_DIR:-} in /*) built=$CARGO_TARGET_DIR/release ;; esac
-. examples/oci-runtime/engine.sh
 
-bundle=$home/bundle
+bundle=$scratch/bundle
 mkdir "$bundle"
-cp -R "$home/image" "$bundle/rootfs"
+cp -R "$scratch/image" "$bundle/rootfs"
 (cd "$bundle" && runc spec && sed 's/"terminal": true/"terminal": false/; s/"sh"$/"true"/' config.json >plain.json)
 
 # Runs a command and notes its time under a name.
@@ -20,27 +19,27 @@ timed() {
   shift
   began=$(date +%s%N)
   "$@" </dev/null >/dev/null
-  echo $((($(date +%s%N) - began) / 1000)) >>"$home/$name.us"
+  echo $((($(date +%s%N) - began) / 1000)) >>"$scratch/$name.us"
 }
 run_bundle() {
   cp "$bundle/plain.json" "$bundle/config.json"
-  timed "$1" "$2" --root "$home/state" run --bundle "$bundle" "adieu-bench-$$"
+  timed "$1" "$2" --root "$scratch/state" run --bundle "$bundle" "adieu-bench-$$"
 }
 
 # Once without counting.
 count=-1
 while [ "$count" -lt "$times" ]; do
   timed version-runc runc --version
-  timed version-adieu "$built/adieu-runtime" --version
+  timed version-adieu "$runtime" --version
   run_bundle run-runc runc
-  run_bundle run-adieu "$built/adieu-runtime"
-  timed docker-runc docker run --rm --network none --runtime runc image true
-  timed docker-adieu docker run --rm --network none --runtime adieu image true
+  run_bundle run-adieu "$runtime"
+  timed docker-runc docker run --rm --network none --runtime runc "$unique" true
+  timed docker-adieu docker run --rm --network none --runtime adieu "$unique" true
   count=$((count + 1))
-  [ "$count" -ne 0 ] || rm "$home"/*.us
+  [ "$count" -ne 0 ] || rm "$scratch"/*.us
 done
 
-median() { sort -n "$home/$1.us" | awk '{ all[NR] = $1 } END { printf "%.1f", all[int((NR + 1) / 2)] / 1000 }'; }
+median() { sort -n "$scratch/$1.us" | awk '{ all[NR] = $1 } END { printf "%.1f", all[int((NR + 1) / 2)] / 1000 }'; }
 row() { printf '%-22s %10s %16s\n' "$1" "$2" "$3"; }
 row "median of $times, ms" runc adieu-runtime
 row '--version' "$(median version-runc)" "$(median version-adieu)"
