@@ -1,7 +1,8 @@
 //! adieu beside the inits that it wants to replace, and beside its goals: start-up, memory, signals, reaping, stops.
 //!
 //! `cargo bench` runs all of it in some minutes, `cargo bench -- --quick` a little of everything in seconds, and
-//! `ADIEU_WRITE_DOCS=1 cargo bench` also writes the tables into docs/performance.md.
+//! `ADIEU_WRITE_DOCS=1 cargo bench` also writes the tables into docs/performance.md. Words choose parts:
+//! `cargo bench -- start stops`.
 //!
 //! Times are compared only within a run, in which the entrants take turns. tini-static is entered twice: what lies between
 //! its two columns is noise. What is asserted is what no machine's load may change: that nobody is forgotten.
@@ -173,6 +174,9 @@ struct Run {
     text: String,
 }
 
+/// Measures one thing, or several that belong together.
+type Part<'a> = &'a dyn Fn(&mut Run);
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let Some((first, rest)) = words.split_first()
@@ -197,23 +201,30 @@ fn main() -> ExitCode {
         goals: Vec::new(),
         text: String::new(),
     };
-    run.start_up();
-    run.instructions(&scratch);
-    run.at_rest();
-    run.latency();
-    for workload in WORKLOADS {
-        run.stops(workload);
+    let parts: [(&str, Part<'_>); 9] = [
+        ("start", &Run::start_up),
+        ("instructions", &|run| run.instructions(&scratch)),
+        ("rest", &Run::at_rest),
+        ("latency", &Run::latency),
+        ("stops", &|run| WORKLOADS.iter().for_each(|workload| run.stops(workload))),
+        ("reaping", &Run::reaping),
+        ("growth", &Run::growth),
+        ("crowd", &Run::unrelated),
+        ("size", &Run::size),
+    ];
+    let wanted: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
+    for (name, measure) in parts {
+        if wanted.is_empty() || wanted.iter().any(|it| *it == name) {
+            measure(&mut run);
+        }
     }
-    run.reaping();
-    run.growth();
-    run.unrelated();
-    run.size();
     fs::remove_dir_all(&scratch).unwrap();
 
     let text = run.document();
     println!("{text}");
     eprintln!("took {} s", began.elapsed().as_secs());
-    if std::env::var_os("ADIEU_WRITE_DOCS").is_some_and(|it| it == "1") {
+    let whole = wanted.is_empty() && !quick;
+    if whole && std::env::var_os("ADIEU_WRITE_DOCS").is_some_and(|it| it == "1") {
         page::write_between_markers("docs/performance.md", &text);
     }
     ExitCode::SUCCESS
