@@ -286,7 +286,8 @@ pub(crate) fn set_up() -> Result<(), String> {
     if private == 0 { Ok(()) } else { Err(format!("mounts: {}", io::Error::last_os_error())) }
 }
 
-/// Keeps this process, and what it starts from now on, on one processor; `None`: on all that there were.
+/// Keeps this process, and what it starts from now on, on one processor, before whatever else wants that (where it may);
+/// or on all that there were, as one of many.
 pub(crate) fn pin(all: &libc::cpu_set_t, to_one: bool) {
     let mut set = *all;
     if to_one {
@@ -297,6 +298,10 @@ pub(crate) fn pin(all: &libc::cpu_set_t, to_one: bool) {
             libc::CPU_SET(last, &mut set);
         }
     }
+    let policy = if to_one { libc::SCHED_FIFO } else { libc::SCHED_OTHER };
+    let priority = libc::sched_param { sched_priority: i32::from(to_one) };
+    // SAFETY: the parameter lives through the call. Refused to an ordinary user, whose samples then spread more.
+    unsafe { libc::sched_setscheduler(0, policy, &raw const priority) };
     // SAFETY: the set lives through the call and is as long as its size says.
     let pinned = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
     assert_eq!(pinned, 0, "sched_setaffinity: {}", io::Error::last_os_error());

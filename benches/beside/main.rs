@@ -340,12 +340,14 @@ impl Run {
                 .iter()
                 .map(|(it, words)| it.prepare(&words.iter().map(String::as_str).collect::<Vec<_>>()))
                 .collect();
-            let all: Vec<&Prepared> = [&bare].into_iter().chain(&prepared).collect();
-            let samples = interleave(rounds, &all, |prepared| {
+            let all: Vec<(&str, &Prepared)> =
+                names.iter().copied().zip([&bare].into_iter().chain(&prepared)).collect();
+            let samples = interleave(rounds, &all, |(name, prepared)| {
                 let mut started = prepared.start(what, None);
                 let (code, at) = started.wait();
-                assert_eq!(code, 0, "a start failed");
-                micros(at - started.began)
+                assert!(code == 0 || !name.starts_with("adieu"), "a start failed: {code}");
+                // dumb-init's fails once in some thousands.
+                if code == 0 { micros(at - started.began) } else { f64::NAN }
             });
             let comparison = Comparison { names, samples };
             self.say(

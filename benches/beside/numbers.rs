@@ -52,13 +52,21 @@ pub(crate) fn thousands(value: f64) -> String {
     text
 }
 
-/// Runs each of them once a round, in an order that turns from round to round, so that what else happens on the machine
-/// meets them all alike.
+/// Runs each of them once a round, in another order each time: what else happens on the machine meets them all alike, and
+/// nobody always follows the same one, whose pages it may find in the caches.
 pub(crate) fn interleave<T>(rounds: usize, all: &[T], mut measure: impl FnMut(&T) -> f64) -> Vec<Samples> {
     let mut samples = vec![Samples::default(); all.len()];
-    for round in 0..rounds {
-        for step in 0..all.len() {
-            let at = (round + step) % all.len();
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..rounds {
+        for last in (1..order.len()).rev() {
+            // xorshift64: the same orders on every run.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            order.swap(last, usize::try_from(random % (last as u64 + 1)).unwrap());
+        }
+        for &at in &order {
             if let (Some(one), Some(samples)) = (all.get(at), samples.get_mut(at)) {
                 samples.0.push(measure(one));
             }
