@@ -228,6 +228,11 @@ impl Running {
         bytes
     }
 
+    /// Whether the workload reports anything before a second is over.
+    pub(crate) fn answers(&self) -> bool {
+        readable(self.reports.as_raw_fd(), Duration::from_secs(1))
+    }
+
     /// Whether anything was reported that has not been read.
     pub(crate) fn has_more(&self) -> bool {
         readable(self.reports.as_raw_fd(), Duration::ZERO)

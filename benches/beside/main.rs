@@ -464,6 +464,10 @@ impl Run {
         let told = |running: &mut Running, signal| {
             let began = workload::now();
             running.init.signal(signal);
+            // An init that does not pass it on has no number here.
+            if !running.answers() {
+                return f64::NAN;
+            }
             stamp(&running.read(STAMP)).map_or(f64::NAN, |at| at.saturating_sub(began) as f64 / 1_000.0)
         };
         let stops = interleave(rounds, &prepared, |prepared| {
@@ -478,9 +482,14 @@ impl Run {
         for running in &mut running {
             running.read(STAMP);
         }
-        let cells: Vec<RefCell<Running>> = running.into_iter().map(Into::into).collect();
-        let others =
-            interleave(10 * rounds, &cells, |running| told(&mut running.borrow_mut(), libc::SIGUSR1));
+        let cells: Vec<(bool, RefCell<Running>)> = running
+            .into_iter()
+            .map(|mut it| (told(&mut it, libc::SIGUSR1).is_nan(), RefCell::new(it)))
+            .collect();
+        let others = interleave(10 * rounds, &cells, |(deaf, running)| match deaf {
+            true => f64::NAN,
+            false => told(&mut running.borrow_mut(), libc::SIGUSR1),
+        });
         let mut text = String::new();
         for (what, samples) in [("SIGTERM, which stops", stops), ("SIGUSR1, which does not", others)] {
             let comparison = Comparison { names: names.clone(), samples };
