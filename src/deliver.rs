@@ -27,7 +27,7 @@ pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
         inbox.close();
         found = proctable::identify(tell.id.pid);
     }
-    if matches!(pidfd, Err(Errno::ESRCH)) || found != Ok(Some(tell.id)) {
+    if found != Ok(Some(tell.id)) {
         return Answer::Gone;
     }
     let pidfd = pidfd.ok();
@@ -40,13 +40,20 @@ pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
 }
 
 fn send(tell: &Tell, pidfd: Option<&OwnedFd>) -> Result<(), Errno> {
-    let one = |signal: Signal| {
-        let by_pidfd = pidfd.map(|pidfd| sys::pidfd_send_signal(pidfd, signal));
-        match by_pidfd {
-            // A kernel or a seccomp profile without this call; a real EPERM comes again from kill.
-            None | Some(Err(Errno::ENOSYS | Errno::EPERM | Errno::EINVAL)) => sys::kill(tell.id.pid, signal),
-            Some(sent) => sent,
-        }
+    // A kernel or a seccomp profile may refuse one of the two calls; a real EPERM comes from both.
+    let one = |signal: Signal| match pidfd.map(|pidfd| sys::pidfd_send_signal(pidfd, signal)) {
+        Some(Ok(())) => Ok(()),
+        // Not for what is gone: its pid may be another's.
+        Some(Err(_)) if proctable::identify(tell.id.pid) != Ok(Some(tell.id)) => Err(Errno::ESRCH),
+        Some(Err(_)) => sys::kill(tell.id.pid, signal),
+        None => match sys::kill(tell.id.pid, signal) {
+            // An own child keeps its pid, so that a pidfd made now is its own.
+            Err(refused) if tell.own_child => {
+                let pidfd = sys::pidfd_open(tell.id.pid).map_err(|_| refused)?;
+                sys::pidfd_send_signal(&pidfd, signal).map_err(|_| refused)
+            }
+            sent => sent,
+        },
     };
     one(tell.signal)?;
     if tell.resume { one(Signal::CONT) } else { Ok(()) }

@@ -11,7 +11,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::sys::{self, Arrived, Waited};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,15 @@ pub(crate) enum Event {
 /// Every signal that can be blocked. The kernel leaves KILL and STOP out by itself.
 pub(crate) const ALL_SIGNALS: SignalSet = SignalSet(u64::MAX);
 
-/// After this many ended children in a row the signals are looked at again, so that a flood of orphans delays no stop.
+/// After this many children in a row that ended or were stopped the signals are looked at again, so that a flood of
+/// orphans delays no stop, and a child that stops and continues for ever neither.
 const REAPED_IN_A_ROW: u32 = 64;
+
+/// After this many waits in a row that ended early for nothing another way to wait is taken.
+const FAILURES_IN_A_ROW: u32 = 64;
+
+/// How often the end of a process is asked for that can no longer be watched.
+const UNWATCHED_LOOK: Duration = Duration::from_millis(100);
 
 /// Descriptors that are left alone: for epoll, a pidfd and a file of /proc.
 const KEPT_FREE: u64 = 4;
@@ -56,12 +63,16 @@ pub(crate) struct Inbox {
     was_deadline: bool,
     /// How many descriptors adieu may have, once that was asked.
     limit: Option<u64>,
+    /// Those that were watched when the descriptors had to go.
+    unwatched: Vec<ProcId>,
+    /// How often in a row the wait itself failed.
+    failures: u32,
 }
 
 /// The pidfds of the watched and what waits for all of them at once.
 struct Watched {
     epoll: Epoll,
-    processes: HashMap<i32, (ProcId, OwnedFd)>,
+    processes: BTreeMap<i32, (ProcId, OwnedFd)>,
 }
 
 /// The signalfd's mark among the pids that mark the others.
@@ -81,6 +92,8 @@ impl Inbox {
             ended: VecDeque::new(),
             was_deadline: false,
             limit: None,
+            unwatched: Vec::new(),
+            failures: 0,
         }
     }
 
@@ -96,10 +109,12 @@ impl Inbox {
         }
     }
 
-    /// Gives every descriptor back and waits without from now on. What is pending stays pending: it is blocked.
+    /// Gives every descriptor back and waits without from now on. What is pending stays pending: it is blocked. The end of
+    /// the watched was promised, so it is asked for in short intervals.
     pub(crate) fn close(&mut self) {
         self.signals = None;
-        self.watched = None;
+        let watched = self.watched.take().into_iter().flat_map(|watched| watched.processes.into_values());
+        self.unwatched.extend(watched.map(|(id, _)| id));
     }
 
     /// The time since adieu was started.
@@ -162,7 +177,10 @@ impl Inbox {
                         self.reaping = Some(reaped + 1);
                         return Event::Ended(pid, end);
                     }
-                    Waited::Stopped(pid, signal) => return Event::Stopped(pid, signal),
+                    Waited::Stopped(pid, signal) => {
+                        self.reaping = Some(reaped + 1);
+                        return Event::Stopped(pid, signal);
+                    }
                     waited @ (Waited::Nothing | Waited::NoChildren) => {
                         self.reaping = None;
                         return Event::Reaped { left: waited == Waited::Nothing };
@@ -180,18 +198,54 @@ impl Inbox {
     /// Waits at most this long and takes in what is there.
     fn collect(&mut self, limit: Option<Duration>) {
         let Some(signals) = &self.signals else {
-            self.arrived.extend(sys::wait_signal(ALL_SIGNALS, limit));
+            self.collect_without_descriptors(limit);
             return;
         };
+        let began = self.started.elapsed();
         let waited = match &mut self.watched {
             Some(watched) if !watched.processes.is_empty() => watched.wait(limit, &mut self.ended),
             _ => wait_readable(signals, limit),
         };
         let read = waited.and_then(|()| sys::read_signals(signals, &mut self.arrived));
-        if !matches!(read, Ok(()) | Err(Errno::EINTR)) {
-            // Nothing is known that makes these calls fail; should one, adieu waits without descriptors from now on.
-            self.close();
+        let in_time = limit.is_none_or(|limit| self.now().saturating_sub(began) < limit);
+        match read {
+            // Awake too early, for nothing: SIGCONT behind SIGSTOP, a debugger.
+            Ok(()) | Err(Errno::EINTR)
+                if in_time
+                    && self.arrived.is_empty()
+                    && self.ended.is_empty()
+                    && self.failures < FAILURES_IN_A_ROW =>
+            {
+                self.failures += 1;
+            }
+            Ok(()) if !in_time || !self.arrived.is_empty() || !self.ended.is_empty() => self.failures = 0,
+            // Nothing else is known that makes these calls fail; should one, adieu waits without descriptors from now on.
+            _ => self.close(),
         }
+    }
+
+    fn collect_without_descriptors(&mut self, limit: Option<Duration>) {
+        let limit = if self.unwatched.is_empty() {
+            limit
+        } else {
+            Some(limit.unwrap_or(UNWATCHED_LOOK).min(UNWATCHED_LOOK))
+        };
+        match sys::wait_signal(ALL_SIGNALS, limit) {
+            Ok(arrived) => {
+                self.arrived.extend(arrived);
+                self.failures = 0;
+            }
+            Err(Errno::EAGAIN) => self.failures = 0,
+            Err(Errno::EINTR) if self.failures < FAILURES_IN_A_ROW => self.failures += 1,
+            // There is no other way left to wait: not to be busy is all that can be done, and children are asked for.
+            Err(_) => {
+                std::thread::sleep(limit.unwrap_or(UNWATCHED_LOOK).min(UNWATCHED_LOOK));
+                self.reaping = Some(0);
+            }
+        }
+        let (ended, left) = self.unwatched.iter().partition(|id| sys::exists(id.pid) == Err(Errno::ESRCH));
+        self.ended.extend::<Vec<ProcId>>(ended);
+        self.unwatched = left;
     }
 }
 
@@ -206,7 +260,7 @@ impl Watched {
     fn open(signals: &OwnedFd) -> Option<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).ok()?;
         epoll.add(signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS_MARK)).ok()?;
-        Some(Self { epoll, processes: HashMap::new() })
+        Some(Self { epoll, processes: BTreeMap::new() })
     }
 
     fn wait(&mut self, limit: Option<Duration>, ended: &mut VecDeque<ProcId>) -> Result<(), Errno> {

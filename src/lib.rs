@@ -43,13 +43,37 @@ use std::ffi::{CStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
+/// Sets memory aside, for what must not fail for want of it later. To be called before anything that allocates.
+///
+/// # Errors
+/// The exit status, where there is none; stderr has been told.
+pub fn reserve_memory() -> Result<(), u8> {
+    if sys::reserve_memory() {
+        return Ok(());
+    }
+    let words = b"adieu: no memory to start with; raise the limit on it (ulimit -v, ulimit -d, vm.overcommit_memory)\n";
+    let _ = nix::unistd::write(std::io::stderr(), words);
+    Err(exit::OWN_FAILURE)
+}
+
 /// Does what the arguments (without adieu's own name) ask for; returns the exit status.
 ///
 /// To be called once, from a process with one thread: it blocks every signal and reaps every child.
 pub fn run(args: Vec<OsString>) -> u8 {
     let started = Instant::now();
     // Before anything else: from here on no signal is lost and none ends adieu.
-    let mask = sys::set_signal_mask(ALL_SIGNALS).unwrap_or_default();
+    let mask = match sys::set_signal_mask(ALL_SIGNALS) {
+        Ok(mask) => mask,
+        Err(errno) => {
+            let error = Error::System(format!(
+                "cannot block signals, so that one would end adieu and not its program ({}); does a seccomp profile \
+                 refuse rt_sigprocmask?",
+                errno.desc()
+            ));
+            report::fail(&error);
+            return error.exit_code();
+        }
+    };
     match cli::parse(args) {
         Ok(Request::Run(typed)) => run_command(*typed, mask, started),
         Ok(Request::Install(path)) => install::install(&path).map(|()| 0),

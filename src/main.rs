@@ -9,5 +9,7 @@
 // from the C library by itself, not from its own `main` (on Linux with glibc).
 #[unsafe(no_mangle)]
 extern "C" fn main() -> std::ffi::c_int {
-    std::ffi::c_int::from(adieu::run(std::env::args_os().skip(1).collect()))
+    let ready = adieu::reserve_memory();
+    let code = ready.map_or_else(|code| code, |()| adieu::run(std::env::args_os().skip(1).collect()));
+    std::ffi::c_int::from(code)
 }

@@ -7,11 +7,14 @@
 use crate::signal::{Signal, SignalSet};
 use crate::sys::{self, FileId};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
-use std::collections::HashMap;
+use nix::unistd::read;
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 
 /// A process, told from every other that had or will have the same pid by the time it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,6 +163,10 @@ pub struct NoDescriptor;
 /// # Errors
 /// [`NoDescriptor`] where not a single one is to be had.
 pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<Snapshot>, NoDescriptor> {
+    if root.pid < 1 {
+        // Not even adieu's own pid is known; below 0 there would be adieu itself.
+        return Ok(None);
+    }
     let myself = fs::read_link("/proc/self").ok();
     if myself.and_then(|link| link.to_str()?.parse().ok()) != Some(std::process::id()) {
         return Ok(None);
@@ -169,7 +176,8 @@ pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<S
         return Ok(None);
     }
     let table = Table::below(root.pid)?;
-    if !table.stats.contains_key(&root.pid) && i32::try_from(std::process::id()) == Ok(root.pid) {
+    let is_reader = i32::try_from(std::process::id()) == Ok(root.pid);
+    if table.stats.is_empty() || is_reader && !table.stats.contains_key(&root.pid) {
         // It may not be listed, or not read: an empty tree would be a guess.
         return Ok(None);
     }
@@ -237,8 +245,8 @@ pub(crate) fn zombies(root: &Own, below: &Snapshot) -> Vec<(i32, String, usize)>
 
 /// The cheap part of every process that matters: who is whose child.
 struct Table {
-    stats: HashMap<i32, Stat>,
-    children: HashMap<i32, Vec<i32>>,
+    stats: BTreeMap<i32, Stat>,
+    children: BTreeMap<i32, Vec<i32>>,
 }
 
 /// How often a tree is gone down that changes meanwhile, before the whole machine is listed instead.
@@ -265,7 +273,7 @@ impl Table {
             Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
             pids => pids.unwrap_or_default(),
         };
-        let mut stats: HashMap<i32, Stat> = HashMap::with_capacity(pids.len());
+        let mut stats = BTreeMap::new();
         for pid in pids {
             stats.extend(read_stat(pid).map(|stat| (pid, stat)));
         }
@@ -285,7 +293,7 @@ impl Table {
     /// still when it is read itself; and the children of one that ended come to the root, whose list is read again
     /// until it brings nobody new, or a few times: whoever is born that quickly is seen by the next look.
     fn descend(root: i32) -> Result<Descent, NoDescriptor> {
-        let mut stats = HashMap::new();
+        let mut stats = BTreeMap::new();
         match read_stat(root) {
             Some(stat) => stats.insert(root, stat),
             None => return Ok(Descent::Unknown),
@@ -317,8 +325,8 @@ impl Table {
         Ok(Descent::Whole(stats))
     }
 
-    fn of(stats: HashMap<i32, Stat>) -> Self {
-        let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+    fn of(stats: BTreeMap<i32, Stat>) -> Self {
+        let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
         for (pid, stat) in &stats {
             children.entry(stat.parent).or_default().push(*pid);
         }
@@ -354,7 +362,7 @@ impl Table {
 
 /// What came of going down a tree.
 enum Descent {
-    Whole(HashMap<i32, Stat>),
+    Whole(BTreeMap<i32, Stat>),
     /// Somebody ended meanwhile, so others may have been left out.
     Changed,
     /// This kernel shows nobody's children (`CONFIG_PROC_CHILDREN`), or not the root.
@@ -364,8 +372,10 @@ enum Descent {
 /// The children of a process: of each of its threads those that this one forked.
 fn children_of(pid: i32, threads: u64) -> io::Result<Vec<i32>> {
     let of_thread = |thread: i32| {
-        let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/children"))?;
-        Ok(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>())
+        let text = read_up_to(usize::MAX, &format!("/proc/{pid}/task/{thread}/children"))?;
+        let pids =
+            text.split(u8::is_ascii_whitespace).filter_map(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
+        Ok(pids.collect::<Vec<i32>>())
     };
     if threads <= 1 {
         return of_thread(pid);
@@ -544,28 +554,56 @@ fn system_call(text: &[u8]) -> Option<libc::c_long> {
 }
 
 /// The entries of a directory that are numbers. All at once, so that one descriptor is enough for a look.
+///
+/// # Errors
+/// Also where it can be read in part only: what is missing would be taken for gone.
 fn numbers(directory: &str) -> io::Result<Vec<i32>> {
-    let entries = fs::read_dir(directory)?.flatten();
-    Ok(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+    let names = sys::list_directory(directory)?;
+    Ok(names.iter().filter_map(|name| name.to_str().ok()?.parse().ok()).collect())
 }
 
 /// How much of a command line is kept.
 const LONGEST_COMMAND: usize = 1_000;
 /// The longest text that is read of one file: whole for what the kernel writes itself, a part of a long command line.
-const LONGEST: u64 = 16 * 1024;
+const LONGEST: usize = 16 * 1024;
 
+/// Not by std's `File`: that tries an interrupted call again without end.
 fn read_small(path: &str) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(2048);
-    fs::File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+    read_up_to(LONGEST, path)
+}
+
+fn read_up_to(longest: usize, path: &str) -> io::Result<Vec<u8>> {
+    let file = uninterrupted(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))?;
+    let (mut bytes, mut part) = (Vec::with_capacity(2048), [0; 2048]);
+    while bytes.len() < longest {
+        let count = uninterrupted(|| read(&file, &mut part))?;
+        if count == 0 {
+            break;
+        }
+        bytes.extend_from_slice(part.get(..count).unwrap_or_default());
+    }
     Ok(bytes)
 }
 
 /// A file of one short line, which the kernel hands out with one read.
 fn read_line(path: &str) -> io::Result<Vec<u8>> {
     let mut line = vec![0; 2048];
-    let length = fs::File::open(path)?.read(&mut line)?;
+    let file = uninterrupted(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))?;
+    let length = uninterrupted(|| read(&file, &mut line))?;
     line.truncate(length);
     Ok(line)
+}
+
+/// A call that nothing interrupts, since all signals are blocked; where something does all the same, a few times more.
+fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
+    const AGAIN: usize = 4;
+    for _ in 0..AGAIN {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return Ok(result?),
+        }
+    }
+    Err(Errno::EINTR.into())
 }
 
 fn read_stat(pid: i32) -> Option<Stat> {
@@ -787,6 +825,7 @@ pub fn check_parsers(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read as _;
 
     #[test]
     fn a_stat_line_is_read_whatever_the_name_holds() {
@@ -928,7 +967,7 @@ mod tests {
         let mut ready = [0; 3];
         shell.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("go");
         let root = i32::try_from(shell.id()).expect("a pid");
-        let lasting = |stats: HashMap<i32, Stat>| {
+        let lasting = |stats: BTreeMap<i32, Stat>| {
             let table = Table::of(stats);
             let tree = table.tree(root);
             let mut pids: Vec<i32> =

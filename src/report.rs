@@ -43,7 +43,8 @@ pub(crate) fn say(text: &str) {
 
 /// Writes to stderr as far as that is possible without waiting.
 fn write_part(stderr: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
-    let kind = fstat(stderr)?.st_mode & libc::S_IFMT;
+    // Unknown, it is tried like a pipe.
+    let kind = fstat(stderr).map_or(0, |found| found.st_mode & libc::S_IFMT);
     if kind == libc::S_IFREG {
         return nix::unistd::write(stderr, part);
     }

@@ -129,6 +129,13 @@ fn explain(words: &[OsString], candidates: &[PathBuf], error: BirthError) -> Err
                 errno.desc()
             ));
         }
+        BirthError::Mask(errno) => {
+            return Error::System(format!(
+                "cannot start {program}: its signal mask cannot be restored, it would hear no signal ({}); \
+                 does a seccomp profile refuse rt_sigprocmask?",
+                errno.desc()
+            ));
+        }
         BirthError::Exec(at, errno) => (at, errno),
     };
     let path = candidates.get(at).cloned().unwrap_or_default();

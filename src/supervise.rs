@@ -34,8 +34,7 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
             let answer = match action {
                 Action::Look(why, signal) => {
                     let before = inbox.now();
-                    let own = own.get_or_insert_with(|| Own::look(reporter.shows_arguments()));
-                    let snapshot = look(own, signal, why, inbox);
+                    let snapshot = look(&mut own, reporter.shows_arguments(), (why, signal), inbox);
                     Input::Looked(why, signal, snapshot, inbox.now().saturating_sub(before))
                 }
                 Action::Tell(tell) => Input::Told(tell.id, deliver::tell(&tell, inbox)),
@@ -75,18 +74,27 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
     }
 }
 
-/// Looks at the tree; where descriptors have run out, without those that adieu itself holds.
-fn look(own: &Own, signal: Signal, why: Why, inbox: &mut Inbox) -> Option<Snapshot> {
+/// Looks at the tree; where descriptors have run out, without those that adieu itself holds. What fails is tried once
+/// more, before the whole stop goes on blindly for one call that was interrupted or refused.
+fn look(
+    own: &mut Option<Own>,
+    arguments: bool,
+    question: (Why, Signal),
+    inbox: &mut Inbox,
+) -> Option<Snapshot> {
+    let (why, signal) = question;
     let detail = match why {
         Why::Begin | Why::Forward => Detail::Deciding,
         Why::Stop => Detail::Whole,
     };
     inbox.raise_limit();
-    match proctable::look_below(own, signal, detail) {
-        Err(NoDescriptor) => {
-            inbox.close();
-            proctable::look_below(own, signal, detail).unwrap_or_default()
+    for _ in 0..2 {
+        let own = own.insert(own.filter(|own| own.pid > 0).unwrap_or_else(|| Own::look(arguments)));
+        match proctable::look_below(own, signal, detail) {
+            Err(NoDescriptor) => inbox.close(),
+            Ok(None) => {}
+            Ok(snapshot) => return snapshot,
         }
-        Ok(snapshot) => snapshot,
     }
+    None
 }

@@ -69,6 +69,27 @@ pub(crate) fn signal_fd(set: SignalSet) -> Result<OwnedFd, Errno> {
     own(fd)
 }
 
+/// Sets address space aside, so that a stop needs no more of it: Rust ends a program that gets no memory, and adieu's end
+/// would be the end of everything. Not a page of it is used before it is needed. `false` where there is none to be had.
+pub(crate) fn reserve_memory() -> bool {
+    /// A look at some thousand processes; where that is too much (`ulimit -v`), at some hundred.
+    const SIZES: [usize; 2] = [8 << 20, 256 << 10];
+    // SAFETY: integers. What is freed stays with the allocator, and large pieces come from there, too.
+    unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, c_int::MAX);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
+    }
+    SIZES.iter().any(|size| {
+        // SAFETY: any size is allowed.
+        let piece = unsafe { libc::malloc(*size) };
+        // Or the compiler might leave out both calls.
+        let piece = std::hint::black_box(piece);
+        // SAFETY: from malloc, and not used any more; null is allowed.
+        unsafe { libc::free(piece) };
+        !piece.is_null()
+    })
+}
+
 /// A signal that has arrived and the pid that sent it: 0 for the kernel, a sender outside the PID namespace, or one that
 /// could have made the number up.
 pub(crate) type Arrived = (Signal, i32);
@@ -103,8 +124,11 @@ pub(crate) fn read_signals(
     Ok(())
 }
 
-/// Waits for one blocked signal of the set without any descriptor (`sigtimedwait(2)`); `None` when the time is over.
-pub(crate) fn wait_signal(set: SignalSet, limit: Option<Duration>) -> Option<Arrived> {
+/// Waits for one blocked signal of the set without any descriptor (`sigtimedwait(2)`).
+///
+/// # Errors
+/// EAGAIN when the time is over.
+pub(crate) fn wait_signal(set: SignalSet, limit: Option<Duration>) -> Result<Option<Arrived>, Errno> {
     let limit = limit.map(|d| libc::timespec {
         tv_sec: libc::time_t::try_from(d.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(d.subsec_nanos()),
@@ -115,16 +139,25 @@ pub(crate) fn wait_signal(set: SignalSet, limit: Option<Duration>) -> Option<Arr
     // SAFETY: every pointer is null where allowed or to a value that lives through the call; the set's size is given.
     let number =
         unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, &raw mut info, limit, SET_SIZE) };
-    let signal = Signal::from_number(i32::try_from(number).unwrap_or(-1))?;
+    let signal = Signal::from_number(i32::try_from(check(number)?).unwrap_or(-1));
     // SAFETY: reads an integer of the union, whose every bit the kernel or the zeroing has set; `sender` uses it only
     // where it is the pid.
-    Some((signal, sender(info.si_code, unsafe { info.si_pid() })))
+    Ok(signal.map(|signal| (signal, sender(info.si_code, unsafe { info.si_pid() }))))
 }
 
 /// Sends a signal to a process, or to a process group where `pid` is negative (`kill(2)`).
 pub(crate) fn kill(pid: i32, signal: Signal) -> Result<(), Errno> {
     // SAFETY: takes two integers.
     check(libc::c_long::from(unsafe { libc::kill(pid, signal.number()) })).map(|_| ())
+}
+
+/// Whether there is a process with this pid, a zombie included (`kill(2)` with 0).
+///
+/// # Errors
+/// ESRCH where there is none.
+pub(crate) fn exists(pid: i32) -> Result<(), Errno> {
+    // SAFETY: takes two integers.
+    check(libc::c_long::from(unsafe { libc::kill(pid, 0) })).map(|_| ())
 }
 
 /// A descriptor that names a process for good (Linux 5.3, `pidfd_open(2)`); close-on-exec by itself.
@@ -161,7 +194,11 @@ pub(crate) enum Waited {
 pub(crate) fn wait_any() -> Waited {
     let mut status: c_int = 0;
     // SAFETY: the pointer is to a value that lives through the call.
-    let result = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
+    let mut result = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
+    if result == -1 && Errno::last() != Errno::ECHILD {
+        // Refused, as a seccomp profile may do it: unnoticed, the main process's end would keep adieu for ever.
+        (result, status) = wait_any_otherwise();
+    }
     match check(libc::c_long::from(result)) {
         Ok(0) => Waited::Nothing,
         Ok(_) if libc::WIFSTOPPED(status) => Signal::from_number(libc::WSTOPSIG(status))
@@ -176,6 +213,27 @@ pub(crate) fn wait_any() -> Waited {
         Err(Errno::ECHILD) => Waited::NoChildren,
         Err(_) => Waited::Nothing,
     }
+}
+
+/// The same by `waitid(2)`, another system call; the pid and the status as `waitpid(2)` has them.
+fn wait_any_otherwise() -> (libc::pid_t, c_int) {
+    // SAFETY: all zeroes is a valid siginfo_t; the kernel only writes to it, and it lives through the call.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: as above.
+    let asked = unsafe {
+        libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WNOHANG | libc::WEXITED | libc::WSTOPPED)
+    };
+    if asked == -1 {
+        return (-1, 0);
+    }
+    // SAFETY: filled for a child that changed; zero, as it was, where none has.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let status = match info.si_code {
+        libc::CLD_EXITED => (status & 0xff) << 8,
+        libc::CLD_STOPPED => status << 8 | 0x7f,
+        _ => status & 0x7f,
+    };
+    (pid, status)
 }
 
 /// Asks for a signal to this process when its parent dies (`PR_SET_PDEATHSIG(2const)`).
@@ -244,6 +302,37 @@ impl FileId {
     }
 }
 
+/// The names in a directory.
+///
+/// Not std's `read_dir` or nix's `Dir`: they panic where the descriptor cannot be closed, and an adieu that ends takes
+/// everything with it.
+///
+/// # Errors
+/// Also where only a part of it can be read.
+pub(crate) fn list_directory(path: &str) -> Result<Vec<CString>, Errno> {
+    let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: the path is a C string that lives through the call.
+    let directory = unsafe { libc::opendir(path.as_ptr()) };
+    if directory.is_null() {
+        return Err(Errno::last());
+    }
+    let mut names = Vec::new();
+    let result = loop {
+        // `readdir(3)` tells its end from an error by errno alone.
+        Errno::clear();
+        // SAFETY: the directory is open, and nobody else has it.
+        let entry = unsafe { libc::readdir(directory) };
+        if entry.is_null() {
+            break if Errno::last_raw() == 0 { Ok(names) } else { Err(Errno::last()) };
+        }
+        // SAFETY: the entry is valid until the next call, and its name is a C string.
+        names.push(unsafe { std::ffi::CStr::from_ptr((*entry).d_name.as_ptr()) }.to_owned());
+    };
+    // SAFETY: it was opened above, and is not used any more. An error leaves nothing to be done.
+    unsafe { libc::closedir(directory) };
+    result
+}
+
 /// How many columns the terminal behind the descriptor has; `None` where there is none.
 pub(crate) fn terminal_width(fd: RawFd) -> Option<usize> {
     let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
@@ -273,6 +362,8 @@ pub(crate) struct Birth<'a> {
 pub(crate) enum BirthError {
     /// No process was to be had.
     Fork(Errno),
+    /// The child could not be given back the signal mask: it would be deaf to every signal.
+    Mask(Errno),
     /// `execve(2)` failed; with the candidate that it failed on.
     Exec(usize, Errno),
 }
@@ -289,7 +380,7 @@ struct Womb {
     mask: u64,
     ignore_child: bool,
     foreground: bool,
-    failed: Option<(usize, i32)>,
+    failed: Option<BirthError>,
 }
 
 unsafe extern "C" {
@@ -336,10 +427,10 @@ pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
     let pid = check(libc::c_long::from(pid)).map_err(BirthError::Fork)?;
     match womb.failed {
         None => Ok(i32::try_from(pid).unwrap_or(0)),
-        Some((candidate, errno)) => {
+        Some(error) => {
             // SAFETY: reaps exactly the child that has just failed; a null status is allowed.
             unsafe { libc::waitpid(i32::try_from(pid).unwrap_or(0), std::ptr::null_mut(), 0) };
-            Err(BirthError::Exec(candidate, Errno::from_raw(errno)))
+            Err(error)
         }
     }
 }
@@ -388,7 +479,11 @@ extern "C" fn child(womb: *mut c_void) -> c_int {
         set_action(Signal::CHLD, libc::SIG_IGN);
     }
     // A signal sent to the child since the clone is pending and acts now, as it would on any program just started.
-    let _ = set_signal_mask(SignalSet(womb.mask));
+    if let Err(errno) = set_signal_mask(SignalSet(womb.mask)) {
+        womb.failed = Some(BirthError::Mask(errno));
+        // SAFETY: as below.
+        unsafe { libc::_exit(i32::from(crate::exit::OWN_FAILURE)) }
+    }
     // Kept to itself until the last has failed: after a success nobody could take back what is in the womb.
     let (mut refused, mut missing) = (None, None);
     for (index, path) in womb.candidates.iter().enumerate().take_while(|(_, path)| !path.is_null()) {
@@ -409,7 +504,8 @@ extern "C" fn child(womb: *mut c_void) -> c_int {
             }
         }
     }
-    womb.failed = refused.or(missing).or(Some((0, libc::ENOENT)));
+    let (candidate, errno) = refused.or(missing).unwrap_or((0, libc::ENOENT));
+    womb.failed = Some(BirthError::Exec(candidate, Errno::from_raw(errno)));
     // SAFETY: ends the child without running anything of the parent's.
     unsafe { libc::_exit(i32::from(crate::exit::NOT_FOUND)) }
 }

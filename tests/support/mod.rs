@@ -533,6 +533,18 @@ impl Running {
         ended.saturating_duration_since(self.last_signal.get().unwrap_or(self.started.began))
     }
 
+    /// Whether a line with one of these came, where its absence is a finding and no failure: `false` once it can come no more.
+    pub(crate) fn saw(&self, patterns: &[&str]) -> bool {
+        let is_one = |line: &Line| patterns.iter().any(|pattern| line.text.contains(pattern));
+        let found = |seen: &Seen| seen.lines.iter().any(is_one).then_some(());
+        wait_until(&self.seen, self.started.deadline, found, |seen| seen.open == 0).is_some()
+    }
+
+    /// Whether it ended before the deadline, where that is a finding and no failure.
+    pub(crate) fn ends(&self) -> bool {
+        wait_until(&self.seen, self.started.deadline, |seen| seen.ended, |_| false).is_some()
+    }
+
     /// All lines until now.
     pub(crate) fn lines(&self) -> Vec<Line> {
         lock(&self.seen.0).lines.clone()
