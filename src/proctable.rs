@@ -190,7 +190,9 @@ pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<S
     let mut places: Vec<Option<usize>> = Vec::with_capacity(tree.len());
     for ((stat, above), sight) in tree.iter().zip(sights) {
         let above = above.and_then(|at| places.get(at).copied().flatten());
-        let sight = Sight { disposition: sight, whole };
+        let parent: Option<&Process> = above.and_then(|at| processes.get(at));
+        let sight =
+            Sight { disposition: sight, whole, below_shell: parent.is_some_and(|p| p.kind == Kind::Shell) };
         let process =
             Some(stat).filter(|s| s.alive).and_then(|s| read_process(root, s, above, signal, sight));
         places.push(if process.is_some() { Some(processes.len()) } else { above });
@@ -216,8 +218,13 @@ fn tick() -> u64 {
 
 /// The process with this pid itself, as [`look_below`] shows those below it.
 pub(crate) fn one(root: &Own, pid: i32, signal: Signal) -> Option<Process> {
-    let mut process =
-        read_process(root, &read_stat(pid)?, None, signal, Sight { disposition: None, whole: true })?;
+    let mut process = read_process(
+        root,
+        &read_stat(pid)?,
+        None,
+        signal,
+        Sight { disposition: None, whole: true, below_shell: false },
+    )?;
     // Counted from the reader: the root's own namespace is no nested one for what is below it.
     let status = read_small(&format!("/proc/{pid}/status")).ok()?;
     process.nested_init = Status::parse(&status).is_some_and(|s| s.innermost == Some(1));
@@ -411,6 +418,19 @@ struct Sight {
     disposition: Option<Disposition>,
     /// The rest is wanted too.
     whole: bool,
+    /// Its parent is a shell.
+    below_shell: bool,
+}
+
+impl Sight {
+    /// Whether the process may have been seen between fork and exec, with a shell's mask or its parent's trap.
+    fn is_fleeting(self) -> bool {
+        match self.disposition {
+            None | Some(Disposition::Default | Disposition::Ignored) => false,
+            Some(Disposition::Caught) => self.below_shell,
+            Some(_) => true,
+        }
+    }
 }
 
 /// Does nothing with the signal of its own accord.
@@ -432,7 +452,7 @@ fn read_process(
     stat: &Stat,
     above: Option<usize>,
     signal: Signal,
-    sight: Sight,
+    mut sight: Sight,
 ) -> Option<Process> {
     let pid = stat.pid;
     let quiet = sight.disposition.is_some_and(is_quiet);
@@ -462,6 +482,16 @@ fn read_process(
         process.arguments = words(&command_line);
     }
     let mut signals = stat.signals;
+    if sight.is_fleeting()
+        && let Some(fresh) = read_stat(pid)
+    {
+        // Never a program's name with what its shell did: what is seen after the name holds.
+        sight.disposition = first_sight(own, &fresh, signal);
+        process.disposition = sight.disposition.unwrap_or(Disposition::Unreadable);
+        process.ignored = fresh.signals.map_or(SignalSet::EMPTY, |s| s.ignored);
+        signals = fresh.signals;
+    }
+    let quiet = sight.disposition.is_some_and(is_quiet);
     // The init of a namespace that handles the signal gets it like any other process.
     if quiet || sight.disposition.is_none() {
         let status = match read_small(&format!("/proc/{pid}/status")) {

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
-use support::{Adieu, Finished, Running, adieu, pid_namespace, server, status_field};
+use support::{Adieu, Finished, Running, adieu, pid_namespace, server, status_field, tool};
 
 fn tries() -> u32 {
     env::var("ADIEU_TEST_TRIES").map_or(100, |tries| tries.parse().unwrap())
@@ -159,5 +159,28 @@ fn a_term_pending_from_before_the_start_reaches_the_server() {
         let blocked = way.program("/bin/sh").env("ADIEU", adieu()).blocking([SIGTERM]);
         let running = start(blocked.deadline(Duration::from_secs(10)), &["-c", pending]);
         running.expect_exit(9).assert_order(["server ready", "server told TERM", "server done"]);
+    }
+}
+
+/// strace makes the time between two reads of /proc longer. Between fork and exec a child has its shell's mask, behind it
+/// another name: put together they would be a server.
+#[test]
+fn a_term_while_a_shell_starts_a_command_is_for_both() {
+    const SCRIPT: &str = "echo ready; sleep 1h; echo went on";
+    if tool("strace").is_none() {
+        return;
+    }
+    for attempt in 0..tries() {
+        let child = Adieu::new().as_child();
+        let running = if attempt % 2 == 0 {
+            child.arg(SCRIPT).start()
+        } else {
+            let slowly = ["-D", "-qq", "-o", "/dev/null", "-e", "signal=none"];
+            child.program("strace").args(slowly).arg(adieu()).arg(SCRIPT).start()
+        };
+        running.wait_line("ready");
+        running.signal(SIGTERM);
+        let finished = running.expect_exit(143);
+        assert_eq!(finished.out, ["ready"], "{finished}");
     }
 }
