@@ -182,17 +182,28 @@ pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<S
         return Ok(None);
     }
     let tree = table.tree(root.pid);
-    let sights: Vec<Option<Disposition>> =
-        tree.iter().map(|(stat, _)| first_sight(root, stat, signal)).collect();
-    let whole = detail == Detail::Whole || !sights.iter().all(|sight| sight.is_some_and(is_quiet));
+    let mut sights: Vec<FirstSight> = tree.iter().map(|(stat, _)| first_sight(root, stat, signal)).collect();
+    for _ in 0..if detail == Detail::Deciding { PATIENCE } else { 0 } {
+        let awake = tree.iter().zip(&mut sights).filter(|(_, sight)| sight.awake);
+        let mut awake: Vec<_> = awake.map(|((stat, _), sight)| (stat.pid, sight)).collect();
+        if awake.is_empty() {
+            break;
+        }
+        std::thread::sleep(MOMENT);
+        for (pid, sight) in &mut awake {
+            **sight = read_stat(*pid).map_or(GONE, |stat| first_sight(root, &stat, signal));
+        }
+    }
+    let quiet = |sight: &FirstSight| sight.by_stat && sight.disposition.is_some_and(is_quiet);
+    let whole = detail == Detail::Whole || !sights.iter().all(quiet);
     let mut processes = Vec::with_capacity(tree.len());
     // Where each of the tree stands in the snapshot, or its nearest ancestor that lives.
     let mut places: Vec<Option<usize>> = Vec::with_capacity(tree.len());
     for ((stat, above), sight) in tree.iter().zip(sights) {
         let above = above.and_then(|at| places.get(at).copied().flatten());
         let parent: Option<&Process> = above.and_then(|at| processes.get(at));
-        let sight =
-            Sight { disposition: sight, whole, below_shell: parent.is_some_and(|p| p.kind == Kind::Shell) };
+        let below_shell = parent.is_some_and(|parent| parent.kind == Kind::Shell);
+        let sight = Sight { first: sight, whole, below_shell };
         let process =
             Some(stat).filter(|s| s.alive).and_then(|s| read_process(root, s, above, signal, sight));
         places.push(if process.is_some() { Some(processes.len()) } else { above });
@@ -218,13 +229,10 @@ fn tick() -> u64 {
 
 /// The process with this pid itself, as [`look_below`] shows those below it.
 pub(crate) fn one(root: &Own, pid: i32, signal: Signal) -> Option<Process> {
-    let mut process = read_process(
-        root,
-        &read_stat(pid)?,
-        None,
-        signal,
-        Sight { disposition: None, whole: true, below_shell: false },
-    )?;
+    let stat = read_stat(pid)?;
+    let first = first_sight(root, &stat, signal);
+    let mut process =
+        read_process(root, &stat, None, signal, Sight { first, whole: true, below_shell: false })?;
     // Counted from the reader: the root's own namespace is no nested one for what is below it.
     let status = read_small(&format!("/proc/{pid}/status")).ok()?;
     process.nested_init = Status::parse(&status).is_some_and(|s| s.innermost == Some(1));
@@ -234,13 +242,13 @@ pub(crate) fn one(root: &Own, pid: i32, signal: Signal) -> Option<Process> {
 /// The parents among the root and these processes that leave zombies behind, with their names and how many. Looks twice:
 /// every child is a zombie for the moment until its parent has waited for it.
 pub(crate) fn zombies(root: &Own, below: &Snapshot) -> Vec<(i32, String, usize)> {
-    const MOMENT: std::time::Duration = std::time::Duration::from_millis(100);
+    const LONGER: std::time::Duration = std::time::Duration::from_millis(100);
     let pids: Vec<i32> = [root.pid].into_iter().chain(below.processes.iter().map(|p| p.id.pid)).collect();
     let Ok(first) = Table::all() else { return Vec::new() };
     if pids.iter().all(|pid| first.zombies_of(*pid).next().is_none()) {
         return Vec::new();
     }
-    std::thread::sleep(MOMENT);
+    std::thread::sleep(LONGER);
     let Ok(second) = Table::all() else { return Vec::new() };
     let found = pids.into_iter().filter_map(|pid| {
         let still = |id: &ProcId| second.zombies_of(pid).any(|other| other == *id);
@@ -411,11 +419,10 @@ fn is_exhausted(e: &io::Error) -> bool {
     matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
-/// What the first, cheap pass showed of a process.
+/// What the first, cheap pass showed of a process, and what is wanted beyond that.
 #[derive(Clone, Copy)]
 struct Sight {
-    /// `None` where `/proc/<pid>/stat` does not show it.
-    disposition: Option<Disposition>,
+    first: FirstSight,
     /// The rest is wanted too.
     whole: bool,
     /// Its parent is a shell.
@@ -425,7 +432,7 @@ struct Sight {
 impl Sight {
     /// Whether the process may have been seen between fork and exec, with a shell's mask or its parent's trap.
     fn is_fleeting(self) -> bool {
-        match self.disposition {
+        match self.first.disposition {
             None | Some(Disposition::Default | Disposition::Ignored) => false,
             Some(Disposition::Caught) => self.below_shell,
             Some(_) => true,
@@ -433,18 +440,54 @@ impl Sight {
     }
 }
 
+/// What a process, taken for a program, would do with the signal.
+#[derive(Clone, Copy)]
+struct FirstSight {
+    /// `None` where nothing may be read.
+    disposition: Option<Disposition>,
+    /// `/proc/<pid>/stat` was enough for that.
+    by_stat: bool,
+    /// Nothing was seen, of a process that was awake: it may have been about to say more.
+    awake: bool,
+}
+
+/// It ended while it was looked at.
+const GONE: FirstSight = FirstSight { disposition: Some(Disposition::Default), by_stat: true, awake: false };
+
+/// How often and how long a deciding look waits for those that were awake, all of them at once: later looks correct what an
+/// earlier one has missed. A thread that has been woken from
+/// `rt_sigtimedwait` shows neither that nor its blocked signals until it has a processor.
+const PATIENCE: usize = 5;
+const MOMENT: std::time::Duration = std::time::Duration::from_millis(1);
+
 /// Does nothing with the signal of its own accord.
 fn is_quiet(disposition: Disposition) -> bool {
     matches!(disposition, Disposition::Default | Disposition::Ignored)
 }
 
-/// What a process, taken for a program, would do with the signal, as far as that is known without its `status`.
-fn first_sight(own: &Own, stat: &Stat, signal: Signal) -> Option<Disposition> {
-    let signals =
-        stat.signals.as_ref().filter(|_| own.stat_has_signals && signal.number() <= STAT_SIGNALS)?;
-    let seen = signals.disposition(signal);
-    let asleep = is_quiet(seen) && signal.can_be_caught() && stat.alive;
-    Some(if asleep { waits_for_signal(stat.pid, stat.threads, seen) } else { seen })
+/// What a process, taken for a program, would do with the signal.
+fn first_sight(own: &Own, stat: &Stat, signal: Signal) -> FirstSight {
+    let by_stat = own.stat_has_signals && signal.number() <= STAT_SIGNALS && stat.signals.is_some();
+    let look = || if by_stat { read_stat(stat.pid)?.signals } else { read_signals(stat.pid) };
+    let Some(signals) = (if by_stat { stat.signals } else { read_signals(stat.pid) }) else {
+        return FirstSight { disposition: None, by_stat, awake: false };
+    };
+    let mut seen = signals.disposition(signal);
+    let mut awake = false;
+    if is_quiet(seen) && signal.can_be_caught() && stat.alive {
+        (seen, awake) = waits_for_signal(stat.pid, stat.threads, seen);
+        if is_quiet(seen) {
+            // The kernel unblocks the signals for as long as a thread waits for them. One that woke between the two looks
+            // showed nothing in either.
+            seen = look().map_or(seen, |signals| signals.disposition(signal));
+            awake &= is_quiet(seen);
+        }
+    }
+    FirstSight { disposition: Some(seen), by_stat, awake }
+}
+
+fn read_signals(pid: i32) -> Option<Signals> {
+    Status::parse(&read_small(&format!("/proc/{pid}/status")).ok()?).map(|status| status.signals)
 }
 
 fn read_process(
@@ -452,10 +495,10 @@ fn read_process(
     stat: &Stat,
     above: Option<usize>,
     signal: Signal,
-    mut sight: Sight,
+    sight: Sight,
 ) -> Option<Process> {
     let pid = stat.pid;
-    let quiet = sight.disposition.is_some_and(is_quiet);
+    let mut first = sight.first;
     let mut process = Process {
         id: ProcId { pid, start: stat.start },
         parent: stat.parent,
@@ -465,7 +508,7 @@ fn read_process(
         name: printable(&stat.name),
         arguments: String::new(),
         kind: Kind::Program,
-        disposition: sight.disposition.unwrap_or(Disposition::Unreadable),
+        disposition: first.disposition.unwrap_or(Disposition::Unreadable),
         ignored: stat.signals.map_or(SignalSet::EMPTY, |s| s.ignored),
         stopped: stat.stopped,
         nested_init: false,
@@ -473,7 +516,7 @@ fn read_process(
         stdin_hidden: false,
         in_wait: false,
     };
-    if quiet && !sight.whole && !own.show_arguments {
+    if !sight.whole && first.disposition.is_some_and(is_quiet) && !own.show_arguments {
         return Some(process);
     }
     let command_line = read_small(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -486,28 +529,29 @@ fn read_process(
         && let Some(fresh) = read_stat(pid)
     {
         // Never a program's name with what its shell did: what is seen after the name holds.
-        sight.disposition = first_sight(own, &fresh, signal);
-        process.disposition = sight.disposition.unwrap_or(Disposition::Unreadable);
+        first = first_sight(own, &fresh, signal);
+        process.disposition = first.disposition.unwrap_or(Disposition::Unreadable);
         process.ignored = fresh.signals.map_or(SignalSet::EMPTY, |s| s.ignored);
         signals = fresh.signals;
     }
-    let quiet = sight.disposition.is_some_and(is_quiet);
+    let quiet = first.disposition.is_some_and(is_quiet);
+    let by_stat = first.by_stat && first.disposition.is_some();
     // The init of a namespace that handles the signal gets it like any other process.
-    if quiet || sight.disposition.is_none() {
+    if quiet || !by_stat {
         let status = match read_small(&format!("/proc/{pid}/status")) {
             Ok(bytes) => Status::parse(&bytes),
             Err(e) if is_gone(&e) => return None,
             Err(_) => None,
         };
         process.nested_init = status.as_ref().is_some_and(|s| s.depth > own.depth && s.innermost == Some(1));
-        if sight.disposition.is_none() {
+        if !by_stat {
             signals = status.map(|s| s.signals);
             process.ignored = signals.map_or(SignalSet::EMPTY, |s| s.ignored);
         }
     }
     if let Some(signals) = signals {
         let seen = signals.disposition(signal);
-        process.disposition = match sight.disposition {
+        process.disposition = match first.disposition {
             // Of a shell only the handler counts.
             _ if process.kind == Kind::Shell => {
                 if is_shells_own(&signals, &command_line, signal) {
@@ -517,7 +561,6 @@ fn read_process(
                 }
             }
             Some(known) => known,
-            None if is_quiet(seen) && signal.can_be_caught() => waits_for_signal(pid, stat.threads, seen),
             None => seen,
         };
     }
@@ -546,25 +589,29 @@ fn stdin_of(pid: i32) -> Result<FileId, Errno> {
 }
 
 /// Whether a thread of the process sits in `rt_sigtimedwait`, as `/proc/<pid>/task/<tid>/syscall` shows it; what was
-/// `seen` otherwise.
-fn waits_for_signal(pid: i32, threads: u64, seen: Disposition) -> Disposition {
+/// `seen` otherwise, and whether one of the threads was awake.
+fn waits_for_signal(pid: i32, threads: u64, seen: Disposition) -> (Disposition, bool) {
     let files: Vec<String> = if threads == 1 {
         vec![format!("/proc/{pid}/syscall")]
     } else {
         let listed = numbers(&format!("/proc/{pid}/task")).unwrap_or_default();
         listed.into_iter().map(|thread| format!("/proc/{pid}/task/{thread}/syscall")).collect()
     };
+    let mut awake = false;
     for file in files {
         match read_line(&file).as_deref() {
-            Ok(text) if system_call(text) == Some(libc::SYS_rt_sigtimedwait) => return Disposition::Waiting,
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied && seen == Disposition::Default => {
-                return Disposition::Hidden;
+            Ok(text) if system_call(text) == Some(libc::SYS_rt_sigtimedwait) => {
+                return (Disposition::Waiting, false);
             }
-            // Not waiting; gone; or a kernel without this file, where such a program looks as if it did nothing.
+            Ok(text) => awake |= text.starts_with(b"running"),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied && seen == Disposition::Default => {
+                return (Disposition::Hidden, false);
+            }
+            // Gone; or a kernel without this file, where such a program looks as if it did nothing.
             _ => {}
         }
     }
-    seen
+    (seen, awake)
 }
 
 /// Whether a shell with a trap sits in its `wait` builtin. dash and busybox ash wait for a foreground command in
@@ -890,12 +937,13 @@ mod tests {
             Stat::parse(b"0 (a) Z 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 0 0 0 16384 1");
         let stat = stat.expect("a stat line");
         let own = Own { stat_has_signals: true, ..Own::look(false) };
-        assert_eq!(first_sight(&own, &stat, Signal::TERM), Some(Disposition::Caught));
-        assert_eq!(first_sight(&own, &stat, Signal::HUP), Some(Disposition::Default));
-        assert_eq!(first_sight(&own, &stat, Signal::from_number(34).expect("a number")), None);
+        assert_eq!(first_sight(&own, &stat, Signal::TERM).disposition, Some(Disposition::Caught));
+        assert_eq!(first_sight(&own, &stat, Signal::HUP).disposition, Some(Disposition::Default));
+        // There is no process 0 whose status could be read instead.
+        assert_eq!(first_sight(&own, &stat, Signal::from_number(34).expect("a number")).disposition, None);
         // gVisor's has zeros there.
         let own = Own { stat_has_signals: false, ..own };
-        assert_eq!(first_sight(&own, &stat, Signal::TERM), None);
+        assert_eq!(first_sight(&own, &stat, Signal::TERM).disposition, None);
     }
 
     #[test]
