@@ -231,6 +231,8 @@ impl State {
                 Some(_) => self.repeat(signal, now),
             },
             Signal::CHLD | Signal::TTIN | Signal::TTOU => Vec::new(),
+            // Who is told to end must not be stopped from it: nobody would continue it.
+            Signal::TSTP | Signal::STOP if self.stop.is_some() => Vec::new(),
             Signal::WINCH | Signal::TSTP | Signal::STOP if self.main_end.is_none() => {
                 self.suspended |= signal != Signal::WINCH;
                 vec![Action::TellGroup(signal)]
@@ -679,6 +681,16 @@ mod tests {
         assert_eq!(told(&world.step(Input::Deadline, 1_500)), [(2, TERM)], "the last call");
         assert_eq!(world.step(Input::Ended(2, End::Exited(7)), 1_501), [Action::TakeTerminal]);
         assert_eq!(world.step(Input::Reaped { left: false }, 1_501), [Action::Exit(7)]);
+    }
+
+    #[test]
+    fn a_stop_of_the_job_is_not_passed_on_once_the_end_was_asked_for() {
+        let mut world = World::new(terms(|_| ()), script());
+        assert_eq!(world.step(Input::Signal(Signal::TSTP), 0), [Action::TellGroup(Signal::TSTP)]);
+        world.step(Input::Signal(TERM), 10);
+        assert_eq!(world.step(Input::Signal(Signal::TSTP), 20), []);
+        let continued = world.step(Input::Signal(Signal::CONT), 30);
+        assert_eq!(continued, [Action::GiveTerminal, Action::TellGroup(Signal::CONT)]);
     }
 
     #[test]
