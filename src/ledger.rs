@@ -326,6 +326,11 @@ impl Ledger {
         actions
     }
 
+    /// Whether anybody was not killed.
+    pub(crate) fn has_unkilled(&self) -> bool {
+        self.0.values().any(|entry| !entry.killed)
+    }
+
     /// Those that were killed and are there all the same.
     pub(crate) fn killed(&self) -> Vec<Who> {
         self.0.iter().filter(|(_, entry)| entry.killed).map(|(id, entry)| entry.who(*id)).collect()

@@ -38,9 +38,11 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 const LONGEST_LOOK_UNWATCHED: Duration = Duration::from_millis(100);
 /// The longest while the timeout is over: what is still being forked has to be found.
 const LONGEST_LOOK_KILLING: Duration = Duration::from_millis(50);
-/// Looking at a large tree costs time; looks that nothing asks for take at most a twentieth of it, urgent ones a fifth.
+/// Looking at a large tree costs time; looks that nothing asks for take at most a twentieth of it, urgent ones a fifth, and
+/// those of the killing, which is soon over, a half.
 const IDLE_SHARE: u32 = 20;
 const URGENT_SHARE: u32 = 4;
+const KILLING_SHARE: u32 = 1;
 
 /// What was settled before the main process started.
 #[derive(Clone, Debug)]
@@ -113,6 +115,8 @@ struct Stop {
     first_look: Option<(u64, i32)>,
     /// When the killing was first looked at: who was not asked before was asked then.
     last_words: Option<Time>,
+    /// The killing took its time, and a last look is on its way to those that it has not reached.
+    last_look: bool,
     /// It cannot be seen.
     blind: bool,
     pace: Pace,
@@ -141,9 +145,9 @@ impl Pace {
         Self { next: now, interval: FIRST_LOOK, last: now, cost: Duration::ZERO }
     }
 
-    fn looked(&mut self, now: Time, cost: Duration, longest: Duration) {
+    fn looked(&mut self, now: Time, cost: Duration, longest: Duration, share: u32) {
         (self.last, self.cost) = (now, cost);
-        self.next = now + self.interval.min(longest).max(cost * IDLE_SHARE);
+        self.next = now + self.interval.min(longest).max(cost * share);
         self.interval = (self.interval * 2).min(LONGEST_LOOK);
     }
 
@@ -173,7 +177,7 @@ impl Stop {
             Stage::LastCall | Stage::Killing { .. } => true,
         };
         if !due {
-            self.pace.looked(now, Duration::ZERO, LONGEST_LOOK);
+            self.pace.looked(now, Duration::ZERO, LONGEST_LOOK, IDLE_SHARE);
             return Vec::new();
         }
         self.blind = true;
@@ -263,6 +267,7 @@ impl State {
             ledger: Ledger::default(),
             first_look: None,
             last_words: None,
+            last_look: false,
             blind: false,
             pace: Pace::new(now),
             warn_at: now + FIRST_WARNING,
@@ -419,6 +424,11 @@ impl State {
         if let Stage::Killing { until, .. } = stop.stage
             && until <= now
         {
+            // A look at thousands can take that long.
+            if !stop.blind && !stop.last_look && stop.ledger.has_unkilled() {
+                stop.last_look = true;
+                return vec![Action::Look(Why::Stop, stop.signal)];
+            }
             return vec![Action::Say(Note::Abandons(stop.ledger.killed())), Action::Exit(exit_code)];
         }
         if !killing && stop.deadline.is_some_and(|deadline| deadline <= now) {
@@ -538,12 +548,12 @@ impl State {
             }
         }
         let unwatched = stop.ledger.has_unwatched_owner();
-        let longest = match unwatched {
-            _ if killing => LONGEST_LOOK_KILLING,
-            true => LONGEST_LOOK_UNWATCHED,
-            false => LONGEST_LOOK,
+        let (longest, share) = match unwatched {
+            _ if killing => (LONGEST_LOOK_KILLING, KILLING_SHARE),
+            true => (LONGEST_LOOK_UNWATCHED, IDLE_SHARE),
+            false => (LONGEST_LOOK, IDLE_SHARE),
         };
-        stop.pace.looked(now, took, longest);
+        stop.pace.looked(now, took, longest, share);
         actions
     }
 }
@@ -681,6 +691,18 @@ mod tests {
         assert_eq!(told(&world.step(Input::Deadline, 1_500)), [(2, TERM)], "the last call");
         assert_eq!(world.step(Input::Ended(2, End::Exited(7)), 1_501), [Action::TakeTerminal]);
         assert_eq!(world.step(Input::Reaped { left: false }, 1_501), [Action::Exit(7)]);
+    }
+
+    #[test]
+    fn who_could_not_be_killed_in_time_is_killed_before_adieu_exits() {
+        let tree = vec![process(2, 1, "hung", Caught), process(3, 2, "worker", Caught)];
+        let mut world = World::new(terms(|terms| terms.timeout = Some(ms(1_000))), tree);
+        assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM)]);
+        assert_eq!(told(&world.step(Input::Deadline, 1_000)), [(3, TERM), (2, Signal::KILL)]);
+        // That look took three seconds.
+        let last = world.step(Input::Deadline, 4_000);
+        assert!(told(&last).contains(&(3, Signal::KILL)), "{last:?}");
+        assert_eq!(world.step(Input::Deadline, 4_000), [Action::Exit(137)]);
     }
 
     #[test]
