@@ -328,10 +328,14 @@ impl Table {
                     continue;
                 }
                 match read_stat(child) {
-                    Some(stat) if stat.parent == parent => stats.insert(child, stat),
+                    Some(stat) if stat.parent == parent => {
+                        // The dead have nobody below them. In a storm of forks there are thousands that adieu reaps after
+                        // the look, and the longer it takes the more they are.
+                        queue.extend(stat.alive.then_some(child));
+                        stats.insert(child, stat);
+                    }
                     _ => return Ok(Descent::Changed),
                 };
-                queue.push(child);
             }
             if queue.is_empty() && parent != root {
                 queue.extend(returns.next().map(|_| root));
