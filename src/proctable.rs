@@ -461,7 +461,7 @@ const GONE: FirstSight = FirstSight { disposition: Some(Disposition::Default), b
 /// How often and how long a deciding look waits for those that were awake, all of them at once: later looks correct what an
 /// earlier one has missed. A thread that has been woken from
 /// `rt_sigtimedwait` shows neither that nor its blocked signals until it has a processor.
-const PATIENCE: usize = 5;
+const PATIENCE: usize = 2;
 const MOMENT: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Does nothing with the signal of its own accord.
@@ -484,10 +484,30 @@ fn first_sight(own: &Own, stat: &Stat, signal: Signal) -> FirstSight {
             // The kernel unblocks the signals for as long as a thread waits for them. One that woke between the two looks
             // showed nothing in either.
             seen = look().map_or(seen, |signals| signals.disposition(signal));
+            if awake && is_quiet(seen) && woken_by_signal(stat.pid) {
+                seen = Disposition::Waiting;
+            }
             awake &= is_quiet(seen);
         }
     }
     FirstSight { disposition: Some(seen), by_stat, awake }
+}
+
+/// Whether a signal is pending that should have ended the process by now: the kernel ends it at once, by a KILL, but for one that a
+/// thread in `rt_sigtimedwait` takes as soon as it has a processor. (Signals that stop or dump core are pending for a moment in
+/// any process.)
+fn woken_by_signal(pid: i32) -> bool {
+    let ends = |signal: Signal| {
+        let usual = [libc::SIGHUP, libc::SIGINT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGTERM];
+        signal.number() > STAT_SIGNALS || usual.contains(&signal.number())
+    };
+    let status = read_small(&format!("/proc/{pid}/status")).ok().and_then(|bytes| Status::parse(&bytes));
+    status.is_some_and(|Status { signals, pending, .. }| {
+        let awaited = |signal: Signal| {
+            pending.has(signal) && ends(signal) && signals.disposition(signal) == Disposition::Default
+        };
+        !pending.has(Signal::KILL) && (1..=64).filter_map(Signal::from_number).any(awaited)
+    })
 }
 
 fn read_signals(pid: i32) -> Option<Signals> {
@@ -771,6 +791,8 @@ impl Stat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Status {
     signals: Signals,
+    /// Of the thread and of the process.
+    pending: SignalSet,
     depth: usize,
     innermost: Option<i32>,
 }
@@ -780,6 +802,7 @@ impl Status {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (mut blocked, mut ignored, mut caught) = (None, None, None);
         let (mut depth, mut innermost) = (1, None);
+        let mut pending = SignalSet::EMPTY;
         // The kernel escapes newlines in the Name line, so no name can pose as one of these lines.
         for line in bytes.split(|b| *b == b'\n') {
             let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
@@ -787,6 +810,7 @@ impl Status {
             let value = std::str::from_utf8(value.get(1..).unwrap_or_default()).unwrap_or_default().trim();
             let set = || u64::from_str_radix(value, 16).ok().map(SignalSet);
             match key {
+                b"SigPnd" | b"ShdPnd" => pending = SignalSet(pending.0 | set().unwrap_or(SignalSet::EMPTY).0),
                 b"SigBlk" => blocked = set(),
                 b"SigIgn" => ignored = set(),
                 b"SigCgt" => caught = set(),
@@ -798,7 +822,7 @@ impl Status {
             }
         }
         let signals = Signals { blocked: blocked?, ignored: ignored?, caught: caught? };
-        Some(Self { signals, depth, innermost })
+        Some(Self { signals, pending, depth, innermost })
     }
 }
 
@@ -988,6 +1012,15 @@ mod tests {
         assert_eq!(status(none, none, none), Disposition::Default);
         assert_eq!(Status::parse(b"Name:\tx\nSigCgt:\t0\n"), None);
         assert_eq!(Status::parse(b"SigBlk:\tzz\nSigIgn:\t0\nSigCgt:\t0\n"), None);
+    }
+
+    #[test]
+    fn pending_are_the_signals_of_the_thread_and_of_the_process() {
+        let text =
+            b"SigPnd:\t0000000000004000\nShdPnd:\t0000000200000000\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t0\n";
+        let pending = Status::parse(text).expect("three sets").pending;
+        assert!(pending.has(Signal::TERM) && pending.has(Signal::from_number(34).expect("a number")));
+        assert!(!pending.has(Signal::KILL));
     }
 
     #[test]
