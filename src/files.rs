@@ -136,7 +136,10 @@ pub(crate) fn save(journal: &Journal, settings: &Settings, places: &Places, term
         }
     };
     if std::thread::Builder::new().stack_size(128 * 1024).spawn(work).is_err() {
-        warn("the report is not written: no thread to be had");
+        // Without one, a disk that does not answer would keep adieu from ending.
+        warn(
+            "the report is not written: no thread to be had; raise the limit of processes (RLIMIT_NPROC, pids)",
+        );
         return;
     }
     let deadline = std::time::Instant::now() + WRITE_LIMIT;

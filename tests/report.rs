@@ -21,7 +21,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
-use support::{Adieu, Finished, Running, Scratch, adieu, eventually, pid_namespace, root, schema, server};
+use support::{
+    Adieu, Finished, Running, Scratch, adieu, eventually, pid_namespace, root, schema, server, tool,
+};
 
 /// What ends at once ends within this time even on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -710,6 +712,28 @@ fn a_read_only_file_system_is_a_warning() {
     finished.assert_order(["status 143"]);
     assert_warned(&finished, ["--report 'report'", "Read-only", "unchanged"]);
     assert_warned(&finished, ["--termination-log 'log'", "Read-only", "unchanged"]);
+}
+
+#[test]
+fn where_no_thread_is_to_be_had_the_stop_is_the_same_without_a_report() {
+    let (Some(setpriv), Some(prlimit), true) = (tool("setpriv"), tool("prlimit"), root()) else { return };
+    // Whose user is the same may set it: the program takes it away once it runs.
+    let string = format!("{} --pid $PPID --nproc=0:0 && exec \"$SERVER\"", prlimit.display());
+    for (option, complaints) in [("-t10s", 1), ("-q", 0)] {
+        let scratch = Scratch::new();
+        let report = scratch.join("report");
+        let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+        let running = Adieu::new().as_child().program(&setpriv).args(nobody).arg(adieu());
+        let running =
+            running.env("SERVER", server()).args([option, "--report"]).arg(&report).arg(&string).start();
+        running.wait_line("server ready");
+        running.signal(SIGTERM);
+        let finished = running.expect_exit(0);
+        finished.assert_order(["server ready", "server told TERM", "server done"]);
+        let named = finished.err.iter().filter(|line| line.contains("no thread to be had")).count();
+        assert_eq!((finished.err.len(), named), (complaints, complaints), "{finished}");
+        assert!(!report.exists(), "{finished}");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod support;
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -26,7 +26,7 @@ use nix::sys::signal::Signal::{
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use support::{
-    Adieu, Finished, Running, Scratch, eventually, pid_namespace, process, server, status_field, tool,
+    Adieu, Finished, Running, Scratch, eventually, pid_namespace, process, root, server, status_field, tool,
 };
 
 /// What ends at once ends within this time even on a busy machine.
@@ -108,16 +108,6 @@ fn is_gone(pid: Pid) -> bool {
 /// As adieu's own namespace, the innermost, has it.
 fn pid_inside(pid: Pid) -> String {
     status_field(pid, "NSpid").unwrap().split_whitespace().next_back().unwrap().to_owned()
-}
-
-fn root() -> bool {
-    let ids = status_field(Pid::this(), "Uid").unwrap();
-    let root = ids.split_whitespace().nth(1) == Some("0");
-    if !root {
-        // To the descriptor itself: `eprintln!` would be captured and hidden, as the test passes.
-        writeln!(io::stderr(), "SKIPPED: {:?} needs root", std::thread::current().name()).ok();
-    }
-    root
 }
 
 // --- Who is told -------------------------------------------------------------------------------------------

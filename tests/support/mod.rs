@@ -60,16 +60,25 @@ pub(crate) fn adieu() -> &'static Path {
 
 /// `examples/server.rs`, the server that finishes its work.
 pub(crate) fn server() -> PathBuf {
+    example("server")
+}
+
+/// `examples/storm.rs`, which makes load.
+pub(crate) fn storm() -> PathBuf {
+    example("storm")
+}
+
+fn example(name: &str) -> PathBuf {
     let test = env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
-    let server = profile.join("examples/server");
+    let program = profile.join("examples").join(name);
     assert!(
-        server.exists(),
+        program.exists(),
         "{} is missing: `cargo test` builds it, but not with --test; build it with \
-         `cargo build --example server` for the same profile and target",
-        server.display()
+         `cargo build --example {name}` for the same profile and target",
+        program.display()
     );
-    server
+    program
 }
 
 /// A program that a test needs: in CI it has to be there; elsewhere its absence is said aloud, and the test
@@ -899,6 +908,14 @@ pub(crate) fn status_field(pid: Pid, field: &str) -> Option<String> {
     status.lines().find_map(|line| Some(line.strip_prefix(field)?.strip_prefix(':')?.trim().to_owned()))
 }
 
+/// The CPU time that a process has taken so far, to the clock tick (10 ms); `None` where it is gone.
+pub(crate) fn cpu_time(pid: Pid) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
+}
+
 pub(crate) fn processes() -> Vec<Process> {
     let entries = fs::read_dir("/proc").unwrap();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
@@ -948,6 +965,26 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         // The only sleep in the tests: it sets how soon the change is noticed, never whether.
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Puts a line about this machine and day under a table, and a row into it, between the markers of a page in `docs/`:
+/// in place of the row that begins with the same cell, or behind the last.
+pub(crate) fn write_row(page: &str, cells: &[&str]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
+    let _guard = lock(&FORKING_OR_WRITING);
+    let text = fs::read_to_string(&path).unwrap();
+    let (head, rest) = text.split_once("<!-- begin -->\n").unwrap();
+    let (table, foot) = rest.split_once("<!-- end -->").unwrap();
+    let mut rows: Vec<String> =
+        table.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect();
+    let row = format!("| {} |", cells.join(" | "));
+    let begins = format!("| {} |", cells.first().unwrap());
+    match rows.iter_mut().find(|it| it.starts_with(&begins)) {
+        Some(old) => *old = row,
+        None => rows.push(row),
+    }
+    let text = format!("{head}<!-- begin -->\n{}\n\n{}.\n<!-- end -->{foot}", rows.join("\n"), machine());
+    fs::write(path, text).unwrap();
 }
 
 /// A directory of the test's own, removed on drop.
