@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use support::{Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, server, tool};
+use support::{Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, server, storm, tool};
 
 /// What `docker stop` may take where nothing is waited for: nobody was killed, as Docker's own grace is 10 s.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -72,6 +72,7 @@ impl Images {
         let context = Scratch::new();
         put(&context, adieu(), "/adieu");
         put(&context, &server(), "/app/server");
+        put(&context, &storm(), "/app/storm");
         images.build(&context, "scratch", &format!("{nothing_else}ENTRYPOINT [\"/adieu\"]"));
         images.build(
             &context,
@@ -830,6 +831,52 @@ fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
     );
     images.build(&context, "from-release", &dockerfile);
     Container::run("from-release", &EVERY_RESTRICTION, &[]).expect_server_finishes();
+}
+
+// --- Limits ------------------------------------------------------------------------------------------------
+
+#[test]
+fn at_its_limit_of_processes_a_container_stops_gracefully_and_reports() {
+    if images().is_none() {
+        return;
+    }
+    let shared = Scratch::new();
+    let volume = format!("{}:/shared", shared.path().display());
+    let options = ["--pids-limit", "12", "--volume", &volume, "--env", "ADIEU_REPORT=/shared/report"];
+    let container =
+        Container::run("string", &options, &["cd /app && ./server & /app/storm many 100; echo next"]);
+    container.run.wait_line("server ready");
+    eventually("the container is full", || {
+        let top = docker().args(["top", &container.name, "-eo", "pid,comm"]).start().finish();
+        top.out.len() == 1 + 12
+    });
+    assert!(container.stop() < AT_ONCE);
+    let ended = container.expect_exit(0);
+    assert_eq!(ended.out, ["server ready", "server told TERM", "server done", "next"], "{ended}");
+    let report = fs::read_to_string(shared.join("report")).unwrap();
+    assert!(report.contains("\"name\": \"server\""), "{report}");
+}
+
+#[test]
+fn out_of_memory_the_kernel_ends_the_largest_and_the_stop_is_graceful() {
+    if images().is_none() {
+        return;
+    }
+    let options = ["--memory", "96m", "--memory-swap", "96m"];
+    // One that is killed, and then at the limit for as long as the container lives.
+    let string = "cd /app && ./storm eat 200; echo \"killed $?\"; \
+        (while :; do ./storm eat 200; done) & ./server --work 700ms; echo next";
+    let container = Container::run("string", &options, &[string]);
+    container.run.wait_line("killed 137");
+    container.run.wait_line("server ready");
+    assert!(container.stop() < AT_ONCE);
+    let ended = container.expect_exit(0);
+    let of_server: Vec<_> = ended.out.iter().filter(|line| *line != "eaten").collect();
+    assert_eq!(
+        of_server,
+        ["killed 137", "server ready", "server told TERM", "server done", "next"],
+        "{ended}"
+    );
 }
 
 // --- stdin and exit status ---------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 //! Signals that come while everything is only just starting, or is about to end: none is lost, and nothing hangs.
 //!
-//! `ADIEU_TEST_TRIES` is how often each is tried, 100 times by default.
+//! `ADIEU_TEST_TRIES` is how often each is tried: 100 times by default, and in CI 1,000 times each of the two as PID 1.
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in #[test] functions only")]
 
 mod support;
@@ -17,9 +17,16 @@ fn tries() -> u32 {
     env::var("ADIEU_TEST_TRIES").map_or(100, |tries| tries.parse().unwrap())
 }
 
+/// As PID 1, where nothing would be left to try again.
+fn tries_as_pid1() -> u32 {
+    let all = env::var_os("CI").is_some_and(|it| it == "true")
+        || env::var_os("ADIEU_LOAD").is_some_and(|it| it == "full");
+    if all { 1_000 } else { tries() }
+}
+
 /// From nothing to 50 ms, and most of them short: adieu and a server are up in the first few.
-fn delay(attempt: u32) -> Duration {
-    let part = f64::from(attempt) / f64::from(tries());
+fn delay(attempt: u32, of: u32) -> Duration {
+    let part = f64::from(attempt) / f64::from(of);
     Duration::from_millis(50).mul_f64(part * part)
 }
 
@@ -37,14 +44,19 @@ fn wait_until_blocked(running: &Running) {
 }
 
 /// Sends a signal to each of many, ever later, and checks how each of them ends.
-fn race(start: impl Fn() -> Running, signal: Signal, check: impl Fn(&Finished)) {
-    for attempt in 0..tries() {
-        let running = start();
-        // The time is what is varied, not a guess at when something may be ready.
-        thread::sleep(delay(attempt));
-        running.signal(signal);
-        check(&running.finish());
-    }
+fn race(tries: u32, start: impl Fn() -> Running + Sync, signal: Signal, check: impl Fn(&Finished) + Sync) {
+    const AT_A_TIME: u32 = 4;
+    let run = &|first: u32| {
+        for attempt in (first..tries).step_by(AT_A_TIME as usize) {
+            let running = start();
+            // The time is what is varied, not a guess at when something may be ready.
+            thread::sleep(delay(attempt, tries));
+            running.signal(signal);
+            check(&running.finish());
+        }
+    };
+    // A failure in one of them fails the scope.
+    thread::scope(|scope| (0..AT_A_TIME).for_each(|first| drop(scope.spawn(move || run(first)))));
 }
 
 fn as_child(words: &[&str]) -> Running {
@@ -86,25 +98,25 @@ const STRING: [&str; 1] = ["\"$SERVER\" --by signalfd --work 0s; exit 9"];
 
 #[test]
 fn a_term_right_after_the_start_of_a_program_is_not_lost() {
-    race(|| as_child(&PROGRAM), SIGTERM, died_or_finished("TERM", 15));
+    race(tries(), || as_child(&PROGRAM), SIGTERM, died_or_finished("TERM", 15));
 }
 
 #[test]
 fn a_term_right_after_the_start_of_a_program_is_not_lost_as_pid1() {
     if pid_namespace() {
-        race(|| as_pid1(&PROGRAM), SIGTERM, died_or_finished("TERM", 15));
+        race(tries_as_pid1(), || as_pid1(&PROGRAM), SIGTERM, died_or_finished("TERM", 15));
     }
 }
 
 #[test]
 fn a_term_right_after_the_start_of_a_shell_string_is_not_lost() {
-    race(|| as_child(&STRING), SIGTERM, died_or_finished_below_a_shell);
+    race(tries(), || as_child(&STRING), SIGTERM, died_or_finished_below_a_shell);
 }
 
 #[test]
 fn a_term_right_after_the_start_of_a_shell_string_is_not_lost_as_pid1() {
     if pid_namespace() {
-        race(|| as_pid1(&STRING), SIGTERM, died_or_finished_below_a_shell);
+        race(tries_as_pid1(), || as_pid1(&STRING), SIGTERM, died_or_finished_below_a_shell);
     }
 }
 
@@ -112,13 +124,13 @@ fn a_term_right_after_the_start_of_a_shell_string_is_not_lost_as_pid1() {
 fn a_term_to_a_group_that_is_only_just_there_is_not_lost() {
     for deliver in ["group", "child"] {
         let words: Vec<&str> = ["--deliver", deliver].into_iter().chain(PROGRAM).collect();
-        race(|| as_child(&words), SIGTERM, died_or_finished("TERM", 15));
+        race(tries(), || as_child(&words), SIGTERM, died_or_finished("TERM", 15));
     }
 }
 
 #[test]
 fn an_int_right_after_the_start_is_not_lost() {
-    race(|| as_child(&PROGRAM), SIGINT, died_or_finished("INT", 2));
+    race(tries(), || as_child(&PROGRAM), SIGINT, died_or_finished("INT", 2));
 }
 
 /// A program that handles nothing, and a pipeline of them: the group may be growing while it is told.
@@ -126,6 +138,7 @@ fn an_int_right_after_the_start_is_not_lost() {
 fn a_term_while_a_pipeline_is_being_built_ends_all_of_it() {
     let pipeline = "sleep 1h | sleep 1h | sleep 1h & sleep 1h | sleep 1h; echo went on";
     race(
+        tries(),
         || as_child(&[pipeline]),
         SIGTERM,
         |finished| {
@@ -143,7 +156,7 @@ fn a_term_as_the_program_ends_by_itself_leaves_one_status_or_the_other() {
         let parent = Adieu::new().as_child().program("/bin/sh").env("ADIEU", adieu());
         let finished = parent
             .args(["-c", script])
-            .arg(format!("{}", delay(attempt).as_secs_f64() / 5.0))
+            .arg(format!("{}", delay(attempt, tries()).as_secs_f64() / 5.0))
             .start()
             .expect_exit(0);
         assert!(["7", "143"].contains(&&*finished.out[0]), "{finished}");

@@ -983,7 +983,8 @@ pub(crate) fn write_row(page: &str, cells: &[&str]) {
         Some(old) => *old = row,
         None => rows.push(row),
     }
-    let text = format!("{head}<!-- begin -->\n{}\n\n{}.\n<!-- end -->{foot}", rows.join("\n"), machine());
+    let text =
+        format!("{head}<!-- begin -->\n{}\n\n{}.\n<!-- end -->{foot}", rows.join("\n"), page::system());
     fs::write(path, text).unwrap();
 }
 
