@@ -967,27 +967,6 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Puts a line about this machine and day under a table, and a row into it, between the markers of a page in `docs/`:
-/// in place of the row that begins with the same cell, or behind the last.
-pub(crate) fn write_row(page: &str, cells: &[&str]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
-    let _guard = lock(&FORKING_OR_WRITING);
-    let text = fs::read_to_string(&path).unwrap();
-    let (head, rest) = text.split_once("<!-- begin -->\n").unwrap();
-    let (table, foot) = rest.split_once("<!-- end -->").unwrap();
-    let mut rows: Vec<String> =
-        table.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect();
-    let row = format!("| {} |", cells.join(" | "));
-    let begins = format!("| {} |", cells.first().unwrap());
-    match rows.iter_mut().find(|it| it.starts_with(&begins)) {
-        Some(old) => *old = row,
-        None => rows.push(row),
-    }
-    let text =
-        format!("{head}<!-- begin -->\n{}\n\n{}.\n<!-- end -->{foot}", rows.join("\n"), page::system());
-    fs::write(path, text).unwrap();
-}
-
 /// A directory of the test's own, removed on drop.
 pub(crate) struct Scratch(PathBuf);
 

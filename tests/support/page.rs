@@ -72,3 +72,20 @@ pub(crate) fn write_between_markers(page: &str, text: &str) {
     let (_, foot) = rest.split_once("<!-- end -->").unwrap();
     fs::write(path, format!("{head}<!-- begin -->\n{text}<!-- end -->{foot}")).unwrap();
 }
+
+/// Puts one row into the table between the markers, in place of the one that begins with the same cell or behind the last, and
+/// a line about this day and machine under it. For pages of which each row is a test of its own, one at a time.
+pub(crate) fn write_row(page: &str, cells: &[&str]) {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let (_, rest) = text.split_once("<!-- begin -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- end -->").unwrap();
+    let mut rows: Vec<String> =
+        table.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect();
+    let row = format!("| {} |", cells.join(" | "));
+    let begins = format!("| {} |", cells.first().unwrap());
+    match rows.iter_mut().find(|it| it.starts_with(&begins)) {
+        Some(old) => *old = row,
+        None => rows.push(row),
+    }
+    write_between_markers(page, &format!("{}\n\n{}.\n", rows.join("\n"), machine()));
+}
