@@ -45,6 +45,8 @@ pub(crate) struct Entry {
     handles: bool,
     /// The init of a PID namespace, to which a signal that it does not handle means nothing.
     nested_init: bool,
+    /// When it was told it was a shell below a shell with a trap, perhaps a copy that was still to execute its program.
+    copy_of_trap: bool,
 }
 
 impl Entry {
@@ -74,6 +76,12 @@ pub(crate) struct Tree<'a> {
 impl Tree<'_> {
     fn iter(&self) -> impl Iterator<Item = (&Process, &Verdict)> {
         self.snapshot.processes.iter().zip(self.verdicts)
+    }
+
+    /// The process at this place, if it is a shell with a trap that is told.
+    fn owner_shell(&self, at: usize) -> Option<&Process> {
+        self.verdicts.get(at).filter(|verdict| verdict.role == Role::Owner)?;
+        self.snapshot.processes.get(at).filter(|process| process.kind == Kind::Shell)
     }
 
     fn is_empty_below(&self, process: &Process) -> bool {
@@ -116,9 +124,6 @@ impl Ledger {
         is_newcomer: impl Fn(ProcId) -> bool,
     ) -> Vec<Action> {
         let mut gone = std::mem::take(&mut self.0);
-        let told_traps: Vec<i32> =
-            gone.iter().filter(|(_, e)| e.kind == Kind::Shell && e.owner).map(|(id, _)| id.pid).collect();
-        let below_trap = |process: &Process| told_traps.contains(&process.parent);
         for (process, verdict) in tree.iter() {
             let mut entry = gone.remove(&process.id).unwrap_or_else(|| Entry {
                 name: String::new(),
@@ -142,15 +147,16 @@ impl Ledger {
                 reads_pipe: false,
                 handles: false,
                 nested_init: process.nested_init,
+                copy_of_trap: false,
             });
             if process.nested_init && !entry.nested_init {
                 // Told before that was known, it heard nothing.
                 (entry.told, entry.nested_init) = (None, true);
             }
-            if entry.kind == Kind::Shell && process.kind != Kind::Shell && below_trap(process) {
-                // It was a shell's child that had not yet executed its program: the signal went to the trap that it
-                // still had from its parent, and with that it is lost.
-                (entry.told, entry.owner) = (None, false);
+            if entry.copy_of_trap && process.kind != Kind::Shell {
+                // It had not yet executed its program: the signal went to the trap that it still had from its parent
+                // (which may be gone by now), and with that it is lost.
+                (entry.told, entry.owner, entry.copy_of_trap) = (None, false, false);
             }
             entry.name.clone_from(&process.name);
             entry.arguments.clone_from(&process.arguments);
@@ -185,6 +191,7 @@ impl Ledger {
     ) -> Vec<Action> {
         let mut actions = Vec::new();
         for (process, verdict) in tree.iter() {
+            let below_trap = process.above.and_then(|above| tree.owner_shell(above)).is_some();
             let Some(entry) = self.0.get_mut(&process.id) else { continue };
             if entry.told.is_some() || !due(entry, process, verdict) {
                 continue;
@@ -204,6 +211,7 @@ impl Ledger {
             };
             entry.tell(request.now);
             entry.owner |= verdict.role == Role::Owner;
+            entry.copy_of_trap = process.kind == Kind::Shell && below_trap;
             let watch = entry.owner && !process.own_child;
             let last = request.last_call && !verdict.at_once;
             let reason = if last { Reason::LastCall } else { verdict.reason };

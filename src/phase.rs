@@ -836,6 +836,16 @@ mod tests {
     }
 
     #[test]
+    fn a_child_that_was_told_before_it_was_a_program_is_told_again_when_its_shell_is_gone_too() {
+        let mut world =
+            World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)]);
+        assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (3, TERM)]);
+        world.tree[1] = process(3, 2, "server", Caught);
+        assert_eq!(told(&world.end(2, 5)), [(3, TERM)], "nobody else would ever tell it");
+        assert_eq!(told(&world.step(Input::Deadline, 100)), [], "once");
+    }
+
+    #[test]
     fn without_a_timeout_nobody_is_killed() {
         let mut world = World::new(terms(|_| ()), script());
         world.step(Input::Signal(TERM), 0);

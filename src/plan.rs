@@ -196,9 +196,10 @@ fn owner_below(snapshot: &Snapshot, owners: &[bool]) -> Vec<Option<i32>> {
 /// Whether a child of a shell with a trap runs in its background, where a trap runs at once and sees to the child.
 ///
 /// A shell without job control starts a background job with INT and QUIT ignored (POSIX, 2.11); a program may catch one
-/// of them afterwards, so either is enough.
+/// of them afterwards, so either is enough. What the shell itself ignores, every child of it inherits.
 fn in_background(child: &Process, shell: &Process, question: &Question) -> bool {
-    let telling = [Signal::INT, Signal::QUIT].into_iter().filter(|s| !question.inherited_ignored.has(*s));
+    let from_above = |s: Signal| question.inherited_ignored.has(s) || shell.ignored.has(s);
+    let telling = [Signal::INT, Signal::QUIT].into_iter().filter(|s| !from_above(*s));
     shell.in_wait || telling.into_iter().any(|s| child.ignored.has(s))
 }
 
@@ -573,5 +574,17 @@ pub(crate) mod tests {
     #[test]
     fn nobody_is_nobody() {
         assert_eq!(roles(vec![]), []);
+    }
+
+    #[test]
+    fn the_foreground_of_a_background_script_with_a_trap_is_told_with_it() {
+        let mut tree = vec![
+            process(2, 1, "sh", Plain),
+            background(process(3, 2, "sh", Caught)),
+            background(process(4, 3, "sleep", Plain)),
+        ];
+        assert_eq!(roles(tree.clone()), [Shielded, Owner, Foreground], "what its shell ignores says nothing");
+        tree[1].in_wait = true;
+        assert_eq!(roles(tree), [Shielded, Owner, Owned], "in its wait builtin it shows");
     }
 }
