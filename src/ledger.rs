@@ -41,6 +41,7 @@ pub(crate) struct Entry {
     pub ignores: bool,
     /// Its stdin was seen to be a pipe of the tree; while it exits, nothing can be seen of its stdin any more.
     pub reads_pipe: bool,
+    stopped: bool,
     /// It is seen to handle the signal.
     handles: bool,
     /// The init of a PID namespace, to which a signal that it does not handle means nothing.
@@ -90,10 +91,11 @@ impl Tree<'_> {
     }
 }
 
-/// Every living process of the stop, in the order of pids; and adieu's own children that have ended and whose status is
-/// still to come.
+/// Every living process of the stop, in the order of pids; those that were not seen by the last look and whose end will
+/// be reported, so they are there until it is; and the others that it was the first not to see. A look at a changing
+/// tree can miss a process: seen again, it is the one that it was, and is not told twice.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger(BTreeMap<ProcId, Entry>, BTreeMap<ProcId, Entry>);
+pub(crate) struct Ledger(BTreeMap<ProcId, Entry>, BTreeMap<ProcId, Entry>, BTreeMap<ProcId, Entry>);
 
 /// What is asked of the processes now.
 #[derive(Clone, Copy, Debug)]
@@ -124,8 +126,10 @@ impl Ledger {
         is_newcomer: impl Fn(ProcId) -> bool,
     ) -> Vec<Action> {
         let mut gone = std::mem::take(&mut self.0);
+        let mut missed = std::mem::take(&mut self.2);
         for (process, verdict) in tree.iter() {
-            let mut entry = gone.remove(&process.id).unwrap_or_else(|| Entry {
+            let before = gone.remove(&process.id).or_else(|| self.1.remove(&process.id));
+            let mut entry = before.or_else(|| missed.remove(&process.id)).unwrap_or_else(|| Entry {
                 name: String::new(),
                 arguments: String::new(),
                 kind: process.kind,
@@ -145,6 +149,7 @@ impl Ledger {
                 refused: false,
                 ignores: false,
                 reads_pipe: false,
+                stopped: false,
                 handles: false,
                 nested_init: process.nested_init,
                 copy_of_trap: false,
@@ -165,6 +170,7 @@ impl Ledger {
             entry.own_child = process.own_child;
             entry.left_behind |= verdict.role == Role::Owned;
             entry.reads_pipe |= process.reads_pipe;
+            entry.stopped = process.stopped;
             entry.ignores = process.disposition == Disposition::Ignored;
             entry.handles = plan::handles(process, true);
             entry.reader |= verdict.reason == Reason::ReadsPipeline;
@@ -175,10 +181,17 @@ impl Ledger {
             entry.role = if keeps { Role::Shielded } else { verdict.role };
             self.0.insert(process.id, entry);
         }
-        let (own, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            gone.into_iter().partition(|(_, entry)| entry.own_child);
-        self.1.extend(own);
-        others.into_iter().map(|(id, entry)| Action::Say(Note::Ended(entry.who(id), None))).collect()
+        let (reported, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            gone.into_iter().partition(|(_, entry)| entry.own_child || entry.watched);
+        self.1.extend(reported);
+        self.lose(others)
+    }
+
+    /// Nobody will report the end of these.
+    fn lose(&mut self, entries: BTreeMap<ProcId, Entry>) -> Vec<Action> {
+        let said = entries.iter().map(|(id, entry)| Action::Say(Note::Ended(entry.who(*id), None))).collect();
+        self.2.extend(entries);
+        said
     }
 
     /// Tells everybody who was not told yet and is `due`, parents before their children: a shell with a trap has to
@@ -285,7 +298,8 @@ impl Ledger {
     }
 
     pub(crate) fn untell(&mut self, which: impl Fn(&Entry) -> bool) {
-        for entry in self.0.values_mut().filter(|entry| which(entry)) {
+        let all = self.0.values_mut().chain(self.1.values_mut()).chain(self.2.values_mut());
+        for entry in all.filter(|entry| which(entry)) {
             entry.told = None;
         }
     }
@@ -319,8 +333,8 @@ impl Ledger {
             if entry.kind == Kind::Relay && !entry.refused && entry.told.is_none() {
                 entry.tell(request.now);
                 entry.owner = true;
-                let tell =
-                    Tell { id: relay, own_child: false, signal: request.signal, resume: false, watch: true };
+                let (signal, resume) = (request.signal, entry.stopped);
+                let tell = Tell { id: relay, own_child: false, signal, resume, watch: true };
                 actions.push(Action::Say(Note::Tells(
                     entry.who(relay),
                     Reason::Above(id.pid),
@@ -371,6 +385,11 @@ impl Ledger {
 
     /// Whether there is an owner that was told and is waited for.
     pub(crate) fn has_owner(&self) -> bool {
+        self.0.values().chain(self.1.values()).any(|entry| entry.owner && !entry.refused)
+    }
+
+    /// Whether such an owner was there at the last look, and not only its end is still to be reported.
+    pub(crate) fn sees_owner(&self) -> bool {
         self.0.values().any(|entry| entry.owner && !entry.refused)
     }
 
@@ -391,8 +410,13 @@ impl Ledger {
 
     /// Whom the stop waits for: the owners while there are any, then whoever is left.
     pub(crate) fn awaited(&self) -> Vec<Who> {
-        let owners: Vec<Who> =
-            self.0.iter().filter(|(_, entry)| entry.owner).map(|(id, entry)| entry.who(*id)).collect();
+        let owners: Vec<Who> = self
+            .0
+            .iter()
+            .chain(&self.1)
+            .filter(|(_, entry)| entry.owner)
+            .map(|(id, entry)| entry.who(*id))
+            .collect();
         if owners.is_empty() { self.everybody() } else { owners }
     }
 }

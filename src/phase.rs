@@ -512,10 +512,11 @@ impl State {
                 actions.push(Action::Say(Note::Enters("epilogue")));
             }
         }
-        if std::mem::take(&mut stop.repeated) && matches!(stop.stage, Stage::Epilogue { .. }) {
+        if stop.repeated && matches!(stop.stage, Stage::Epilogue { .. }) {
             // It came as the last owner ended: there it ends the epilogue.
             stop.stage = Stage::LastCall;
         }
+        stop.repeated &= stop.stage == Stage::Owners && !stop.ledger.sees_owner();
         if let Stage::Epilogue { until } = stop.stage {
             actions.extend(stop.ledger.tell(&tree, stop.request(now), |entry, _, v| {
                 !matches!(v.role, Role::Owned)
@@ -846,6 +847,31 @@ mod tests {
     }
 
     #[test]
+    fn a_process_that_one_look_misses_is_not_told_twice_and_an_owner_is_waited_for() {
+        let mut world = World::new(terms(|_| ()), script());
+        assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(3, TERM)]);
+        let server = world.tree.remove(1);
+        assert_eq!(told(&world.step(Input::Deadline, 10)), [], "its end has not been reported");
+        assert_eq!(world.stage(), Some(Stage::Owners));
+        world.tree.insert(1, server);
+        assert_eq!(told(&world.step(Input::Deadline, 30)), [], "it is the one that was told");
+        assert_eq!(told(&world.end(3, 500)), [(4, TERM)]);
+        let proxy = world.tree.pop().expect("two are left");
+        world.step(Input::Deadline, 510);
+        world.tree.push(proxy);
+        assert_eq!(told(&world.step(Input::Deadline, 600)), [], "nobody reports its end, but it is known");
+    }
+
+    #[test]
+    fn a_stopped_relay_that_has_to_pass_the_signal_on_is_continued() {
+        let mut world =
+            World::new(terms(|_| ()), vec![process(2, 1, "su", Plain), process(3, 2, "server", Caught)]);
+        (world.refuses, world.tree[0].stopped) = (vec![3], true);
+        let actions = world.step(Input::Signal(TERM), 0);
+        assert!(actions.iter().any(|a| matches!(a, Action::Tell(t) if t.id.pid == 2 && t.resume)));
+    }
+
+    #[test]
     fn without_a_timeout_nobody_is_killed() {
         let mut world = World::new(terms(|_| ()), script());
         world.step(Input::Signal(TERM), 0);
@@ -900,7 +926,8 @@ mod tests {
         let mut world = World::new(terms(|_| ()), script());
         world.step(Input::Signal(TERM), 0);
         world.tree.retain(|p| p.id.pid != 3);
-        assert_eq!(told(&world.step(Input::Signal(TERM), 1_500)), [(2, TERM), (4, TERM)]);
+        assert_eq!(told(&world.step(Input::Signal(TERM), 1_500)), [], "its end has not been reported");
+        assert_eq!(told(&world.end(3, 1_500)), [(2, TERM), (4, TERM)]);
     }
 
     #[test]
