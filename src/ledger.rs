@@ -376,7 +376,7 @@ impl Ledger {
 
     /// What the plan has to know of a process; `epilogue` is what a script has after its last handler.
     pub(crate) fn known(&self, id: ProcId, now: Time, epilogue: Duration) -> Option<Known> {
-        let entry = self.0.get(&id)?;
+        let entry = self.0.get(&id).or_else(|| self.1.get(&id)).or_else(|| self.2.get(&id))?;
         let keeps = entry.role == Role::Shielded || entry.reader;
         let in_time = entry.free_since.is_none_or(|since| now < since.saturating_add(epilogue));
         let finishing = (keeps && in_time && entry.told.is_none()).then_some(entry.role);
@@ -405,7 +405,8 @@ impl Ledger {
 
     /// Whether all that is left may not be signalled and is not seen to handle the signal.
     pub(crate) fn is_beyond_reach(&self) -> bool {
-        !self.0.is_empty() && self.0.values().all(|entry| entry.refused && !entry.handles)
+        let mut all = self.0.values().chain(self.1.values()).chain(self.2.values());
+        !self.0.is_empty() && all.all(|entry| entry.refused && !entry.handles)
     }
 
     /// Whom the stop waits for: the owners while there are any, then whoever is left.
