@@ -223,6 +223,7 @@ impl Ledger {
                 _ => asked,
             };
             entry.tell(request.now);
+            entry.by_group = false;
             entry.owner |= verdict.role == Role::Owner;
             entry.copy_of_trap = process.kind == Kind::Shell && below_trap;
             let watch = entry.owner && !process.own_child;

@@ -872,6 +872,16 @@ mod tests {
     }
 
     #[test]
+    fn who_was_told_with_the_group_and_then_by_name_is_not_told_again() {
+        let mut world = World::new(terms(|_| ()), vec![process(2, 1, "sleep", Plain)]);
+        assert_eq!(world.step(Input::Signal(TERM), 0), [Action::TellGroup(TERM)]);
+        assert_eq!(told(&world.step(Input::Signal(Signal::INT), 1)), [(2, Signal::INT)]);
+        for at in [20, 100, 1_000] {
+            assert_eq!(told(&world.step(Input::Deadline, at)), []);
+        }
+    }
+
+    #[test]
     fn without_a_timeout_nobody_is_killed() {
         let mut world = World::new(terms(|_| ()), script());
         world.step(Input::Signal(TERM), 0);
