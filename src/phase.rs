@@ -183,7 +183,8 @@ impl Stop {
         self.blind = true;
         self.stage = if killing { self.stage } else { Stage::LastCall };
         let signal = if killing { Signal::KILL } else { self.signal };
-        let group = (first || main_alive).then_some(Action::TellGroup(signal));
+        let just_reaped = first && !self.asked_for;
+        let group = (just_reaped || main_alive).then_some(Action::TellGroup(signal));
         [Action::Say(Note::Blind(signal))].into_iter().chain(group).collect()
     }
 }
@@ -879,6 +880,15 @@ mod tests {
         for at in [20, 100, 1_000] {
             assert_eq!(told(&world.step(Input::Deadline, at)), []);
         }
+    }
+
+    #[test]
+    fn without_proc_a_group_whose_number_may_be_another_s_by_now_is_left_alone() {
+        let mut world = World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
+        world.blind = true;
+        world.step(Input::Ended(MAIN, End::Exited(0)), 0);
+        world.step(Input::Reaped { left: true }, 0);
+        assert_eq!(world.step(Input::Signal(TERM), 60_000), []);
     }
 
     #[test]
