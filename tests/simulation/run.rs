@@ -1,0 +1,426 @@
+//! One run: adieu's pure half (`State`) in the made-up world, with the contract watching every step.
+
+use crate::promises::{Broken, Check, Oracle, Promise};
+use crate::scenario::{Happening, MS, Micros, Random, SECOND, Scenario};
+use crate::world::{ADIEU, MAIN, News, World, time};
+use adieu::cli::Typed;
+use adieu::event::{Action, Answer, Cause, Input, Note, Tell, Why};
+use adieu::exit::OkExits;
+use adieu::phase::{State, Terms};
+use adieu::proctable::{Disposition, Process};
+use adieu::settings::{self, Settings};
+use adieu::signal::Signal;
+use std::collections::VecDeque;
+
+/// No run lasts longer: without a timeout whatever might hang ends by itself long before.
+const LONGEST: Micros = 120 * SECOND;
+/// Where nobody asks for an end.
+const LONGEST_WITHOUT_A_STOP: Micros = 15 * SECOND;
+
+pub(crate) struct Run<'a> {
+    scenario: &'a Scenario,
+    settings: Settings,
+    pub(crate) world: World,
+    state: State,
+    oracle: Oracle,
+    ambushes: Vec<Happening>,
+    closed: bool,
+    looks: u64,
+    random: Random,
+}
+
+/// How a run went.
+pub(crate) struct Outcome {
+    pub(crate) broken: Option<Broken>,
+    pub(crate) story: Option<String>,
+}
+
+/// Runs a scenario; with its story only where it is to be told, since that takes most of the time.
+pub(crate) fn run(scenario: &Scenario, tells: bool) -> Outcome {
+    let mut run = Run::new(scenario, tells);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.run_out()));
+    let broken = match result {
+        Ok(check) => check.err(),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            Some(Broken { promise: Promise::Panics, how: text.unwrap_or_default() })
+        }
+    };
+    Outcome { broken, story: run.world.story }
+}
+
+fn settings(scenario: &Scenario) -> Settings {
+    let chosen = &scenario.settings;
+    let micros = |t: Micros| format!("{t}us").into();
+    let names = |signals: &[Signal]| signals.iter().map(|s| s.to_string().into()).collect();
+    let rewrite = |(from, to): &(Signal, Option<Signal>)| {
+        format!("{from}={}", to.map_or_else(|| "0".to_owned(), |to| to.to_string())).into()
+    };
+    let typed = Typed {
+        timeout: chosen.timeout.map(micros),
+        epilogue: Some(micros(chosen.epilogue)),
+        deliver: Some(chosen.deliver.into()),
+        linger: chosen.linger,
+        rewrite: chosen.rewrites.iter().map(rewrite).collect(),
+        stop_on: names(&chosen.stop_on),
+        ok_exit: chosen.ok_exits.iter().map(|code| code.to_string().into()).collect(),
+        ..Typed::default()
+    };
+    settings::resolve(&typed, |_| None).expect("these are right")
+}
+
+impl<'a> Run<'a> {
+    fn new(scenario: &'a Scenario, tells: bool) -> Self {
+        let settings = settings(scenario);
+        let oracle = Oracle::new(scenario);
+        let ignored = oracle.ignored();
+        let terms = Terms::new(&settings, MAIN, scenario.world.is_init, false, ignored);
+        let mut world = World::new(scenario, ignored, tells);
+        world.say(|w| format!("adieu's tree:\n{}", w.drawing().trim_end()));
+        Self {
+            scenario,
+            settings,
+            world,
+            state: State::new(terms),
+            oracle,
+            ambushes: Vec::new(),
+            closed: false,
+            looks: 0,
+            random: Random(scenario.seed ^ 0xadeu64),
+        }
+    }
+
+    fn run_out(&mut self) -> Check {
+        let scenario = self.scenario;
+        let mut events = scenario.events.iter().peekable();
+        for _ in 0..50_000 {
+            let next = [
+                self.world.next_change(),
+                events.peek().map(|event| event.at),
+                self.state
+                    .deadline()
+                    .map(|at| u64::try_from(at.as_nanos().div_ceil(1_000)).unwrap_or(Micros::MAX)),
+            ];
+            let Some(next) = next.into_iter().flatten().min() else {
+                if self.oracle.began.is_none() || self.oracle.may_wait_for_ever() {
+                    // Nothing happens any more, and nobody asked for an end.
+                    return Ok(());
+                }
+                return self.broken(Promise::Ends, "nothing ever wakes adieu again");
+            };
+            self.world.now = self.world.now.max(next);
+            if self.oracle.began.is_none() && self.world.now > LONGEST_WITHOUT_A_STOP {
+                return Ok(());
+            }
+            if self.world.now > LONGEST && self.oracle.may_wait_for_ever() {
+                return Ok(());
+            }
+            if self.world.now > LONGEST {
+                return self.broken(Promise::Ends, "it never ends");
+            }
+            self.world.live();
+            while let Some(event) = events.next_if(|event| event.at <= self.world.now) {
+                match &event.what {
+                    Happening::Signal(signal) => {
+                        if self.arrives(*signal)? {
+                            return Ok(());
+                        }
+                    }
+                    what if event.ambush => self.ambushes.push(what.clone()),
+                    what => self.world.happens(what),
+                }
+                self.world.live();
+            }
+            if self.report_news()? {
+                return Ok(());
+            }
+            let now = self.world.now;
+            self.oracle.lasts(now, scenario.world.look)?;
+            if self.state.deadline().is_some_and(|at| at <= time(now)) {
+                self.oracle.deadline(now);
+                if self.step(Input::Deadline)? {
+                    return Ok(());
+                }
+                if self.world.news.is_empty() && self.state.deadline().is_some_and(|at| at <= time(now)) {
+                    return self.broken(Promise::Deadlines, "after a deadline the next one is not ahead");
+                }
+            }
+        }
+        self.broken(Promise::Ends, "it never ends")
+    }
+
+    fn broken(&self, promise: Promise, how: &str) -> Check {
+        Err(Broken { promise, how: how.to_owned() })
+    }
+
+    fn arrives(&mut self, signal: Signal) -> Result<bool, Broken> {
+        self.world.say(|_| format!("{signal} ARRIVES"));
+        let now = self.world.now;
+        self.oracle.inputs += 1;
+        self.oracle.arrives(signal, now);
+        self.step(Input::Signal(signal))
+    }
+
+    /// What adieu would hear of, in the order of `inbox`.
+    fn report_news(&mut self) -> Result<bool, Broken> {
+        while !self.world.news.is_empty() {
+            let mut news = std::mem::take(&mut self.world.news);
+            news.sort_by_key(|news| !matches!(news, News::Gone(_)));
+            let mut reaped = false;
+            while !news.is_empty() {
+                let first = news.remove(0);
+                self.world.unreported = news.clone();
+                self.oracle.inputs += 1;
+                let input = match first {
+                    News::Gone(id) => Input::Gone(id),
+                    News::Stopped(pid, signal) => Input::Stopped(pid, signal),
+                    News::Ended(pid, end) => {
+                        self.world.zombies.retain(|id| id.pid != pid);
+                        self.world.set_free(pid, pid);
+                        reaped = true;
+                        if pid == MAIN {
+                            self.oracle.main_end.get_or_insert(end);
+                        }
+                        Input::Ended(pid, end)
+                    }
+                };
+                if self.step(input)? {
+                    return Ok(true);
+                }
+            }
+            self.world.unreported.clear();
+            if reaped {
+                let left =
+                    !self.world.zombies.is_empty() || self.world.alive.iter().any(|p| p.parent == ADIEU);
+                self.oracle.reaped(left, self.world.now);
+                let over = self.oracle.main_end.is_some() && !left;
+                if self.step(Input::Reaped { left })? {
+                    return Ok(true);
+                }
+                if over {
+                    return self.broken(Promise::Ends, "nothing is left and adieu stays").map(|()| true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn blind(&self) -> bool {
+        self.scenario.world.blind.is_some_and(|(from, to)| (from..to).contains(&self.world.now))
+    }
+
+    /// One input and all that follows from it, as `supervise` does it. `true` when adieu exits.
+    fn step(&mut self, input: Input) -> Result<bool, Broken> {
+        let mut actions = VecDeque::from(self.state.step(input, time(self.world.now)));
+        let mut looked = false;
+        while let Some(action) = actions.pop_front() {
+            let answer = match action {
+                Action::Look(why, signal) => {
+                    looked |= why != Why::Forward;
+                    self.look(why, signal)
+                }
+                Action::Tell(tell) => {
+                    let now = self.world.now;
+                    self.world.say(|w| format!("    adieu sends {} to {}", tell.signal, w.name(tell.id.pid)));
+                    self.oracle.tells(&tell, &self.world, now)?;
+                    let answer = self.deliver(&tell)?;
+                    self.world.now += 5;
+                    Input::Told(tell.id, answer)
+                }
+                Action::TellGroup(signal) => {
+                    let now = self.world.now;
+                    self.world.say(|_| format!("    adieu sends {signal} to the group"));
+                    self.oracle.tells_group(signal, &self.world, now)?;
+                    let members = self.world.alive.iter().filter(|p| p.group == MAIN && !p.foreign);
+                    for pid in members.map(|p| p.id.pid).collect::<Vec<_>>() {
+                        self.world.kill(pid, signal);
+                    }
+                    continue;
+                }
+                Action::Exit(code) => {
+                    let now = self.world.now;
+                    let code = self.settings.ok_exits.apply(code);
+                    self.world.say(|_| format!("adieu exits with {code}"));
+                    return self.oracle.exits(code, &self.world, now).map(|()| true);
+                }
+                Action::Say(note) => {
+                    self.says(&note)?;
+                    continue;
+                }
+                Action::GiveTerminal | Action::LendTerminal | Action::TakeTerminal | Action::Suspend(_) => {
+                    continue;
+                }
+            };
+            actions.extend(self.state.step(answer, time(self.world.now)));
+        }
+        let now = self.world.now;
+        self.oracle.settled(&self.world, now, looked)?;
+        Ok(false)
+    }
+
+    fn says(&mut self, note: &Note) -> Check {
+        let now = self.world.now;
+        match note {
+            Note::Begins(cause, signal) => {
+                self.world.say(|_| format!("  adieu begins the stop with {signal}: {cause:?}"));
+                if self.oracle.began.is_none() {
+                    let hangup = *cause == Cause::Signal(Signal::HUP)
+                        && !self.scenario.world.is_init
+                        && !self.scenario.settings.ignored.contains(&Signal::HUP);
+                    if !hangup {
+                        return self.broken(Promise::Forwarding, "a stop begins that nobody asked for");
+                    }
+                    self.oracle.begin(*signal, true, now);
+                }
+            }
+            Note::Enters(phase) => self.world.say(|_| format!("  adieu enters the {phase}")),
+            Note::Unhandled(signal) => self.world.say(|_| format!("  adieu: nobody handles {signal}")),
+            Note::Tells(who, reason, signal) => {
+                self.world.say(|w| {
+                    let name = w.name(who.id.pid);
+                    format!("    adieu will tell {name} {signal}, {:?} because {reason:?}", who.role)
+                });
+            }
+            Note::Leaves(who, reason) => {
+                self.world.say(|w| {
+                    let name = w.name(who.id.pid);
+                    format!("    adieu leaves {name} alone, {:?} because {reason:?}", who.role)
+                });
+            }
+            other => self.world.say(|_| format!("  adieu says {other:?}")),
+        }
+        self.oracle.says(note, &self.world, now)
+    }
+
+    fn look(&mut self, why: Why, signal: Signal) -> Input {
+        let cost = self.scenario.world.look;
+        self.looks += u64::from(why != Why::Forward);
+        self.close_if_due();
+        if self.blind() {
+            self.world.say(|_| "  adieu looks and sees nothing".to_owned());
+            self.oracle.looked_in_vain();
+            self.world.now += cost;
+            return Input::Looked(why, signal, None, time(cost));
+        }
+        let misses = why != Why::Forward
+            && self.scenario.world.misses.is_some_and(|every| self.looks.is_multiple_of(every));
+        let missed = if misses && !self.world.alive.is_empty() {
+            let at = usize::try_from(self.random.below(self.world.alive.len() as u64)).expect("small");
+            Some(self.world.alive[at].id)
+        } else {
+            None
+        };
+        self.world.say(|w| match missed {
+            None => format!("  adieu looks with regard to {signal}"),
+            Some(id) => format!("  adieu looks with regard to {signal} and misses {}", w.name(id.pid)),
+        });
+        self.world.looked = self.world.tick();
+        let mut snapshot = self.world.snapshot(signal, missed);
+        // Where nobody handles the signal the first look goes no deeper.
+        let quiet = |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
+        let quick = why == Why::Begin && snapshot.processes.iter().all(quiet);
+        for process in snapshot.processes.iter_mut().filter(|_| quick) {
+            (process.nested_init, process.reads_pipe) = (false, false);
+        }
+        let (at, now) = (self.world.now, self.world.now + cost);
+        match why {
+            Why::Begin | Why::Stop => self.oracle.looked(&self.world, missed, quick, at, now),
+            Why::Forward => self.oracle.looked_to_forward(&self.world, signal, missed),
+        }
+        if self.world.story.is_some() {
+            for process in &mut snapshot.processes {
+                process.name = self.world.name(process.id.pid);
+            }
+        }
+        // Between the look and what follows from it the world goes on.
+        self.world.now = now;
+        self.world.live();
+        for what in std::mem::take(&mut self.ambushes) {
+            self.world.happens(&what);
+            self.world.live();
+        }
+        Input::Looked(why, signal, Some(snapshot), time(cost))
+    }
+
+    fn close_if_due(&mut self) {
+        if !self.closed && self.scenario.world.closes.is_some_and(|at| at <= self.world.now) {
+            self.closed = true;
+            self.world.say(|_| "adieu has no descriptors left and watches nobody else any more".to_owned());
+        }
+    }
+
+    /// What `deliver::tell` would do: adieu's own children by their pid, all others only while they are who was seen.
+    fn deliver(&mut self, tell: &Tell) -> Result<Answer, Broken> {
+        self.close_if_due();
+        let pid = tell.id.pid;
+        if let Some(process) = self.world.find(pid).cloned() {
+            if process.id != tell.id {
+                if tell.own_child {
+                    return Err(Broken {
+                        promise: Promise::Outside,
+                        how: format!("{} is another process by now", process.name()),
+                    });
+                }
+                return Ok(Answer::Gone);
+            }
+            if process.foreign {
+                if tell.signal == Signal::CONT {
+                    self.oracle.not_continued(tell.id);
+                } else {
+                    self.oracle.refused(tell.id, self.world.now);
+                }
+                self.world.say(|_| format!("    the kernel refuses to signal ({pid})"));
+                return Ok(Answer::Refused);
+            }
+            self.world.kill(pid, tell.signal);
+            if tell.resume {
+                self.world.kill(pid, Signal::CONT);
+            }
+            let watched = tell.watch && self.scenario.world.pidfds && !self.closed;
+            if watched && !tell.own_child && !self.world.watched.contains(&tell.id) {
+                self.world.watched.push(tell.id);
+            }
+            return Ok(Answer::Sent { watched: watched || tell.own_child });
+        }
+        if self.world.zombies.contains(&tell.id) {
+            return Ok(Answer::Sent { watched: true });
+        }
+        if tell.own_child && self.world.outsiders.iter().any(|(id, _)| id.pid == pid) {
+            let how = format!("({pid}) is outside the tree and gets {}", tell.signal);
+            return Err(Broken { promise: Promise::Outside, how });
+        }
+        self.world.say(|_| format!("    ({pid}) is gone"));
+        Ok(Answer::Gone)
+    }
+}
+
+/// A scenario's settings in a line or two.
+pub(crate) fn title(scenario: &Scenario) -> String {
+    let (chosen, world) = (&scenario.settings, &scenario.world);
+    let timeout = chosen.timeout.map_or_else(|| "none".to_owned(), |t| format!("{} ms", t / MS));
+    let mut text = format!(
+        "timeout {timeout}, epilogue {} ms, deliver to {}, stop on {:?}",
+        chosen.epilogue / MS,
+        chosen.deliver,
+        chosen.stop_on
+    );
+    for (set, what) in [
+        (chosen.linger, "lingering".to_owned()),
+        (!chosen.rewrites.is_empty(), format!("rewriting {:?}", chosen.rewrites)),
+        (!chosen.ok_exits.is_empty(), format!("ok exits {:?}", OkExits(chosen.ok_exits.clone()).0)),
+        (!chosen.ignored.is_empty(), format!("started ignoring {:?}", chosen.ignored)),
+        (world.is_init, "as PID 1".to_owned()),
+        (world.look != 300, format!("a look takes {} us", world.look)),
+        (!world.pidfds, "no pidfds".to_owned()),
+        (world.closes.is_some(), format!("no descriptors from {} us on", world.closes.unwrap_or(0))),
+        (world.blind.is_some(), format!("no /proc in {:?} us", world.blind.unwrap_or((0, 0)))),
+        (world.misses.is_some(), format!("every {}th look misses one", world.misses.unwrap_or(0))),
+        (world.reuses, "pids are reused".to_owned()),
+    ] {
+        if set {
+            text = format!("{text}, {what}");
+        }
+    }
+    text
+}
