@@ -84,9 +84,10 @@ impl Default for TypedCommand {
     }
 }
 
-/// What an option takes.
+/// What an option takes; the names are those of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Takes {
+pub enum Takes {
+    /// No value.
     Nothing,
     /// A value, which does not look like an option unless it is attached.
     Value(&'static str),
@@ -101,12 +102,15 @@ enum Takes {
 }
 
 /// One option.
-struct Opt {
-    short: Option<char>,
-    long: Option<&'static str>,
-    takes: Takes,
-    /// What of the help stands beside it.
-    help: &'static str,
+pub struct Opt {
+    /// `t` of `-t`.
+    pub short: Option<char>,
+    /// `timeout` of `--timeout`.
+    pub long: Option<&'static str>,
+    /// Its value.
+    pub takes: Takes,
+    /// What of the help stands beside it; in brackets the default and the variable.
+    pub help: &'static str,
     /// Notes what was typed; without a value the word is empty.
     set: fn(&mut Given, OsString),
 }
@@ -135,8 +139,8 @@ const fn opt(
     Opt { short, long, takes, help, set }
 }
 
-/// Every option, under the headings of the help.
-const OPTIONS: &[(&str, &[Opt])] = &[
+/// Every option, under the headings of the help. The man page and the completions are made from it (`tests/generated.rs`).
+pub const OPTIONS: &[(&str, &[Opt])] = &[
     (
         "Running",
         &[

@@ -37,7 +37,7 @@ fn size<T>(small: T, full: T) -> T {
 
 fn figure(what: &str, measured: &str) {
     println!("{what}: {measured}");
-    if env::var_os("ADIEU_WRITE_DOCS").is_some_and(|it| it == "1") {
+    if page::writes() {
         page::write_row("docs/reliability.md", &[what, measured]);
     }
 }

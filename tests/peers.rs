@@ -302,7 +302,7 @@ fn adieu_beside_its_peers() {
     });
     let text = document(&peers, &columns);
     println!("{text}");
-    if env::var_os("ADIEU_WRITE_DOCS").is_some_and(|it| it == "1") {
+    if page::writes() {
         page::write_between_markers("docs/peers.md", &text);
     }
     for ((name, peer), column) in peers.iter().zip(&columns) {

@@ -224,7 +224,7 @@ fn main() -> ExitCode {
     println!("{text}");
     eprintln!("took {} s", began.elapsed().as_secs());
     let whole = wanted.is_empty() && !quick;
-    if whole && std::env::var_os("ADIEU_WRITE_DOCS").is_some_and(|it| it == "1") {
+    if whole && page::writes() {
         page::write_between_markers("docs/performance.md", &text);
     }
     ExitCode::SUCCESS

@@ -64,13 +64,23 @@ fn first_line(command: &mut Command) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
+/// Whether the run is to write the pages that it made, not to compare them.
+pub(crate) fn writes() -> bool {
+    env::var_os("ADIEU_WRITE_DOCS").is_some_and(|it| it == "1")
+}
+
 /// Replaces what stands between `<!-- begin -->` and `<!-- end -->` in a page of the repository.
 pub(crate) fn write_between_markers(page: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let page = fs::read_to_string(&path).unwrap();
-    let (head, rest) = page.split_once("<!-- begin -->\n").unwrap();
-    let (_, foot) = rest.split_once("<!-- end -->").unwrap();
-    fs::write(path, format!("{head}<!-- begin -->\n{text}<!-- end -->{foot}")).unwrap();
+    fs::write(path, between(&page, "<!-- begin -->\n", "<!-- end -->", text)).unwrap();
+}
+
+/// The page with this text between the two markers.
+pub(crate) fn between(page: &str, begin: &str, end: &str, text: &str) -> String {
+    let (head, rest) = page.split_once(begin).unwrap_or_else(|| panic!("no {begin}"));
+    let (_, foot) = rest.split_once(end).unwrap_or_else(|| panic!("no {end} behind {begin}"));
+    format!("{head}{begin}{text}{end}{foot}")
 }
 
 /// Puts one row into the table between the markers, in place of the one that begins with the same cell or behind the last, and
