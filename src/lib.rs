@@ -5,6 +5,59 @@
 //! the words in [`event`] and the memory in `ledger`); the doing (`deliver`, `terminal`) and the loop (`supervise`); the
 //! end ([`exit`], `report`, [`error`]). `sys` holds every `unsafe`. [`plan`], [`phase`] and `ledger` decide and do nothing
 //! else; the others do and decide nothing. [`runtime`] is another program, `adieu-runtime`.
+//!
+//! The programs are what is stable; the library's half is public for them, for the tests and for the fuzz targets. What
+//! decides can be asked without a process: who would be told in the tree of `cd /app && ./server | tee log`?
+//!
+//! ```
+//! use adieu::plan::{self, Question, Role};
+//! use adieu::proctable::{Disposition, Kind, ProcId, Process, Snapshot};
+//! use adieu::settings::Deliver;
+//! use adieu::signal::{Signal, SignalSet};
+//!
+//! let process = |pid: i32, above: Option<usize>, name: &str, kind, disposition| Process {
+//!     id: ProcId { pid, start: 1 },
+//!     parent: if above.is_some() { 2 } else { 1 },
+//!     above,
+//!     own_child: above.is_none(),
+//!     group: 2,
+//!     name: name.to_owned(),
+//!     arguments: String::new(),
+//!     kind,
+//!     disposition,
+//!     ignored: SignalSet::EMPTY,
+//!     stopped: false,
+//!     nested_init: false,
+//!     reads_pipe: name == "tee",
+//!     stdin_hidden: false,
+//!     in_wait: false,
+//! };
+//! let processes = vec![
+//!     process(2, None, "sh", Kind::Shell, Disposition::Default),
+//!     process(3, Some(0), "server", Kind::Program, Disposition::Caught),
+//!     process(4, Some(0), "tee", Kind::Program, Disposition::Default),
+//! ];
+//! let question = Question {
+//!     signal: Signal::TERM,
+//!     deliver: Deliver::Programs,
+//!     main: 2,
+//!     inherited_ignored: SignalSet::EMPTY,
+//!     only_known_handlers: false,
+//! };
+//! let verdicts = plan::plan(&Snapshot { processes, tick: 1, last_pid: 4 }, &question, |_| None);
+//! let roles: Vec<Role> = verdicts.iter().map(|verdict| verdict.role).collect();
+//! assert_eq!(roles, [Role::Shielded, Role::Owner, Role::Spared]);
+//! ```
+//!
+//! And a signal as a user types it:
+//!
+//! ```
+//! use adieu::signal::Signal;
+//!
+//! assert_eq!("sigterm".parse(), Ok(Signal::TERM));
+//! assert_eq!("15".parse(), Ok(Signal::TERM));
+//! assert!("TREM".parse::<Signal>().is_err());
+//! ```
 
 pub mod cli;
 pub mod command;
