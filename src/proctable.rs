@@ -458,6 +458,8 @@ struct FirstSight {
 /// It ended while it was looked at.
 const GONE: FirstSight = FirstSight { disposition: Some(Disposition::Default), by_stat: true, awake: false };
 
+/// How often one that is awake is looked at without a wait: it may be in the middle of waking, working and waiting again.
+const AT_ONCE: usize = 3;
 /// How often and how long a deciding look waits for those that were awake, all of them at once: later looks correct what an
 /// earlier one has missed. A thread that has been woken from
 /// `rt_sigtimedwait` shows neither that nor its blocked signals until it has a processor.
@@ -477,8 +479,11 @@ fn first_sight(own: &Own, stat: &Stat, signal: Signal) -> FirstSight {
         return FirstSight { disposition: None, by_stat, awake: false };
     };
     let mut seen = signals.disposition(signal);
-    let mut awake = false;
-    if is_quiet(seen) && signal.can_be_caught() && stat.alive {
+    let mut awake = is_quiet(seen) && signal.can_be_caught() && stat.alive;
+    for _ in 0..AT_ONCE {
+        if !awake {
+            break;
+        }
         (seen, awake) = waits_for_signal(stat.pid, stat.threads, seen);
         if is_quiet(seen) {
             // The kernel unblocks the signals for as long as a thread waits for them. One that woke between the two looks
@@ -554,6 +559,14 @@ fn read_process(
     {
         // Never a program's name with what its shell did: what is seen after the name holds.
         first = first_sight(own, &fresh, signal);
+        for _ in 0..PATIENCE {
+            if !first.awake {
+                break;
+            }
+            // It was seen to do something with the signal a moment ago.
+            std::thread::sleep(MOMENT);
+            first = first_sight(own, &fresh, signal);
+        }
         process.disposition = first.disposition.unwrap_or(Disposition::Unreadable);
         process.ignored = fresh.signals.map_or(SignalSet::EMPTY, |s| s.ignored);
         signals = fresh.signals;
