@@ -4,7 +4,7 @@
 use crate::event::{Action, Note, Tell, Time, Who};
 use crate::phase::LAST_WORD;
 use crate::plan::{self, Known, Reason, Role, Verdict};
-use crate::proctable::{Disposition, Kind, ProcId, Process, Snapshot};
+use crate::proctable::{self, Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +46,8 @@ pub(crate) struct Entry {
     handles: bool,
     /// The init of a PID namespace, to which a signal that it does not handle means nothing.
     nested_init: bool,
-    /// When it was told it was a shell below a shell with a trap, perhaps a copy that was still to execute its program.
+    /// When it was told it was a young shell below a shell with a trap, perhaps a copy that was still to execute its
+    /// program.
     copy_of_trap: bool,
 }
 
@@ -225,7 +226,9 @@ impl Ledger {
             entry.tell(request.now);
             entry.by_group = false;
             entry.owner |= verdict.role == Role::Owner;
-            entry.copy_of_trap = process.kind == Kind::Shell && below_trap;
+            // One that has been there for longer is a subshell, and the trap that it runs is its own.
+            let young = proctable::is_young(tree.snapshot.tick, process.id);
+            entry.copy_of_trap = process.kind == Kind::Shell && below_trap && young;
             let watch = entry.owner && !process.own_child;
             let last = request.last_call && !verdict.at_once;
             let reason = if last { Reason::LastCall } else { verdict.reason };

@@ -848,6 +848,16 @@ mod tests {
     }
 
     #[test]
+    fn a_subshell_whose_own_trap_executes_a_program_is_not_told_again() {
+        let mut world =
+            World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)]);
+        world.tick = 1_000;
+        assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (3, TERM)]);
+        world.tree[1] = process(3, 2, "flush", Plain);
+        assert_eq!(told(&world.step(Input::Deadline, 10)), [], "it is the trap's work");
+    }
+
+    #[test]
     fn a_process_that_one_look_misses_is_not_told_twice_and_an_owner_is_waited_for() {
         let mut world = World::new(terms(|_| ()), script());
         assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(3, TERM)]);

@@ -107,6 +107,15 @@ pub(crate) fn started_after(tick: u64, last_pid: i32, id: ProcId) -> bool {
     id.start == 0 || id.start > tick || id.start == tick && id.pid > last_pid
 }
 
+/// How long a shell's child may take from fork to exec, in clock ticks (a hundredth of a second each): microseconds
+/// mostly, more where there is no processor to be had.
+const YOUTH: u64 = 200;
+
+/// Whether a process may still be on its way from fork to exec at this tick. Where its start is not shown it may.
+pub(crate) fn is_young(tick: u64, id: ProcId) -> bool {
+    id.start == 0 || tick.saturating_sub(id.start) < YOUTH
+}
+
 /// How much of each process is looked at. A file of /proc costs some ten microseconds, and a tree can have thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
