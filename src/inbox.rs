@@ -6,7 +6,7 @@
 
 use crate::event::Time;
 use crate::exit::End;
-use crate::proctable::ProcId;
+use crate::proctable::{self, ProcId};
 use crate::signal::{Signal, SignalSet};
 use crate::sys::{self, Arrived, Waited};
 use nix::errno::Errno;
@@ -243,7 +243,7 @@ impl Inbox {
                 self.reaping = Some(0);
             }
         }
-        let (ended, left) = self.unwatched.iter().partition(|id| sys::exists(id.pid) == Err(Errno::ESRCH));
+        let (ended, left) = self.unwatched.iter().partition(|id| proctable::has_ended(**id));
         self.ended.extend::<Vec<ProcId>>(ended);
         self.unwatched = left;
     }

@@ -428,6 +428,13 @@ pub(crate) fn identify(pid: i32) -> Result<Option<ProcId>, NoDescriptor> {
     }
 }
 
+/// Whether this process has ended: its pid is free or another's by now, or it is a zombie that its parent has not reaped.
+/// Where /proc cannot be read, nor a descriptor be had for it, only a free pid tells.
+pub(crate) fn has_ended(id: ProcId) -> bool {
+    let stat = || read_stat(id.pid).is_some_and(|stat| !stat.alive || stat.start != id.start);
+    sys::exists(id.pid) == Err(Errno::ESRCH) || stat()
+}
+
 fn is_exhausted(e: &io::Error) -> bool {
     matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }

@@ -1030,6 +1030,30 @@ fn when_descriptors_run_out_later_the_stop_is_graceful() {
 }
 
 #[test]
+fn when_descriptors_run_out_for_a_while_a_zombie_is_not_waited_for() {
+    let Some(prlimit) = tool("prlimit") else { return };
+    // sleep reaps no child.
+    let running = sh("server --work 2s & exec sleep 1000").start();
+    running.wait_line("server ready");
+    let pid = running.pid().to_string();
+    let limit = |descriptors: &str| {
+        let limited =
+            Command::new(&prlimit).args(["--pid", &pid, &format!("--nofile={descriptors}:64")]).status();
+        assert!(limited.unwrap().success());
+    };
+    running.signal(SIGTERM);
+    running.wait_line("server told TERM");
+    limit("0");
+    eventually("adieu has given its descriptors back", || {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let links = open.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        links.filter(|link| link.to_string_lossy().contains("signalfd")).count() == 0
+    });
+    limit("64");
+    assert_each_told_once(&running.expect_exit(143), "TERM", &["server"]);
+}
+
+#[test]
 fn a_log_that_nobody_reads_does_not_delay_the_stop() {
     // Kept open and never read.
     let (_unread, mut full) = io::pipe().unwrap();
