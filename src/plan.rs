@@ -196,9 +196,10 @@ fn owner_below(snapshot: &Snapshot, owners: &[bool]) -> Vec<Option<i32>> {
 /// Whether a child of a shell with a trap runs in its background, where a trap runs at once and sees to the child.
 ///
 /// A shell without job control starts a background job with INT and QUIT ignored (POSIX, 2.11); a program may catch one
-/// of them afterwards, so either is enough. What the shell itself ignores, every child of it inherits.
+/// of them afterwards, so either is enough. A shell that is such a job itself hands both down to every child. INT shows that
+/// it is: bash ignores QUIT in any case, and gives it back to its commands.
 fn in_background(child: &Process, shell: &Process, question: &Question) -> bool {
-    let from_above = |s: Signal| question.inherited_ignored.has(s) || shell.ignored.has(s);
+    let from_above = |s: Signal| question.inherited_ignored.has(s) || shell.ignored.has(Signal::INT);
     let telling = [Signal::INT, Signal::QUIT].into_iter().filter(|s| !from_above(*s));
     shell.in_wait || telling.into_iter().any(|s| child.ignored.has(s))
 }
@@ -405,6 +406,16 @@ pub(crate) mod tests {
         let mut job = process(3, 2, "server", Caught);
         job.ignored = SignalSet::from_iter([Signal::QUIT]);
         assert_eq!(roles(vec![process(2, 1, "bash", Caught), job]), [Owner, Owned]);
+    }
+
+    #[test]
+    fn that_bash_itself_ignores_quit_says_nothing_of_its_jobs() {
+        let mut bash = process(2, 1, "bash", Caught);
+        bash.ignored = SignalSet::from_iter([Signal::QUIT]);
+        // Its job catches INT, so QUIT alone shows that it is one.
+        let mut job = process(3, 2, "server", Caught);
+        job.ignored = SignalSet::from_iter([Signal::QUIT]);
+        assert_eq!(roles(vec![bash, job]), [Owner, Owned]);
     }
 
     #[test]
