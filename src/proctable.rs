@@ -420,11 +420,9 @@ fn children_of(pid: i32, threads: u64) -> io::Result<Vec<i32>> {
 /// # Errors
 /// [`NoDescriptor`] where none is to be had to look with.
 pub(crate) fn identify(pid: i32) -> Result<Option<ProcId>, NoDescriptor> {
-    match read_line(&format!("/proc/{pid}/stat")) {
+    match read_line(&format!("/proc/{pid}/stat"), Stat::parse) {
         Err(e) if is_exhausted(&e) => Err(NoDescriptor),
-        stat => {
-            Ok(stat.ok().and_then(|bytes| Stat::parse(&bytes)).map(|stat| ProcId { pid, start: stat.start }))
-        }
+        stat => Ok(stat.ok().flatten().map(|stat| ProcId { pid, start: stat.start })),
     }
 }
 
@@ -652,11 +650,9 @@ fn waits_for_signal(pid: i32, threads: u64, seen: Disposition) -> (Disposition, 
     };
     let mut awake = false;
     for file in files {
-        match read_line(&file).as_deref() {
-            Ok(text) if system_call(text) == Some(libc::SYS_rt_sigtimedwait) => {
-                return (Disposition::Waiting, false);
-            }
-            Ok(text) => awake |= text.starts_with(b"running"),
+        match read_line(&file, |text| (system_call(text), text.starts_with(b"running"))) {
+            Ok((Some(libc::SYS_rt_sigtimedwait), _)) => return (Disposition::Waiting, false),
+            Ok((_, runs)) => awake |= runs,
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied && seen == Disposition::Default => {
                 return (Disposition::Hidden, false);
             }
@@ -674,8 +670,8 @@ fn shell_waits(pid: i32) -> bool {
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
     let name = program.as_deref().and_then(|path| path.file_name()).and_then(|name| name.to_str());
     matches!(name, Some("dash" | "busybox"))
-        && read_line(&format!("/proc/{pid}/syscall"))
-            .is_ok_and(|t| system_call(&t) == Some(libc::SYS_rt_sigsuspend))
+        && read_line(&format!("/proc/{pid}/syscall"), system_call)
+            .is_ok_and(|call| call == Some(libc::SYS_rt_sigsuspend))
 }
 
 /// The number at the start of `/proc/<pid>/syscall`; a running process has none.
@@ -704,7 +700,7 @@ fn read_small(path: &str) -> io::Result<Vec<u8>> {
 
 fn read_up_to(longest: usize, path: &str) -> io::Result<Vec<u8>> {
     let file = uninterrupted(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))?;
-    let (mut bytes, mut part) = (Vec::with_capacity(2048), [0; 2048]);
+    let (mut bytes, mut part) = (Vec::new(), [0; 2048]);
     while bytes.len() < longest {
         let count = uninterrupted(|| read(&file, &mut part))?;
         if count == 0 {
@@ -716,12 +712,12 @@ fn read_up_to(longest: usize, path: &str) -> io::Result<Vec<u8>> {
 }
 
 /// A file of one short line, which the kernel hands out with one read.
-fn read_line(path: &str) -> io::Result<Vec<u8>> {
-    let mut line = vec![0; 2048];
+fn read_line<T>(path: &str, parse: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    // Enough for what is used of `stat`, which is the longest.
+    let mut line = [0; 1024];
     let file = uninterrupted(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))?;
     let length = uninterrupted(|| read(&file, &mut line))?;
-    line.truncate(length);
-    Ok(line)
+    Ok(parse(line.get(..length).unwrap_or_default()))
 }
 
 /// A call that nothing interrupts, since all signals are blocked; where something does all the same, a few times more.
@@ -737,7 +733,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T>
 }
 
 fn read_stat(pid: i32) -> Option<Stat> {
-    Stat::parse(&read_line(&format!("/proc/{pid}/stat")).ok()?)
+    read_line(&format!("/proc/{pid}/stat"), Stat::parse).ok()?
 }
 
 /// What a process does with each signal.
@@ -789,31 +785,38 @@ impl Stat {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let open = bytes.iter().position(|b| *b == b'(')?;
         let close = bytes.iter().rposition(|b| *b == b')').filter(|at| *at > open)?;
-        let pid = std::str::from_utf8(bytes.get(..open)?).ok()?.trim().parse().ok()?;
-        let rest = std::str::from_utf8(bytes.get(close + 1..)?).ok()?;
-        // The third field of the file is the first of these.
-        let mut fields: [Option<&str>; 35] = [None; 35];
-        for (field, text) in fields.iter_mut().skip(3).zip(rest.split_ascii_whitespace()) {
-            *field = Some(text);
-        }
-        let field = |number: usize| fields.get(number).copied().flatten();
-        let set = |number: usize| field(number)?.parse().ok().map(SignalSet);
-        let state = field(3)?;
-        // A process whose first thread has ended is shown as a zombie while its other threads go on.
-        let threads = field(20).and_then(|t| t.parse().ok()).unwrap_or(1);
-        let signals = || Some(Signals { blocked: set(32)?, ignored: set(33)?, caught: set(34)? });
+        let small = |text: &[u8]| i32::try_from(decimal(text)?).ok();
+        let pid = small(bytes.get(..open)?.trim_ascii())?;
+        // From the third field of the file on, each behind the one before.
+        let mut fields =
+            bytes.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        let state = fields.next()?;
+        let parent = small(fields.next()?)?;
+        let group = fields.next().and_then(small).unwrap_or(0);
+        let threads = fields.nth(14).and_then(decimal).unwrap_or(1);
+        let start = fields.nth(1).and_then(decimal).unwrap_or(0);
+        let mut set = |ahead: usize| fields.nth(ahead).and_then(decimal).map(SignalSet);
+        let mut signals = || Some(Signals { blocked: set(9)?, ignored: set(0)?, caught: set(0)? });
         Some(Self {
             pid,
             name: bytes.get(open + 1..close)?.to_vec(),
-            alive: !matches!(state, "Z" | "X" | "x") || threads > 1,
-            stopped: state == "T",
-            parent: field(4)?.parse().ok()?,
-            group: field(5).and_then(|g| g.parse().ok()).unwrap_or(0),
+            // A process whose first thread has ended is shown as a zombie while its other threads go on.
+            alive: !matches!(state, b"Z" | b"X" | b"x") || threads > 1,
+            stopped: state == b"T",
+            parent,
+            group,
             threads,
-            start: field(22).and_then(|s| s.parse().ok()).unwrap_or(0),
+            start,
             signals: signals(),
         })
     }
+}
+
+/// A number as the kernel writes it.
+fn decimal(text: &[u8]) -> Option<u64> {
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let add = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
+    text.iter().try_fold(0, add).filter(|_| !text.is_empty())
 }
 
 /// What is used of `/proc/<pid>/status` (`proc_pid_status(5)`).
@@ -856,8 +859,10 @@ impl Status {
 }
 
 /// Shells by name. A login shell has a `-` in front.
-const SHELLS: &str = "\
-    sh ash dash bash rbash busybox fish ksh ksh93 rksh lksh mksh oksh pdksh posh yash zsh rzsh";
+const SHELLS: &[&str] = &[
+    "sh", "ash", "dash", "bash", "rbash", "busybox", "fish", "ksh", "ksh93", "rksh", "lksh", "mksh", "oksh",
+    "pdksh", "posh", "yash", "zsh", "rzsh",
+];
 /// Whether a shell's handler for this signal is the shell's own and no trap: every shell catches INT, and zsh HUP, to
 /// clean up after itself. A trap shows in no way of its own, but a script that traps one of these traps TERM as well.
 /// (Seen of dash 0.5.12, bash 5.2, busybox 1.35, yash 2.54, fish 3.6, zsh 5.9; mksh catches all three in any case.)
@@ -869,24 +874,43 @@ fn is_shells_own(signals: &Signals, command_line: &[u8], signal: Signal) -> bool
 
 /// Programs that pass a signal on to their child, or hold it back while that runs (unshare), and have no work of their
 /// own to finish.
-const RELAYS: &str = "\
-    tini tini-static docker-init podman-init nerdctl-init dumb-init catatonit pid1 su sudo doas runuser \
-    timeout setpriv unshare nsenter npm npx yarn pnpm";
+const RELAYS: &[&str] = &[
+    "tini",
+    "tini-static",
+    "docker-init",
+    "podman-init",
+    "nerdctl-init",
+    "dumb-init",
+    "catatonit",
+    "pid1",
+    "su",
+    "sudo",
+    "doas",
+    "runuser",
+    "timeout",
+    "setpriv",
+    "unshare",
+    "nsenter",
+    "npm",
+    "npx",
+    "yarn",
+    "pnpm",
+];
 /// Interpreters behind which the name of a relay hides: `node /usr/bin/yarn`.
-const INTERPRETERS: &str = "\
-    node nodejs";
+const INTERPRETERS: &[&str] = &["node", "nodejs"];
 
 /// What sort of program has this name and this command line (words with a zero byte behind each).
 fn kind(name: &[u8], command_line: &[u8]) -> Kind {
     let mut words = command_line.split(|b| *b == 0).map(base_name);
     let first = words.next().filter(|word| !word.is_empty()).unwrap_or_else(|| base_name(name));
-    let is = |list: &str, word: &str| list.split(' ').any(|known| known == word);
-    if is(SHELLS, first) && (first != "busybox" || words.next().is_some_and(|applet| is(SHELLS, applet))) {
+    if SHELLS.contains(&first)
+        && (first != "busybox" || words.next().is_some_and(|applet| SHELLS.contains(&applet)))
+    {
         return Kind::Shell;
     }
-    let behind = if is(INTERPRETERS, first) { words.next().unwrap_or_default() } else { first };
+    let behind = if INTERPRETERS.contains(&first) { words.next().unwrap_or_default() } else { first };
     let bare = behind.split('.').next().unwrap_or_default();
-    if is(RELAYS, bare) || bare == "npm-cli" || bare == "npx-cli" { Kind::Relay } else { Kind::Program }
+    if RELAYS.contains(&bare) || bare == "npm-cli" || bare == "npx-cli" { Kind::Relay } else { Kind::Program }
 }
 
 /// The program's name in a word of a command line: without directories, without a login shell's `-`, and without what
@@ -910,7 +934,12 @@ fn words(command_line: &[u8]) -> String {
 
 /// A name fit for a log.
 fn printable(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).chars().map(fit).collect()
+    let text = String::from_utf8_lossy(name);
+    if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        // As nearly all are.
+        return text.into_owned();
+    }
+    text.chars().map(fit).collect()
 }
 
 /// A character fit for a log, or a question mark in its place.
