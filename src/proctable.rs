@@ -720,16 +720,18 @@ fn read_line<T>(path: &str, parse: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
     Ok(parse(line.get(..length).unwrap_or_default()))
 }
 
-/// A call that nothing interrupts, since all signals are blocked; where something does all the same, a few times more.
+/// A call that is tried a few times more where it fails for another reason than that there is nothing, or no descriptor:
+/// a process that cannot be read for a moment would be taken for gone, with all that is below it.
 fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
     const AGAIN: usize = 4;
-    for _ in 0..AGAIN {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return Ok(result?),
+    let mut result = call();
+    for _ in 1..AGAIN {
+        match result {
+            Ok(_) | Err(Errno::ENOENT | Errno::ESRCH | Errno::EMFILE | Errno::ENFILE) => break,
+            Err(_) => result = call(),
         }
     }
-    Err(Errno::EINTR.into())
+    Ok(result?)
 }
 
 fn read_stat(pid: i32) -> Option<Stat> {
@@ -989,6 +991,25 @@ pub fn check_parsers(bytes: &[u8]) {
 mod tests {
     use super::*;
     use std::io::Read as _;
+
+    #[test]
+    fn what_fails_for_a_moment_is_not_taken_for_gone() {
+        let tried = |failures: &[Errno]| {
+            let (mut calls, mut answers) = (0, failures.iter());
+            let result = uninterrupted(|| {
+                calls += 1;
+                answers.next().map_or(Ok(()), |errno| Err(*errno))
+            });
+            (calls, result.is_ok())
+        };
+        assert_eq!(tried(&[]), (1, true));
+        assert_eq!(tried(&[Errno::EIO]), (2, true));
+        assert_eq!(tried(&[Errno::EINTR; 3]), (4, true));
+        assert_eq!(tried(&[Errno::EACCES; 9]), (4, false));
+        for at_once in [Errno::ENOENT, Errno::ESRCH, Errno::EMFILE, Errno::ENFILE] {
+            assert_eq!(tried(&[at_once; 9]), (1, false));
+        }
+    }
 
     #[test]
     fn a_stat_line_is_read_whatever_the_name_holds() {
