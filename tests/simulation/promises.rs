@@ -642,9 +642,13 @@ impl Oracle {
     /// adieu sends a signal to one process.
     pub(crate) fn tells(&mut self, tell: &Tell, world: &World, now: Micros) -> Check {
         let Some(p) = world.by_id(tell.id).cloned() else {
+            let role = self.view(tell.id).map(|v| v.role);
             self.forget_due(tell.id);
             if !world.zombies.contains(&tell.id) {
                 self.marks.retain(|m| m.id != tell.id);
+            } else if let Some(m) = self.marks_mut(tell.id).filter(|_| tell.signal != Signal::CONT) {
+                // A child that was not reaped takes every signal: to adieu it is an owner until its end is reported.
+                (m.told, m.owner) = (true, m.owner || role == Some(Role::Owner));
             }
             return self.heard(tell);
         };
