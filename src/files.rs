@@ -9,21 +9,22 @@ use crate::plan::Reason;
 use crate::report;
 use crate::settings::{Deliver, Settings, Verbosity};
 use crate::signal::Signal;
+use crate::sys;
 use crate::timeline::shown;
 use nix::errno::Errno;
 use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, fstatat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{UnlinkatFlags, read, unlinkat};
 use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The version of the report's form, raised whenever a reader of the old one would misread the new one.
 const SCHEMA: u64 = 1;
@@ -31,6 +32,8 @@ const SCHEMA: u64 = 1;
 const LONGEST_MESSAGE: u64 = 4096;
 /// How long a disk may take before adieu exits without it.
 const WRITE_LIMIT: Duration = Duration::from_millis(500);
+/// Between two problems: no path that was typed has it.
+const END_OF_PROBLEM: u8 = 0;
 
 /// How the whole of it ended.
 #[derive(Clone, Copy, Debug)]
@@ -105,12 +108,13 @@ impl Place {
     }
 }
 
-/// Writes what the settings ask for. A disk that does not answer is left to itself: the writing goes on in a thread, the
-/// only one that adieu ever starts, and the exit does not wait for it. (The kernel does, for a wait that nothing can
-/// interrupt, such as that of a frozen file system.)
+/// Writes what the settings ask for. A disk that does not answer is left to itself: a child process writes, the only one
+/// that adieu ever starts beside the program, and the exit does not wait for it but ends it. (The kernel may keep it, for a
+/// wait that nothing can interrupt, such as that of a frozen file system; as PID 1 adieu then stays as long, since a PID
+/// namespace ends with its last process.)
 pub(crate) fn save(journal: &Journal, settings: &Settings, places: &Places, terms: &Terms, outcome: Outcome) {
     let report = settings.report.as_ref().map(|_| to_json(journal, settings, terms, outcome));
-    let report = match (report, places.report.clone()) {
+    let report = match (report, &places.report) {
         (Some(json), None) => {
             report::patiently(&format!("{json}\n"), WRITE_LIMIT);
             None
@@ -118,41 +122,73 @@ pub(crate) fn save(journal: &Journal, settings: &Settings, places: &Places, term
         (Some(json), Some(place)) => Some((place, format!("{json:#}\n"))),
         (None, _) => None,
     };
-    let message = places.termination_log.clone().map(|place| (place, message(journal, outcome)));
+    let message = places.termination_log.as_ref().map(|place| (place, message(journal, outcome)));
     if report.is_none() && message.is_none() {
         return;
     }
-    let warn = |text: &str| {
-        if settings.verbosity >= Verbosity::Warnings {
-            report::say(text);
-        }
-    };
-    let (done, answers) = mpsc::channel();
-    let work = move || {
-        let written = report.map(|(place, text)| named("--report", &place, replace(&place, &text)));
-        let appended = message.map(|(place, text)| named("--termination-log", &place, append(&place, &text)));
+    let own_pid = std::process::id();
+    let problems = in_time(&mut || {
+        let written =
+            report.as_ref().map(|(place, text)| named("--report", place, replace(place, text, own_pid)));
+        let appended =
+            message.as_ref().map(|(place, text)| named("--termination-log", place, append(place, text)));
         for problem in [written, appended].into_iter().flatten().flatten() {
-            let _ = done.send(problem);
+            let _ = io::stderr().write_all(&[problem.as_bytes(), &[END_OF_PROBLEM]].concat());
+        }
+    });
+    for problem in problems.iter().filter(|_| settings.verbosity >= Verbosity::Warnings) {
+        report::say(problem);
+    }
+}
+
+/// Does the work in a process of its own, waits for it for a limited time, and returns what it had to say on stderr.
+fn in_time(work: &mut dyn FnMut()) -> Vec<String> {
+    let aside = match sys::aside(work) {
+        Ok(aside) => aside,
+        // Without one, a disk that does not answer would keep adieu from ending.
+        Err(errno) => {
+            return vec![format!(
+                "the report is not written: no process to be had for it ({}); is a limit on processes \
+                 (RLIMIT_NPROC, pids), descriptors or memory reached?",
+                errno.desc()
+            )];
         }
     };
-    if std::thread::Builder::new().stack_size(128 * 1024).spawn(work).is_err() {
-        // Without one, a disk that does not answer would keep adieu from ending.
-        warn(
-            "the report is not written: no thread to be had; raise the limit of processes (RLIMIT_NPROC, pids)",
-        );
-        return;
-    }
-    let deadline = std::time::Instant::now() + WRITE_LIMIT;
-    loop {
-        match answers.recv_timeout(deadline.saturating_duration_since(std::time::Instant::now())) {
-            Ok(problem) => warn(&problem),
-            Err(mpsc::RecvTimeoutError::Disconnected) => return,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                warn("the report is given up: the file system does not answer");
-                return;
-            }
+    let deadline = Instant::now() + WRITE_LIMIT;
+    let mut said = Vec::new();
+    let given_up = loop {
+        match part_of(&aside.said, deadline) {
+            Ok(Some(part)) if part.is_empty() => break None,
+            Ok(Some(part)) => said.extend(part),
+            Ok(None) => break Some("the file system does not answer"),
+            Err(errno) => break Some(errno.desc()),
         }
+    };
+    let problems = said.split(|byte| *byte == END_OF_PROBLEM).filter(|problem| !problem.is_empty());
+    let mut problems: Vec<String> = problems.map(|it| String::from_utf8_lossy(it).into_owned()).collect();
+    match given_up {
+        Some(why) => problems.push(format!("the report is given up: {why}")),
+        None => match aside.end() {
+            Some(End::Exited(0)) | None => {}
+            Some(end) => {
+                problems.push(format!("the report may be missing: the process that writes it {end}"))
+            }
+        },
     }
+    problems
+}
+
+/// What there is to read, nothing at the end of it; `None` when the time is over.
+fn part_of(said: &OwnedFd, deadline: Instant) -> Result<Option<Vec<u8>>, Errno> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+    if poll(&mut [PollFd::new(said.as_fd(), PollFlags::POLLIN)], left)? == 0 {
+        return Ok(None);
+    }
+    let mut part = vec![0; 1024];
+    let length = read(said, &mut part)?;
+    part.truncate(length);
+    Ok(Some(part))
 }
 
 fn named(option: &str, place: &Place, result: io::Result<()>) -> Option<String> {
@@ -162,14 +198,14 @@ fn named(option: &str, place: &Place, result: io::Result<()>) -> Option<String> 
 
 /// Writes a file beside the path and renames it, so that no reader ever finds a half of it. Whatever else than a file
 /// stands at the path (a device, a pipe, a link to somewhere) stays.
-fn replace(place: &Place, text: &str) -> io::Result<()> {
+fn replace(place: &Place, text: &str, own_pid: u32) -> io::Result<()> {
     let directory = place.open_directory()?;
     let found = fstatat(&directory, place.name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
     if found.is_ok_and(|found| found.st_mode & libc::S_IFMT != libc::S_IFREG) {
         return Err(io::Error::other("it exists and is no regular file"));
     }
     let mut temporary = place.name.clone();
-    temporary.push(format!(".{}.tmp", std::process::id()));
+    temporary.push(format!(".{own_pid}.tmp"));
     let remove = || unlinkat(&directory, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
     // Left by an adieu that was killed while it wrote: PID 1 has the same name for it in every container.
     let _ = remove();

@@ -203,15 +203,18 @@ pub(crate) fn wait_any() -> Waited {
         Ok(0) => Waited::Nothing,
         Ok(_) if libc::WIFSTOPPED(status) => Signal::from_number(libc::WSTOPSIG(status))
             .map_or(Waited::Nothing, |s| Waited::Stopped(result, s)),
-        Ok(_) if libc::WIFSIGNALED(status) => {
-            let signal = Signal::from_number(libc::WTERMSIG(status)).unwrap_or(Signal::KILL);
-            Waited::Ended(result, End::Signaled(signal))
-        }
-        Ok(_) => {
-            Waited::Ended(result, End::Exited(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX)))
-        }
+        Ok(_) => Waited::Ended(result, end(status)),
         Err(Errno::ECHILD) => Waited::NoChildren,
         Err(_) => Waited::Nothing,
+    }
+}
+
+/// How a process ended, of the status that `waitpid(2)` gives.
+fn end(status: c_int) -> End {
+    if libc::WIFSIGNALED(status) {
+        End::Signaled(Signal::from_number(libc::WTERMSIG(status)).unwrap_or(Signal::KILL))
+    } else {
+        End::Exited(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(u8::MAX))
     }
 }
 
@@ -524,6 +527,79 @@ fn write_decimal(entry: *mut u8, number: libc::c_long) {
     for (offset, digit) in digits.iter().take(count).rev().enumerate() {
         // SAFETY: at most eleven digits behind the name: within the twelve bytes that `spawn` made room for.
         unsafe { *entry.add(LISTEN_PID.len() + offset) = *digit };
+    }
+}
+
+/// A copy of this process that does one thing and ends.
+pub(crate) struct Aside {
+    pid: i32,
+    /// What it says on its stdout and stderr; at its end when it has ended.
+    pub said: OwnedFd,
+}
+
+/// Does `work` in a child process, which does not outlive this one and keeps nothing open that this one has: no pipe of the
+/// caller's stays open for as long as it hangs. It inherits the signal mask, so of all signals only SIGKILL ends it.
+///
+/// `clone` as `fork(2)` does it, on a stack of its own because the wrapper wants one; `fork(3)` is for programs with threads.
+///
+/// # Errors
+/// Where no pipe or no process is to be had.
+pub(crate) fn aside(work: &mut dyn FnMut()) -> Result<Aside, Errno> {
+    const STACK: usize = 256 * 1024;
+    let (said, says) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    let mut task = Task { says, work };
+    // Not zeroed: what the child does not use of it never becomes memory.
+    let mut stack = Box::<[u128]>::new_uninit_slice(STACK / size_of::<u128>());
+    // SAFETY: the child has a copy of all memory, whole because adieu has one thread: `task` and the stack, whose end is
+    // 16-byte aligned, are its alone. `do_aside` never returns here.
+    let pid = unsafe {
+        let top = stack.as_mut_ptr().add(stack.len());
+        libc::clone(do_aside, top.cast::<c_void>(), libc::SIGCHLD, (&raw mut task).cast::<c_void>())
+    };
+    let pid = check(libc::c_long::from(pid))?;
+    Ok(Aside { pid: i32::try_from(pid).unwrap_or(0), said })
+}
+
+/// What the child of [`aside`] gets.
+struct Task<'a> {
+    says: OwnedFd,
+    work: &'a mut dyn FnMut(),
+}
+
+/// The child of [`aside`]; it ends when this returns.
+extern "C" fn do_aside(task: *mut c_void) -> c_int {
+    // SAFETY: `aside` passes a pointer to a `Task`, and this process has a copy of its own.
+    let task = unsafe { &mut *task.cast::<Task<'_>>() };
+    let _ = set_parent_death(Signal::KILL);
+    // All three, so that no file of the work gets one of these numbers.
+    let _ = nix::unistd::dup2_stdin(&task.says);
+    let _ = nix::unistd::dup2_stdout(&task.says);
+    let _ = nix::unistd::dup2_stderr(&task.says);
+    close_from(libc::STDERR_FILENO + 1);
+    (task.work)();
+    0
+}
+
+/// Closes the descriptors from this one on: all, or where the kernel is older than 5.9 those that are likely.
+fn close_from(first: RawFd) {
+    const LIKELY: RawFd = 1024;
+    // SAFETY: takes integers. Who owned one of these has no use of it any more, in a process that ends without dropping anything.
+    if unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } != 0 {
+        for fd in first..LIKELY {
+            // SAFETY: as above.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+impl Aside {
+    /// Reaps it, when `said` is at its end: only the kernel closes what it says with, so it is about to be gone and nothing
+    /// can hold it up any more.
+    pub(crate) fn end(self) -> Option<End> {
+        let mut status: c_int = 0;
+        // SAFETY: the pointer is to a value that lives through the call.
+        let reaped = unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
+        (reaped == self.pid).then(|| end(status))
     }
 }
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 /// What only these modules may contain, outside comments and their own tests.
-const ONLY_IN: [(&str, &[&str], &[&str]); 7] = [
+const ONLY_IN: [(&str, &[&str], &[&str]); 8] = [
     (
         "who may send a signal",
         &["sys::kill(", "pidfd_send_signal(", "signal::kill(", "signal::killpg", "killpg("],
@@ -18,7 +18,7 @@ const ONLY_IN: [(&str, &[&str], &[&str]); 7] = [
     ),
     (
         "who may block",
-        &["ppoll(", "epoll_wait", ".wait(&mut", "thread::sleep(", "poll(&mut", "recv_timeout("],
+        &["ppoll(", "epoll_wait", ".wait(&mut", "thread::sleep(", "poll(&mut"],
         &["inbox.rs", "proctable.rs", "report.rs", "files.rs"],
     ),
     ("who reaps", &["wait_any(", "waitpid(", "waitid("], &["inbox.rs", "report.rs"]),
@@ -28,7 +28,8 @@ const ONLY_IN: [(&str, &[&str], &[&str]); 7] = [
         &["proctable.rs", "explain.rs"],
     ),
     ("who starts a program", &["sys::spawn(", "execv(", "execve("], &["spawn.rs", "runtime.rs"]),
-    ("who starts a thread", &["thread::Builder", "thread::spawn(", "thread::scope("], &["files.rs"]),
+    ("who starts a process beside the program", &["sys::aside("], &["files.rs"]),
+    ("who starts a thread", &["thread::Builder", "thread::spawn(", "thread::scope("], &[]),
     (
         "who reads the clock",
         &["Instant::now(", "SystemTime::now(", ".elapsed("],

@@ -202,7 +202,7 @@ enum Phase {
     Stop,
     /// Until the exit.
     End,
-    /// The thread that writes the report.
+    /// The process that writes the report.
     Writer,
     /// `--explain` and `--install`, from the first line to the exit.
     Tool,
@@ -216,7 +216,7 @@ const PHASES: [(Phase, &str); 9] = [
     (Phase::Forward, "a signal"),
     (Phase::Stop, "stop"),
     (Phase::End, "main gone"),
-    (Phase::Writer, "report's thread"),
+    (Phase::Writer, "report's process"),
     (Phase::Tool, "explain, install"),
 ];
 
@@ -231,7 +231,7 @@ struct Fault {
     nth: usize,
     /// Every later one as well.
     always: bool,
-    /// It is not the main thread's: strace has to follow.
+    /// It is not adieu's own: strace has to follow.
     follow: bool,
 }
 
@@ -375,8 +375,8 @@ fn gather(scenario: &Scenario, running: Running, log: &Path, directory: &Path) -
 
 // --- What was recorded -------------------------------------------------------------------------------------
 
-/// One call of the recording: the phase, its name, its number among those of that name in its thread, and whether that is
-/// another than the main thread.
+/// One call of the recording: the phase, its name, its number among those of that name in its process, and whether that is
+/// another than adieu's own.
 type Call = (Phase, String, usize, bool);
 
 /// Takes a recording to pieces.
@@ -393,7 +393,7 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
             _ => (None, line),
         };
         main = main.or(Some(pid));
-        if text.contains("clone resumed>") {
+        if text.contains("clone resumed>") && phase <= Phase::Idle {
             child = text.rsplit(' ').next().unwrap_or_default().to_owned();
         }
         let Some((name, rest)) = text.split_once('(') else { continue };
@@ -418,7 +418,7 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
                 _ => Phase::Writer,
             };
             let count = *count;
-            // strace counts for each thread by itself: this would hit the start of the main one, too.
+            // strace counts for each process by itself: this would hit the start of the main one, too.
             let hits_start = of == Phase::Writer && {
                 let starts =
                     |(phase, call, nth, _): &Call| *phase <= Phase::Start && call == name && *nth >= count;
@@ -431,7 +431,7 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
         if !is_main {
             continue;
         }
-        if name == "clone" {
+        if name == "clone" && phase == Phase::Start {
             phase = Phase::Idle;
             if let Some((_, pid)) = rest.rsplit_once("= ") {
                 child = pid.to_owned();

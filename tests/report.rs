@@ -716,7 +716,7 @@ fn a_read_only_file_system_is_a_warning() {
 }
 
 #[test]
-fn where_no_thread_is_to_be_had_the_stop_is_the_same_without_a_report() {
+fn where_no_process_is_to_be_had_the_stop_is_the_same_without_a_report() {
     let (Some(setpriv), Some(prlimit), true) = (tool("setpriv"), tool("prlimit"), root()) else { return };
     // Whose user is the same may set it: the program takes it away once it runs.
     let string = format!("{} --pid $PPID --nproc=0:0 && exec \"$SERVER\"", prlimit.display());
@@ -731,7 +731,7 @@ fn where_no_thread_is_to_be_had_the_stop_is_the_same_without_a_report() {
         running.signal(SIGTERM);
         let finished = running.expect_exit(0);
         finished.assert_order(["server ready", "server told TERM", "server done"]);
-        let named = finished.err.iter().filter(|line| line.contains("no thread to be had")).count();
+        let named = finished.err.iter().filter(|line| line.contains("no process to be had")).count();
         assert_eq!((finished.err.len(), named), (complaints, complaints), "{finished}");
         assert!(!report.exists(), "{finished}");
     }
@@ -874,21 +874,52 @@ fn a_closed_stderr_takes_no_file_of_the_program_in_its_place() {
     assert_eq!(read(&scratch.join("report"))["exit_status"], 0);
 }
 
-/// A FUSE file system whose server never answers, as a network share whose server is gone.
-#[test]
-fn a_disk_that_does_not_answer_is_given_up() {
+/// Below a directory `slow`, a FUSE file system whose server never answers, as a network share whose server is gone.
+fn with_a_disk_that_does_not_answer(script: &str) -> Option<(Scratch, Running)> {
     if !root() || !pid_namespace() || !fs::exists("/dev/fuse").unwrap() {
-        return;
+        return None;
     }
     let scratch = Scratch::new();
-    let script = "exec 3<>/dev/fuse; mkdir slow
+    let script = format!(
+        "exec 3<>/dev/fuse; mkdir slow
         mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none slow &
         until grep -q ' fuse ' /proc/self/mounts; do sleep 0.05; done
-        exec \"$ADIEU\" --report slow/report --termination-log=slow/log 'server --work 200ms; exit 3'";
-    let running = through_sh(script).current_dir(scratch.path()).start();
+        {script}"
+    );
+    let running = through_sh(&script).current_dir(scratch.path()).env("STOP", STOPS_ITSELF).start();
+    Some((scratch, running))
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_given_up() {
+    let script =
+        "exec \"$ADIEU\" --report slow/report --termination-log=slow/log 'server --work 200ms; exit 3'";
+    let Some((_scratch, running)) = with_a_disk_that_does_not_answer(script) else { return };
     running.wait_line("ready");
     running.signal(SIGTERM);
     let finished = running.expect_exit(3);
     assert_at_once(&finished);
     assert_warned(&finished, ["the report is given up: the file system does not answer"]);
+}
+
+/// So that `adieu … | cat` ends although the kernel may keep what waits for a disk.
+#[test]
+fn what_waits_for_a_disk_keeps_nothing_of_the_callers_open_and_goes_with_adieu() {
+    let script = "\"$ADIEU\" --report slow/report -- sh -c \"$STOP\" 3<&- 4</dev/null; echo \"status $?\"
+        while grep -qx adieu /proc/[0-9]*/comm; do sleep 0.05; done; echo gone";
+    let Some((scratch, running)) = with_a_disk_that_does_not_answer(script) else { return };
+    let slow = scratch.join("slow");
+    let files = |pid: Pid| -> Vec<PathBuf> {
+        let listed = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        listed.filter_map(|it| fs::read_link(it.path()).ok()).collect()
+    };
+    eventually("all that it has open is a pipe of its own and where it writes", || {
+        let tree = running.tree();
+        let adieu: Vec<_> = tree.iter().filter(|it| it.name == "adieu").map(|it| it.pid).collect();
+        let [above, writer] = adieu[..] else { return false };
+        let [inherited, own] = [above, writer].map(files);
+        let pipe = own.iter().find(|it| inherited.contains(it));
+        inherited.len() > 4 && pipe.is_some() && own.iter().all(|it| Some(it) == pipe || *it == slow)
+    });
+    running.expect_exit(0).assert_order(["status 143", "gone"]);
 }
