@@ -150,8 +150,8 @@ pub enum Note {
     Abandons(Vec<Who>),
     /// Nobody handles a signal that does not stop: it is dropped.
     Dropped(Signal),
-    /// The kernel refuses to signal this process.
-    Refused(Who),
+    /// The kernel refuses to send this signal to this process.
+    Refused(Who, Signal),
     /// There is no readable /proc: the group is told.
     Blind(Signal),
     /// A repeated stop signal is passed on.

@@ -328,7 +328,7 @@ impl Ledger {
     pub(crate) fn refused(&mut self, id: ProcId, request: Request) -> Vec<Action> {
         let Some(entry) = self.0.get_mut(&id).filter(|entry| !entry.refused) else { return Vec::new() };
         entry.refused = true;
-        let mut actions = vec![Action::Say(Note::Refused(entry.who(id)))];
+        let mut actions = vec![Action::Say(Note::Refused(entry.who(id), request.signal))];
         let (mut above, was_owner) = (entry.parent, entry.owner);
         let generations = if was_owner { self.0.len() } else { 0 };
         for _ in 0..generations {
@@ -423,6 +423,19 @@ impl Ledger {
             .map(|(id, entry)| entry.who(*id))
             .collect();
         if owners.is_empty() { self.everybody() } else { owners }
+    }
+}
+
+/// The process in a note, apart from any stop.
+pub(crate) fn who(process: &Process, role: Role) -> Who {
+    Who {
+        id: process.id,
+        name: process.name.clone(),
+        arguments: process.arguments.clone(),
+        role,
+        told: None,
+        ignores: process.disposition == Disposition::Ignored,
+        refused: false,
     }
 }
 

@@ -12,7 +12,7 @@
 //! What must hold: nobody is killed without having been told (but for what cannot be told); nobody is told twice, but for
 //! a repeated stop; nothing below a living owner is told; a shielded process is not told before the last call.
 
-use crate::event::{Action, Answer, Cause, Input, Note, Time, Why};
+use crate::event::{Action, Answer, Cause, Input, Note, Time, Who, Why};
 use crate::exit::{End, SIGNAL_BASE};
 use crate::ledger::{self, Ledger, Request, Tree};
 use crate::plan::{self, Known, Question, Reason, Role};
@@ -94,6 +94,8 @@ pub struct State {
     main_end: Option<End>,
     /// A TSTP was passed on: the group is stopped because somebody wants it so.
     suspended: bool,
+    /// To whom a signal that does not stop is on its way: the answer to it says nothing of the stop.
+    forwarded: Vec<(Who, Signal)>,
     stop: Option<Stop>,
 }
 
@@ -192,7 +194,7 @@ impl Stop {
 impl State {
     /// The main process runs.
     pub fn new(terms: Terms) -> Self {
-        Self { terms, main_end: None, suspended: false, stop: None }
+        Self { terms, main_end: None, suspended: false, forwarded: Vec::new(), stop: None }
     }
 
     /// When the next [`Input::Deadline`] is due; `None` while nothing is pending.
@@ -368,6 +370,7 @@ impl State {
             let verdicts = plan::plan(&snapshot, &question, |_| None);
             for (process, verdict) in snapshot.processes.iter().zip(verdicts) {
                 if verdict.at_once && verdict.role != Role::Foreground && plan::handles(process, true) {
+                    self.forwarded.push((ledger::who(process, verdict.role), signal));
                     actions.push(Action::Tell(ledger::tell(process, signal, false)));
                 }
             }
@@ -399,6 +402,12 @@ impl State {
     }
 
     fn answered(&mut self, id: ProcId, answer: Answer, now: Time) -> Vec<Action> {
+        let forwarded = self.forwarded.iter().position(|(who, _)| who.id == id);
+        if let Some((who, signal)) = forwarded.map(|at| self.forwarded.swap_remove(at))
+            && answer == Answer::Refused
+        {
+            return vec![Action::Say(Note::Refused(Who { refused: true, ..who }, signal))];
+        }
         let Some(stop) = &mut self.stop else { return Vec::new() };
         match answer {
             Answer::Gone => self.forget(id, None, now),
@@ -1049,6 +1058,26 @@ mod tests {
     }
 
     #[test]
+    fn a_signal_that_may_not_be_passed_on_is_named_and_says_nothing_of_the_stop() {
+        let usr1 = "USR1".parse().expect("a signal");
+        let mut world = World::new(terms(|_| ()), script());
+        world.refuses = vec![3];
+        let refused = |notes: &[Note], signal: Signal| {
+            let named = |n: &&Note| matches!(n, Note::Refused(who, s) if who.id.pid == 3 && *s == signal);
+            notes.iter().filter(named).count()
+        };
+        let (notes, _) = world.everything(Input::Signal(usr1), 0);
+        assert_eq!((notes.len(), refused(&notes, usr1)), (1, 1), "{notes:?}");
+        world.refuses.clear();
+        assert_eq!(told(&world.step(Input::Signal(TERM), 10)), [(3, TERM)]);
+        world.refuses = vec![3];
+        let (notes, _) = world.everything(Input::Signal(usr1), 20);
+        assert_eq!(refused(&notes, usr1), 1, "{notes:?}");
+        assert_eq!(told(&world.step(Input::Deadline, 30)), [], "the server is an owner still");
+        assert_eq!(world.stage(), Some(Stage::Owners));
+    }
+
+    #[test]
     fn a_hangup_that_nobody_handles_is_a_stop_only_where_a_terminal_can_go() {
         let tree = || vec![process(2, 1, "sh", Plain)];
         let mut container = World::new(terms(|_| ()), tree());
@@ -1129,7 +1158,7 @@ mod tests {
         world.refuses = vec![3];
         let (notes, actions) = world.everything(Input::Signal(TERM), 0);
         assert_eq!(told(&actions), [(3, TERM), (2, TERM)], "su may pass it on");
-        assert!(notes.iter().any(|n| matches!(n, Note::Refused(who) if who.id.pid == 3)));
+        assert!(notes.iter().any(|n| matches!(n, Note::Refused(who, TERM) if who.id.pid == 3)));
         let mut alone = World::new(terms(|_| ()), vec![process(2, 1, "sleep", Plain)]);
         alone.tree[0].group = 7;
         alone.refuses = vec![2];

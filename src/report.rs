@@ -162,7 +162,7 @@ fn level(note: &Note) -> Verbosity {
         | Note::Kills(..)
         | Note::Abandons(_)
         | Note::Dropped(_)
-        | Note::Refused(_)
+        | Note::Refused(..)
         | Note::Blind(_) => Verbosity::Warnings,
         _ => Verbosity::Verbose,
     }
@@ -203,8 +203,8 @@ fn sentence(note: &Note, now: Time) -> String {
         Note::Dropped(signal) => {
             format!("{signal} dropped: no program handles it, and its default action could end one")
         }
-        Note::Refused(who) => format!(
-            "may not signal {}: it belongs to another user; run adieu as root or as that user",
+        Note::Refused(who, signal) => format!(
+            "may not send {signal} to {}: it belongs to another user; run adieu as root or as that user",
             named(who)
         ),
         Note::Blind(signal) => format!(

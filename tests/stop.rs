@@ -951,7 +951,7 @@ fn a_process_that_may_not_be_signalled_does_not_hold_up_an_unprivileged_pid1() {
     running.signal(SIGTERM);
     let finished = running.expect_exit(143);
     assert_at_once(&finished);
-    assert_warned(&finished, ["may not signal", &format!("sleep ({pid})")]);
+    assert_warned(&finished, ["may not send SIGTERM to", &format!("sleep ({pid})")]);
     finished.assert_no("never");
 
     // And not the work of those that may be.
@@ -959,6 +959,31 @@ fn a_process_that_may_not_be_signalled_does_not_hold_up_an_unprivileged_pid1() {
     assert_each_told_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
     assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");
+}
+
+#[test]
+fn a_signal_that_may_not_be_passed_on_is_named_in_a_warning() {
+    if !root() || !pid_namespace() || tool("setpriv").is_none() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let preparation =
+        format!("{}; server --print HUP,USR1 & exec {AS_NOBODY} \"$ADIEU\" \"$@\"", for_any_user(&scratch));
+    let running = through_sh(&preparation, &["tail -f /dev/null"]).start();
+    running.wait_line("server ready");
+    wait_for(&running, 1, "tail");
+    let server = running.process("server").pid;
+    let pid = pid_inside(server);
+    for (signal, name) in [(SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1")] {
+        signal_and_wait(&running, signal as i32, &format!("may not send {name} to server ({pid})"));
+    }
+    // The server ends by another hand; nothing of this reached it, and the stop is as it would have been.
+    kill(server, SIGTERM).unwrap();
+    running.wait_line("server done");
+    running.signal(SIGTERM);
+    let finished = running.expect_exit(143);
+    assert_at_once(&finished);
+    finished.assert_no("server got").assert_no("dropped");
 }
 
 #[test]

@@ -157,6 +157,8 @@ pub(crate) struct Oracle {
     said_killed: Vec<ProcId>,
     group_said: Vec<ProcId>,
     forwarded: Option<(Signal, Vec<ProcId>, Vec<ProcId>, bool)>,
+    /// What the kernel refused and nothing has said yet.
+    refusals: Vec<(ProcId, Signal)>,
 }
 
 impl Oracle {
@@ -191,6 +193,7 @@ impl Oracle {
             said_killed: Vec::new(),
             group_said: Vec::new(),
             forwarded: None,
+            refusals: Vec::new(),
         }
     }
 
@@ -607,6 +610,14 @@ impl Oracle {
                     );
                 }
             }
+            Note::Refused(who, signal) => {
+                let of = |refused: &(ProcId, Signal)| *refused == (who.id, *signal);
+                let Some(at) = self.refusals.iter().position(of) else {
+                    let how = format!("{signal} is said to be refused for ({}) and was not", who.id.pid);
+                    return broken(Promise::Notes, how);
+                };
+                self.refusals.swap_remove(at);
+            }
             Note::Waits(..) => {
                 let due = u64::try_from(FIRST_WARNING.as_micros()).expect("small") << self.warnings.min(20);
                 self.warnings += 1;
@@ -848,13 +859,25 @@ impl Oracle {
         self.marks.iter().any(|m| m.refused)
     }
 
-    pub(crate) fn not_continued(&mut self, id: ProcId) {
-        if let Some(m) = self.marks_mut(id) {
-            m.refused = true;
+    /// The kernel refuses this signal: what that means, and that it is to be said.
+    pub(crate) fn refused(&mut self, tell: &Tell, now: Micros) {
+        let id = tell.id;
+        if self.forwarded.as_ref().is_some_and(|(signal, ..)| *signal == tell.signal) {
+            // Of the stop it says nothing.
+            self.refusals.push((id, tell.signal));
+            return;
         }
-    }
-
-    pub(crate) fn refused(&mut self, id: ProcId, now: Micros) {
+        // Said once, of the signal of the stop.
+        let signal = self.signal;
+        if self.marks(id).is_some_and(|m| !m.refused) {
+            self.refusals.push((id, signal));
+        }
+        if tell.signal == Signal::CONT {
+            if let Some(m) = self.marks_mut(id) {
+                m.refused = true;
+            }
+            return;
+        }
         // Each refusal is news, after which adieu looks at once.
         self.inputs += 1;
         self.forget_due(id);
@@ -881,6 +904,10 @@ impl Oracle {
             if told.is_empty() && expected.is_empty() && !dropped && !hangup {
                 return broken(Promise::Forwarding, format!("{signal} vanishes"));
             }
+        }
+        if let Some((id, signal)) = self.refusals.pop() {
+            let how = format!("{signal} is refused for ({}) and nothing says so", id.pid);
+            return broken(Promise::Notes, how);
         }
         let group_said = std::mem::take(&mut self.group_said);
         let said = std::mem::take(&mut self.said);

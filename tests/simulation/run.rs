@@ -365,11 +365,7 @@ impl<'a> Run<'a> {
                 return Ok(Answer::Gone);
             }
             if process.foreign {
-                if tell.signal == Signal::CONT {
-                    self.oracle.not_continued(tell.id);
-                } else {
-                    self.oracle.refused(tell.id, self.world.now);
-                }
+                self.oracle.refused(tell, self.world.now);
                 self.world.say(|_| format!("    the kernel refuses to signal ({pid})"));
                 return Ok(Answer::Refused);
             }
