@@ -30,6 +30,9 @@ pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
     if found != Ok(Some(tell.id)) {
         return Answer::Gone;
     }
+    if tell.named.as_deref().is_some_and(|name| proctable::has_other_name(tell.id.pid, name)) {
+        return Answer::Changed;
+    }
     let pidfd = pidfd.ok();
     let sent = send(tell, pidfd.as_ref());
     let watched = match pidfd {

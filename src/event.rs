@@ -56,6 +56,8 @@ pub enum Answer {
     Gone,
     /// The kernel refuses: the process belongs to another user.
     Refused,
+    /// It has executed another program since it was seen, and was sent nothing.
+    Changed,
 }
 
 /// Something to do. The order matters.
@@ -83,7 +85,7 @@ pub enum Action {
 }
 
 /// A signal for one process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tell {
     /// To whom.
     pub id: ProcId,
@@ -95,6 +97,8 @@ pub struct Tell {
     pub resume: bool,
     /// Its end is waited for.
     pub watch: bool,
+    /// Only while it has this name: it may be about to execute another program.
+    pub named: Option<String>,
 }
 
 /// A process in a note.
@@ -150,6 +154,8 @@ pub enum Note {
     Abandons(Vec<Who>),
     /// Nobody handles a signal that does not stop: it is dropped.
     Dropped(Signal),
+    /// A process executed another program before it could be told; it is looked at again.
+    Changed(Who),
     /// The kernel refuses to send this signal to this process.
     Refused(Who, Signal),
     /// There is no readable /proc: the group is told.

@@ -71,6 +71,12 @@ impl Journal {
                     record.signal.get_or_insert(*signal);
                 }
             }
+            Note::Changed(who) => {
+                if let Some(record) = self.record(who, Reason::Nothing) {
+                    (record.who.told, record.signal) =
+                        (who.told, record.signal.filter(|_| who.told.is_some()));
+                }
+            }
             Note::Leaves(who, reason) => {
                 self.record(who, *reason);
             }

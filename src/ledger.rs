@@ -105,6 +105,8 @@ pub(crate) struct Request {
     pub now: Time,
     /// Whatever is left is asked.
     pub last_call: bool,
+    /// The timeout is over.
+    pub killing: bool,
 }
 
 impl Ledger {
@@ -233,9 +235,21 @@ impl Ledger {
             let last = request.last_call && !verdict.at_once;
             let reason = if last { Reason::LastCall } else { verdict.reason };
             actions.push(Action::Say(Note::Tells(entry.who(process.id), reason, signal)));
-            actions.push(Action::Tell(tell(process, signal, watch)));
+            // Nobody is killed whom a wrong name kept from being asked.
+            let named = (entry.copy_of_trap && !request.killing).then(|| process.name.clone());
+            actions.push(Action::Tell(Tell { named, ..tell(process, signal, watch) }));
         }
         actions
+    }
+
+    /// It is another program than the one that was to be told: what that is, the next look shows.
+    pub(crate) fn changed(&mut self, id: ProcId) -> Option<Action> {
+        let entry = self.0.get_mut(&id)?;
+        if entry.asked == entry.told {
+            entry.asked = None;
+        }
+        (entry.told, entry.owner, entry.copy_of_trap) = (None, false, false);
+        Some(Action::Say(Note::Changed(entry.who(id))))
     }
 
     /// Nobody handles the signal: one call reaches every process of the group, also those that are just being born.
@@ -338,7 +352,7 @@ impl Ledger {
                 entry.tell(request.now);
                 entry.owner = true;
                 let (signal, resume) = (request.signal, entry.stopped);
-                let tell = Tell { id: relay, own_child: false, signal, resume, watch: true };
+                let tell = Tell { id: relay, own_child: false, signal, resume, watch: true, named: None };
                 actions.push(Action::Say(Note::Tells(
                     entry.who(relay),
                     Reason::Above(id.pid),
@@ -442,5 +456,5 @@ pub(crate) fn who(process: &Process, role: Role) -> Who {
 /// A signal for this process; a stopped one is continued, since it could not act on it.
 pub(crate) fn tell(process: &Process, signal: Signal, watch: bool) -> Tell {
     let resume = process.stopped && !matches!(signal, Signal::KILL | Signal::STOP | Signal::CONT);
-    Tell { id: process.id, own_child: process.own_child, signal, resume, watch }
+    Tell { id: process.id, own_child: process.own_child, signal, resume, watch, named: None }
 }

@@ -160,8 +160,9 @@ impl Pace {
 
 impl Stop {
     fn request(&self, now: Time) -> Request {
-        let last_call = matches!(self.stage, Stage::LastCall | Stage::Killing { .. });
-        Request { signal: self.signal, now, last_call }
+        let killing = matches!(self.stage, Stage::Killing { .. });
+        let last_call = killing || self.stage == Stage::LastCall;
+        Request { signal: self.signal, now, last_call, killing }
     }
 
     /// The tree cannot be seen. At the first look the group is told and everything below is waited for; right after the
@@ -415,6 +416,10 @@ impl State {
                 stop.ledger.set_watched(id, watched);
                 Vec::new()
             }
+            Answer::Changed => {
+                stop.pace.soon(now);
+                stop.ledger.changed(id).into_iter().collect()
+            }
             Answer::Refused => {
                 let actions = stop.ledger.refused(id, stop.request(now));
                 if !actions.is_empty() {
@@ -600,13 +605,22 @@ mod tests {
         state: State,
         tree: Vec<Process>,
         refuses: Vec<i32>,
+        /// These are other programs by the time that they are to be told.
+        executes: Vec<i32>,
         blind: bool,
         tick: u64,
     }
 
     impl World {
         fn new(terms: Terms, tree: Vec<Process>) -> Self {
-            Self { state: State::new(terms), tree, refuses: Vec::new(), blind: false, tick: 0 }
+            Self {
+                state: State::new(terms),
+                tree,
+                refuses: Vec::new(),
+                executes: Vec::new(),
+                blind: false,
+                tick: 0,
+            }
         }
 
         /// One input and all that follows from it, without the notes.
@@ -628,12 +642,15 @@ mod tests {
                         Input::Looked(why, signal, seen, Duration::ZERO)
                     }
                     Action::Tell(tell) => {
-                        done.push(action);
-                        let refused = self.refuses.contains(&tell.id.pid);
-                        Input::Told(
-                            tell.id,
-                            if refused { Answer::Refused } else { Answer::Sent { watched: true } },
-                        )
+                        let id = tell.id;
+                        let changed = tell.named.is_some() && self.executes.contains(&id.pid);
+                        let answer = match changed {
+                            true => Answer::Changed,
+                            _ if self.refuses.contains(&id.pid) => Answer::Refused,
+                            _ => Answer::Sent { watched: true },
+                        };
+                        done.extend((!changed).then_some(Action::Tell(tell)));
+                        Input::Told(id, answer)
                     }
                     Action::Say(note) => {
                         notes.push(note);
@@ -854,6 +871,26 @@ mod tests {
         world.tree[1] = process(3, 2, "server", Caught);
         assert_eq!(told(&world.end(2, 5)), [(3, TERM)], "nobody else would ever tell it");
         assert_eq!(told(&world.step(Input::Deadline, 100)), [], "once");
+    }
+
+    #[test]
+    fn what_executes_a_program_before_it_can_be_told_is_told_as_that_program() {
+        for (program, again) in [(process(3, 2, "server", Caught), vec![(3, TERM)]), (tee(), vec![])] {
+            let tree = vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)];
+            let mut world = World::new(terms(|_| ()), tree);
+            world.tree.push(process(4, 2, "writer", Caught));
+            world.executes = vec![3];
+            assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (4, TERM)]);
+            world.tree[1] = program;
+            assert!(world.state.deadline() <= Some(ms(1)), "{:?}", world.state.deadline());
+            assert_eq!(told(&world.step(Input::Deadline, 1)), again);
+            assert_eq!(told(&world.step(Input::Deadline, 100)), [], "once");
+        }
+    }
+
+    /// It reads what another in the pipeline writes.
+    fn tee() -> Process {
+        Process { reads_pipe: true, ..process(3, 2, "tee", Plain) }
     }
 
     #[test]

@@ -426,6 +426,13 @@ pub(crate) fn identify(pid: i32) -> Result<Option<ProcId>, NoDescriptor> {
     }
 }
 
+/// Whether the process has another name by now, as it gets with every program that it executes. Where that may not be read
+/// it has not.
+pub(crate) fn has_other_name(pid: i32, name: &str) -> bool {
+    let differs = |line: &[u8]| printable(line.strip_suffix(b"\n").unwrap_or(line)) != name;
+    read_line(&format!("/proc/{pid}/comm"), differs).unwrap_or(false)
+}
+
 /// Whether this process has ended: its pid is free or another's by now, or it is a zombie that its parent has not reaped.
 /// Where /proc cannot be read, nor a descriptor be had for it, only a free pid tells.
 pub(crate) fn has_ended(id: ProcId) -> bool {

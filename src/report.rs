@@ -203,6 +203,9 @@ fn sentence(note: &Note, now: Time) -> String {
         Note::Dropped(signal) => {
             format!("{signal} dropped: no program handles it, and its default action could end one")
         }
+        Note::Changed(who) => {
+            format!("{} executed another program before it was told; it is looked at again", named(who))
+        }
         Note::Refused(who, signal) => format!(
             "may not send {signal} to {}: it belongs to another user; run adieu as root or as that user",
             named(who)

@@ -1016,6 +1016,40 @@ fn where_pidfds_are_refused_the_stop_is_the_same() {
 }
 
 #[test]
+fn a_shell_that_executes_its_server_before_it_can_be_told_is_told_once_as_the_server() {
+    let Some(strace) = tool("strace") else { return };
+    let scratch = Scratch::new();
+    let [log, fifo] = ["log", "fifo"].map(|name| scratch.join(name));
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    // Whoever is not adieu's own child is told by a pidfd, and that comes two seconds after the look.
+    let running = container()
+        .as_child()
+        .program(&strace)
+        .args(["--trace=pidfd_open", "--inject=pidfd_open:delay_enter=2s:when=1", "-qq", "-o"])
+        .args([&*log, support::adieu()])
+        .arg("-v")
+        .arg(format!(
+            "trap 'echo outer' TERM; (trap 'echo inner' TERM; echo subshell ready; read go <{0}; exec server)",
+            fifo.display()
+        ))
+        .start();
+    running.wait_line("subshell ready");
+    let adieu = running.process("adieu").pid;
+    kill(adieu, SIGTERM).unwrap();
+    let tells = format!("{} ", libc::SYS_pidfd_open);
+    eventually("adieu is about to tell the subshell", || {
+        fs::read_to_string(format!("/proc/{adieu}/syscall")).is_ok_and(|call| call.starts_with(&tells))
+    });
+    fs::write(&fifo, "go\n").unwrap();
+    running.wait_line("server ready");
+    let finished = running.finish();
+    assert_each_told_once(&finished, "TERM", &["server"]);
+    finished.assert_order(["server ready", "server told TERM", "server done", "outer"]);
+    finished.assert_no("inner");
+    assert_warned(&finished, ["executed another program before it was told"]);
+}
+
+#[test]
 fn without_descriptors_to_spare_the_stop_is_graceful() {
     // The limit holds for the server too: it takes signals by sigwait, which needs no descriptor. With fewer than
     // 4 no dynamic executable can be loaded.

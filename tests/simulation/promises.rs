@@ -91,6 +91,15 @@ struct View {
     carries_on: bool,
 }
 
+impl View {
+    fn is_shell(&self) -> bool {
+        self.is_copy || self.process.kind(Micros::MAX) == Kind::Shell
+    }
+}
+
+/// How long a shell may be taken for a copy, in hundredths of a second.
+const YOUTH: u64 = 200;
+
 /// What was done about one process, as the world saw it.
 #[derive(Clone, Debug)]
 struct Marks {
@@ -137,6 +146,10 @@ pub(crate) struct Oracle {
     deadline: Option<Micros>,
     killing_since: Option<Micros>,
     first_look: Option<Micros>,
+    /// When the last look was, in hundredths of a second.
+    tick: u64,
+    /// Since when somebody is to be looked at again, who was another program by the time that he was to be told.
+    changed: Option<Micros>,
     marks: Vec<Marks>,
     /// Whom the last look asks to tell, and by which promise.
     due: Vec<(ProcId, Promise)>,
@@ -176,6 +189,8 @@ impl Oracle {
             deadline: None,
             killing_since: None,
             first_look: None,
+            tick: 0,
+            changed: None,
             marks: Vec::new(),
             due: Vec::new(),
             seen: Vec::new(),
@@ -458,6 +473,7 @@ impl Oracle {
         let there = |id| world.by_id(id).is_some() || world.is_unreported(id);
         self.marks.retain(|m| there(m.id));
         self.first_look.get_or_insert(at);
+        self.tick = world.tick();
         self.ever_missed.extend(&lost);
         self.missed = lost;
         self.seen = views;
@@ -689,6 +705,22 @@ impl Oracle {
         Ok(())
     }
 
+    /// Who was to be told is another program by now, and is told as that, soon.
+    pub(crate) fn changed(&mut self, tell: &Tell, now: Micros) -> Check {
+        if tell.signal == Signal::KILL {
+            self.said.retain(|(id, _)| *id != tell.id);
+        }
+        self.heard(tell)?;
+        // News, after which adieu looks at once.
+        self.inputs += 1;
+        self.changed.get_or_insert(now);
+        self.forget_due(tell.id);
+        if let Some(m) = self.marks_mut(tell.id) {
+            (m.told, m.owner, m.as_copy) = (false, false, false);
+        }
+        Ok(())
+    }
+
     /// Every telling is announced.
     fn heard(&mut self, tell: &Tell) -> Check {
         if tell.signal == Signal::CONT || tell.signal == Signal::KILL {
@@ -710,12 +742,13 @@ impl Oracle {
 
     fn note_told(&mut self, p: &Proc, by_group: bool, now: Micros) {
         let role = self.view(p.id).map(|v| v.role);
-        // Whether it heard of it before it executed its program or afterwards, nobody can see.
+        // A young shell below a trap may be a copy that has yet to execute its program, and what it hears is lost then.
         let below_trap =
             self.view(p.id).and_then(|v| self.seen.iter().find(|up| up.process.id.pid == v.process.parent));
         let below_trap = below_trap.is_some_and(|up| up.role == Role::Owner);
-        let shell = self.view(p.id).is_some_and(|v| v.is_copy || v.process.kind(now) == Kind::Shell);
-        let copy = below_trap && shell && !by_group;
+        let shell = self.view(p.id).is_some_and(View::is_shell) && p.kind(now) == Kind::Shell;
+        let young = self.tick.saturating_sub(p.id.start) < YOUTH;
+        let copy = below_trap && shell && young && !by_group;
         self.forget_due(p.id);
         if let Some(m) = self.marks_mut(p.id) {
             m.first_told.get_or_insert(now);

@@ -2,12 +2,12 @@
 
 use crate::promises::{Broken, Check, Oracle, Promise};
 use crate::scenario::{Happening, MS, Micros, Random, SECOND, Scenario};
-use crate::world::{ADIEU, MAIN, News, World, time};
+use crate::world::{ADIEU, MAIN, News, Proc, World, time};
 use adieu::cli::Typed;
 use adieu::event::{Action, Answer, Cause, Input, Note, Tell, Why};
 use adieu::exit::OkExits;
 use adieu::phase::{State, Terms};
-use adieu::proctable::{Disposition, Process};
+use adieu::proctable::{Disposition, Kind, Process};
 use adieu::settings::{self, Settings};
 use adieu::signal::Signal;
 use std::collections::VecDeque;
@@ -222,9 +222,16 @@ impl<'a> Run<'a> {
                 }
                 Action::Tell(tell) => {
                     let now = self.world.now;
-                    self.world.say(|w| format!("    adieu sends {} to {}", tell.signal, w.name(tell.id.pid)));
-                    self.oracle.tells(&tell, &self.world, now)?;
-                    let answer = self.deliver(&tell)?;
+                    let answer = if tell.named.is_some() && self.is_renamed(&tell) {
+                        self.world.say(|w| format!("    {} is another program by now", w.name(tell.id.pid)));
+                        self.oracle.changed(&tell, now)?;
+                        Answer::Changed
+                    } else {
+                        self.world
+                            .say(|w| format!("    adieu sends {} to {}", tell.signal, w.name(tell.id.pid)));
+                        self.oracle.tells(&tell, &self.world, now)?;
+                        self.deliver(&tell)?
+                    };
                     self.world.now += 5;
                     Input::Told(tell.id, answer)
                 }
@@ -316,6 +323,7 @@ impl<'a> Run<'a> {
             Some(id) => format!("  adieu looks with regard to {signal} and misses {}", w.name(id.pid)),
         });
         self.world.looked = self.world.tick();
+        self.world.looked_at = self.world.now;
         let mut snapshot = self.world.snapshot(signal, missed);
         // Where nobody handles the signal the first look goes no deeper.
         let quiet = |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
@@ -348,6 +356,13 @@ impl<'a> Run<'a> {
             self.closed = true;
             self.world.say(|_| "adieu has no descriptors left and watches nobody else any more".to_owned());
         }
+    }
+
+    /// Whether `deliver::tell` would see another name than the look did. Every shell here has the same one.
+    fn is_renamed(&self, tell: &Tell) -> bool {
+        let (then, now) = (self.world.looked_at, self.world.now);
+        let other = |p: &Proc| p.executed_since(then, now) && p.kind(now) != Kind::Shell;
+        self.world.by_id(tell.id).is_some_and(other)
     }
 
     /// What `deliver::tell` would do: adieu's own children by their pid, all others only while they are who was seen.

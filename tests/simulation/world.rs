@@ -46,6 +46,8 @@ pub(crate) struct Proc {
     dropped: bool,
     pub(crate) ends: Option<(Micros, End)>,
     becomes: Option<(Micros, Program)>,
+    /// When it last executed a program itself.
+    executed: Micros,
     kills_below: Option<Micros>,
     pending: Vec<Signal>,
     /// The pids whose pipe it reads.
@@ -88,6 +90,8 @@ pub(crate) struct World {
     pub(crate) news: Vec<News>,
     /// What adieu has still to be told.
     pub(crate) unreported: Vec<News>,
+    /// When adieu last looked for the stop.
+    pub(crate) looked_at: Micros,
     /// The tick of the last look: pids go round far too slowly to be given out again within it.
     pub(crate) looked: u64,
     pub(crate) births: u64,
@@ -108,6 +112,11 @@ pub(crate) struct World {
 impl Proc {
     pub(crate) fn is_copy(&self, now: Micros) -> bool {
         now < self.copy_until
+    }
+
+    /// Whether it has executed a program since then.
+    pub(crate) fn executed_since(&self, then: Micros, now: Micros) -> bool {
+        self.executed > then || self.copy_until > then && self.copy_until <= now
     }
 
     pub(crate) fn kind(&self, now: Micros) -> Kind {
@@ -195,6 +204,7 @@ impl World {
             watched: Vec::new(),
             news: Vec::new(),
             unreported: Vec::new(),
+            looked_at: 0,
             looked: 0,
             births: 0,
             deaths: 0,
@@ -318,6 +328,7 @@ impl World {
             dropped: false,
             ends: life.map(|life| (now + life, End::Exited(spec.status))),
             becomes: None,
+            executed: 0,
             kills_below: None,
             pending: Vec::new(),
             feeds: Vec::new(),
@@ -647,7 +658,7 @@ impl World {
         process.program = Rc::new(program);
         (process.dropped, process.reacted, process.trap) = (false, false, Trapping::No);
         (process.line, process.foreground) = (0, Vec::new());
-        (process.copy_until, process.copied) = (0, SignalSet::EMPTY);
+        (process.copy_until, process.copied, process.executed) = (0, SignalSet::EMPTY, now);
         self.say(|w| format!("({pid}) executes another program and is {} now", w.name(pid)));
     }
 
