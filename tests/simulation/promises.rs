@@ -169,6 +169,10 @@ pub(crate) struct Oracle {
     said: Vec<(ProcId, Signal)>,
     said_killed: Vec<ProcId>,
     group_said: Vec<ProcId>,
+    /// What is to go to the group now.
+    for_group: Option<Signal>,
+    /// The job was stopped by a signal that arrived for it.
+    suspended: bool,
     forwarded: Option<(Signal, Vec<ProcId>, Vec<ProcId>, bool)>,
     /// What the kernel refused and nothing has said yet.
     refusals: Vec<(ProcId, Signal)>,
@@ -207,6 +211,8 @@ impl Oracle {
             said: Vec::new(),
             said_killed: Vec::new(),
             group_said: Vec::new(),
+            for_group: None,
+            suspended: false,
             forwarded: None,
             refusals: Vec::new(),
         }
@@ -237,6 +243,16 @@ impl Oracle {
         let deaf = self.chosen.ignored.contains(&arrived) && signal == arrived;
         let stops = self.chosen.stop_on.contains(&arrived) || self.chosen.stop_on.contains(&signal);
         if !stops || deaf {
+            self.for_group = match signal {
+                Signal::WINCH | Signal::CONT => Some(signal),
+                // Who was told to end must not be stopped from it.
+                Signal::TSTP => Some(signal).filter(|_| self.began.is_none()),
+                _ => None,
+            };
+            self.for_group = self.for_group.filter(|_| self.main_end.is_none());
+            if let Some(Signal::TSTP | Signal::CONT) = self.for_group {
+                self.suspended = signal == Signal::TSTP;
+            }
             return;
         }
         if self.began.is_none() {
@@ -261,6 +277,13 @@ impl Oracle {
                 self.stage = Stage::LastCall;
                 self.marks.iter_mut().for_each(|m| m.told = false);
             }
+        }
+    }
+
+    /// The main process was stopped by a terminal's signal. Where nobody could continue it, it goes on.
+    pub(crate) fn main_stopped(&mut self, signal: Signal) {
+        if signal.is_terminal_stop() && !(self.suspended && self.began.is_none()) {
+            self.for_group = Some(Signal::CONT);
         }
     }
 
@@ -849,7 +872,10 @@ impl Oracle {
             return broken(Promise::Outside, format!("{signal} goes to the group of ({})", id.pid));
         }
         if [Signal::WINCH, Signal::CONT, Signal::TSTP, Signal::STOP].contains(&signal) {
-            return Ok(());
+            return match self.for_group.take() {
+                Some(due) if due == signal => Ok(()),
+                _ => broken(Promise::GroupSignals, format!("{signal} goes to the group")),
+            };
         }
         if signal == Signal::KILL {
             let early = self.deadline.is_none_or(|deadline| now < deadline);
@@ -941,6 +967,9 @@ impl Oracle {
         if let Some((id, signal)) = self.refusals.pop() {
             let how = format!("{signal} is refused for ({}) and nothing says so", id.pid);
             return broken(Promise::Notes, how);
+        }
+        if let Some(signal) = self.for_group.take() {
+            return broken(Promise::GroupSignals, format!("{signal} does not go to the group"));
         }
         let group_said = std::mem::take(&mut self.group_said);
         let said = std::mem::take(&mut self.said);

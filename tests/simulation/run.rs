@@ -174,7 +174,12 @@ impl<'a> Run<'a> {
                 self.oracle.inputs += 1;
                 let input = match first {
                     News::Gone(id) => Input::Gone(id),
-                    News::Stopped(pid, signal) => Input::Stopped(pid, signal),
+                    News::Stopped(pid, signal) => {
+                        if pid == MAIN {
+                            self.oracle.main_stopped(signal);
+                        }
+                        Input::Stopped(pid, signal)
+                    }
                     News::Ended(pid, end) => {
                         self.world.zombies.retain(|id| id.pid != pid);
                         self.world.set_free(pid, pid);

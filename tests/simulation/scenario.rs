@@ -129,8 +129,18 @@ pub(crate) enum Program {
     Server { how: How, hears: Hears, since: Micros, then: Then },
     /// A shell: the children are its pipeline in the foreground, or its background jobs; then `rest`, line by line.
     Shell { trap: Option<Trap>, rest: Vec<Vec<Spec>>, again: bool, dash: bool },
-    /// Passes signals on to its children and ends with them; su kills them after two seconds.
-    Relay { how: How, su: bool },
+    /// Passes signals on to its children and ends with them.
+    Relay { how: How, like: Like },
+}
+
+/// What else a relay does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Like {
+    Tini,
+    /// Kills its children two seconds after it was told.
+    Su,
+    /// Handles TERM and INT alone, and those only so long after its start.
+    Npm(Micros),
 }
 
 /// Which signals a server handles beside TERM.
@@ -288,7 +298,12 @@ impl Maker {
     fn main(&mut self) -> Spec {
         let program = match self.random.below(8) {
             0 => self.program(0),
-            1 => Program::Relay { how: self.how(), su: self.one_in(4) },
+            1 if self.one_in(2) => {
+                let mut npm = self.npm(0);
+                (npm.own_group, npm.reads) = (false, false);
+                return npm;
+            }
+            1 => self.relay(4),
             _ => self.shell(0),
         };
         let mut spec = self.around(program, 0);
@@ -306,8 +321,26 @@ impl Maker {
             6 => Program::Ignorer,
             7..=12 => self.server(depth),
             13..=17 => self.shell(depth),
-            _ => Program::Relay { how: self.how(), su: self.one_in(3) },
+            _ => self.relay(3),
         }
+    }
+
+    fn relay(&mut self, chances: u64) -> Program {
+        let like = if self.one_in(chances) { Like::Su } else { Like::Tini };
+        Program::Relay { how: self.how(), like }
+    }
+
+    /// `npm start`: a relay above the shell that runs the package's script, and that above the server.
+    fn npm(&mut self, depth: u32) -> Spec {
+        const LEAF: u32 = 4;
+        let boots = if self.one_in(3) { self.time(2 * SECOND) } else { 0 };
+        let server = self.server(LEAF);
+        let shell = Program::Shell { trap: None, rest: Vec::new(), again: false, dash: self.one_in(2) };
+        let mut script = self.around(shell, LEAF);
+        script.children = vec![self.around(server, LEAF)];
+        let mut npm = self.around(Program::Relay { how: How::Handler, like: Like::Npm(boots) }, depth);
+        npm.children = vec![script];
+        npm
     }
 
     fn server(&mut self, depth: u32) -> Program {
@@ -371,6 +404,9 @@ impl Maker {
     }
 
     fn spec(&mut self, depth: u32) -> Spec {
+        if self.left > 2 && self.one_in(30) {
+            return self.npm(depth);
+        }
         let program = if self.left == 0 { Program::Plain } else { self.program(depth) };
         self.around(program, depth)
     }

@@ -2,7 +2,7 @@
 //! rules; what adieu would read of it in /proc is [`World::snapshot`].
 
 use crate::scenario::{
-    Happening, Hears, How, MS, Micros, Program, Random, SECOND, Scenario, Sight, Spec, Then, Trap,
+    Happening, Hears, How, Like, MS, Micros, Program, Random, SECOND, Scenario, Sight, Spec, Then, Trap,
 };
 use adieu::exit::End;
 use adieu::proctable::{Disposition, Kind, ProcId, Process, Snapshot};
@@ -144,8 +144,11 @@ impl Proc {
                 let trap = trap.as_ref().filter(|_| !made_deaf && self.trap != Trapping::Over)?;
                 (signal == Signal::TERM || trap.int && signal == Signal::INT).then_some(How::Handler)
             }
-            Program::Relay { how, .. } => {
-                let passes = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].contains(&signal);
+            Program::Relay { how, like } => {
+                let passes = match like {
+                    Like::Npm(_) => self.registers <= now && [Signal::TERM, Signal::INT].contains(&signal),
+                    _ => [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].contains(&signal),
+                };
                 (passes && !made_deaf).then_some(*how)
             }
         }
@@ -173,10 +176,24 @@ impl Proc {
             .to_owned(),
             Program::Shell { trap: Some(_), .. } => "sh+trap".to_owned(),
             Program::Shell { .. } => "sh".to_owned(),
-            Program::Relay { su: true, .. } => "su".to_owned(),
-            Program::Relay { .. } => "tini".to_owned(),
+            Program::Relay { like, .. } => match like {
+                Like::Tini => "tini",
+                Like::Su => "su",
+                Like::Npm(_) => "npm",
+            }
+            .to_owned(),
         };
         format!("{program}({})", self.id.pid)
+    }
+}
+
+impl Program {
+    /// When it has its handlers, if it starts now.
+    fn registers(&self, now: Micros) -> Micros {
+        match self {
+            Self::Server { since, .. } | Self::Relay { like: Like::Npm(since), .. } => now + since,
+            _ => 0,
+        }
     }
 }
 
@@ -295,10 +312,7 @@ impl World {
         let background = spec.background && from_shell;
         let ignored = SignalSet(inherits.0 | if background { deaf.0 } else { 0 });
         let copy = if from_shell { self.random.below(1_500) } else { 0 };
-        let registers = match spec.program {
-            Program::Server { since, .. } => now + since,
-            _ => 0,
-        };
+        let registers = spec.program.registers(now);
         let stubborn = spec.sight != Sight::Clear
             || spec.foreign
             || spec.stopped
@@ -466,8 +480,8 @@ impl World {
                     process.trap = Trapping::Pending;
                 }
             }
-            Program::Relay { su, .. } => {
-                if *su && process.kills_below.is_none() {
+            Program::Relay { like, .. } => {
+                if *like == Like::Su && process.kills_below.is_none() {
                     process.kills_below = Some(now + SU_KILLS);
                 }
                 let below: Vec<i32> = self.children(pid).map(|p| p.id.pid).collect();
@@ -651,10 +665,7 @@ impl World {
         }
         let Some(process) = self.find_mut(pid) else { return };
         process.becomes = None;
-        process.registers = match program {
-            Program::Server { since, .. } => now + since,
-            _ => 0,
-        };
+        process.registers = program.registers(now);
         process.program = Rc::new(program);
         (process.dropped, process.reacted, process.trap) = (false, false, Trapping::No);
         (process.line, process.foreground) = (0, Vec::new());
