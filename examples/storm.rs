@@ -24,7 +24,7 @@ Usage: storm KIND [NUMBER] [OPTIONS]
   dying           forks children that fork two children that die at once; prints `ready`
   comets N        N processes at any time, each of which forks the next one after a millisecond and ends; prints
                   `ready` and stays
-  subreaper N     adopts orphans itself: N daemons, whose parents end at once; each prints `daemon PID`; stays
+  subreaper N     adopts orphans itself: N daemons, whose parents end soon; each prints `daemon PID`; stays
   threads N       N threads that fork a child each, while the first thread ends; prints `ready`; ends after the last
   owner           takes every signal by sigwait, ends when told USR2 with status 9, and prints how often each came
   eat N           takes N MiB of memory, prints `eaten`, and stays
@@ -185,6 +185,8 @@ fn subreaper(options: &Options) -> ExitCode {
                 say(&format!("daemon {}", pid()));
                 stay();
             });
+            // Some of these parents live on until a look has begun.
+            sleep_ms(u64::from(number % 8));
         });
         set_handler(false);
         sleep_ms(1);

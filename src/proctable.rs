@@ -314,24 +314,43 @@ impl Table {
 
     /// What is below a process, by `/proc/<pid>/task/<tid>/children`. The kernel leaves a child out of that list where the one
     /// before it ends while the list is being read (`proc_tid_children(5)`), so every child that was listed has to be there
-    /// still when it is read itself; and the children of one that ended come to the root, whose list is read again
-    /// until it brings nobody new, or a few times: whoever is born that quickly is seen by the next look.
+    /// still when it is read itself. The children of one that ended come to the nearest subreaper above, which is the root or
+    /// one between, whose list may have been read by then. So the lists of all that have children are read again, the
+    /// lowest first, as children only ever move up, until that brings nobody new, or a few times: whoever is born that
+    /// quickly is seen by the next look.
     fn descend(root: i32) -> Result<Descent, NoDescriptor> {
         let mut stats = BTreeMap::new();
         match read_stat(root) {
             Some(stat) => stats.insert(root, stat),
             None => return Ok(Descent::Unknown),
         };
-        let mut queue = vec![root];
+        // Whom to read, and whether once more.
+        let mut queue = vec![(root, false)];
+        // Those that have children, each behind those above it.
+        let mut parents: Vec<i32> = Vec::new();
         let mut returns = 0..DESCENTS;
-        while let Some(parent) = queue.pop() {
+        let mut news = true;
+        loop {
+            let Some((parent, again)) = queue.pop() else {
+                if !news || returns.next().is_none() {
+                    return Ok(Descent::Whole(stats));
+                }
+                news = false;
+                queue.extend(parents.iter().map(|parent| (*parent, true)));
+                continue;
+            };
             let threads = stats.get(&parent).map_or(1, |stat: &Stat| stat.threads);
             let children = match children_of(parent, threads) {
                 Ok(children) => children,
                 Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
                 Err(_) if parent == root => return Ok(Descent::Unknown),
+                // Gone since: what it had is below one of those that come next.
+                Err(_) if again => continue,
                 Err(_) => return Ok(Descent::Changed),
             };
+            if !again && !children.is_empty() {
+                parents.push(parent);
+            }
             for child in children {
                 if stats.get(&child).is_some_and(|stat| stat.parent == parent) {
                     continue;
@@ -340,17 +359,14 @@ impl Table {
                     Some(stat) if stat.parent == parent => {
                         // The dead have nobody below them. In a storm of forks there are thousands that adieu reaps after
                         // the look, and the longer it takes the more they are.
-                        queue.extend(stat.alive.then_some(child));
+                        queue.extend(stat.alive.then_some((child, false)));
                         stats.insert(child, stat);
+                        news = true;
                     }
                     _ => return Ok(Descent::Changed),
                 };
             }
-            if queue.is_empty() && parent != root {
-                queue.extend(returns.next().map(|_| root));
-            }
         }
-        Ok(Descent::Whole(stats))
     }
 
     fn of(stats: BTreeMap<i32, Stat>) -> Self {
