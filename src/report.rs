@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, fstat};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -24,6 +25,8 @@ use std::time::{Duration, Instant};
 const LONGEST_LINE: usize = 4096;
 /// How many processes one line names.
 const MOST_NAMES: usize = 20;
+/// How long the drops of a signal are only counted once one was said.
+const QUIET: Duration = Duration::from_secs(10);
 /// What every line begins with.
 const NAME: &str = "adieu: ";
 
@@ -82,6 +85,35 @@ pub(crate) struct Reporter {
     /// The stop, once there is one.
     journal: Option<Journal>,
     main_end: Option<End>,
+    dropped: Dropped,
+}
+
+/// The signals that were dropped, each with when that was last said and how often it happened since: a storm of them must
+/// not flood the log.
+#[derive(Debug, Default)]
+struct Dropped(BTreeMap<Signal, (Time, u32)>);
+
+impl Dropped {
+    /// One more. How many others are to be said with it, if that is to be said now.
+    fn count(&mut self, signal: Signal, now: Time) -> Option<u32> {
+        match self.0.get_mut(&signal) {
+            Some((said, unsaid)) if now < said.saturating_add(QUIET) => {
+                *unsaid = unsaid.saturating_add(1);
+                None
+            }
+            before => {
+                let unsaid = before.map_or(0, |(_, unsaid)| *unsaid);
+                self.0.insert(signal, (now, 0));
+                Some(unsaid)
+            }
+        }
+    }
+
+    /// A line for each signal that was dropped and not said yet.
+    fn rest(&self) -> impl Iterator<Item = String> {
+        let unsaid = self.0.iter().filter(|(_, (_, unsaid))| *unsaid > 0);
+        unsaid.map(|(signal, (_, unsaid))| format!("{signal} dropped: {unsaid} more"))
+    }
 }
 
 impl Reporter {
@@ -94,6 +126,7 @@ impl Reporter {
             sender: None,
             journal: None,
             main_end: None,
+            dropped: Dropped::default(),
         }
     }
 
@@ -131,13 +164,23 @@ impl Reporter {
         if level > self.verbosity {
             return;
         }
+        let unsaid = match note {
+            Note::Dropped(signal) => self.dropped.count(*signal, now),
+            _ => Some(0),
+        };
+        let more = match unsaid {
+            None => return,
+            Some(0) => String::new(),
+            Some(unsaid) => format!(" ({unsaid} more before this)"),
+        };
         let since = self.journal.as_ref().filter(|_| level == Verbosity::Verbose);
         let since = since.map(|journal| format!("{:>8}  ", shown(now.saturating_sub(journal.began))));
-        say(&format!("{}{}", since.unwrap_or_default(), sentence(note, now)));
+        say(&format!("{}{}{more}", since.unwrap_or_default(), sentence(note, now)));
     }
 
     /// Prints the timeline of the stop, and writes the files that are wanted of it.
     pub(crate) fn finish(&mut self, settings: &Settings, terms: &Terms, now: Time, exit_status: u8) {
+        self.dropped.rest().for_each(|line| say(&line));
         let Some(journal) = &mut self.journal else { return };
         if sys::wait_any() == sys::Waited::NoChildren {
             journal.all_gone(now);
@@ -317,6 +360,19 @@ mod tests {
         let text = names(&many);
         assert!(text.ends_with("a (19) and 5 more"), "{text}");
         assert!(names(&[who(7, "b", None)]).ends_with("b (7) which was not told"));
+    }
+
+    #[test]
+    fn drops_in_a_row_are_counted_and_none_is_lost() {
+        let at = Duration::from_secs;
+        let mut dropped = Dropped::default();
+        assert_eq!(dropped.count(Signal::HUP, at(1)), Some(0));
+        assert_eq!([2, 5].map(|now| dropped.count(Signal::HUP, at(now))), [None, None]);
+        assert_eq!(dropped.count(Signal::QUIT, at(5)), Some(0), "each signal for itself");
+        assert_eq!(dropped.count(Signal::HUP, at(11)), Some(2));
+        assert_eq!(dropped.rest().count(), 0);
+        assert_eq!(dropped.count(Signal::HUP, at(12)), None);
+        assert_eq!(dropped.rest().collect::<Vec<_>>(), ["SIGHUP dropped: 1 more"]);
     }
 
     #[test]

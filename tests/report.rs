@@ -15,7 +15,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
@@ -317,6 +317,30 @@ fn a_dropped_signal_is_named() {
     running.wait_line("adieu: SIGHUP dropped");
     running.signal(SIGTERM);
     assert_eq!(running.expect_exit(0).err.len(), 1);
+}
+
+/// Each of them is a look at the tree, but not a line.
+#[test]
+fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
+    const COUNT: usize = 500;
+    if !pid_namespace() {
+        return;
+    }
+    let (running, began) = (with(["server; :"]).start(), Instant::now());
+    running.wait_line("ready");
+    for _ in 0..COUNT {
+        running.signal_number(libc::SIGRTMIN() + 1);
+    }
+    running.wait_line("SIGRTMIN+1 dropped");
+    // Those of lower numbers are read first.
+    running.signal_number(libc::SIGRTMIN() + 2);
+    running.wait_line("SIGRTMIN+2 dropped");
+    running.signal(SIGTERM);
+    let finished = running.expect_exit(0);
+    assert_eq!(finished.dropped("SIGRTMIN+1"), COUNT, "{finished}");
+    // The first, one in ten seconds, and the rest at the end.
+    let lines = finished.err.iter().filter(|line| line.contains("SIGRTMIN+1")).count() as u64;
+    assert!((2..=3 + began.elapsed().as_secs() / 10).contains(&lines), "{finished}");
 }
 
 // --- The report --------------------------------------------------------------------------------------------

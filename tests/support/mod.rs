@@ -728,6 +728,16 @@ impl Finished {
         self
     }
 
+    /// How often adieu says that it dropped this signal, those included that it only counts.
+    pub(crate) fn dropped(&self, signal: &str) -> usize {
+        let lines = self.err.iter().filter(|line| line.contains(&format!("{signal} dropped: ")));
+        let count = |line: &String| {
+            let more = line.split(" more").next().and_then(|it| it.rsplit(['(', ' ']).next()?.parse().ok());
+            usize::from(line.contains("no program")) + more.unwrap_or(0)
+        };
+        lines.map(count).sum()
+    }
+
     /// How many lines of stdout contain this.
     pub(crate) fn count(&self, pattern: &str) -> usize {
         self.out.iter().filter(|line| line.contains(pattern)).count()
