@@ -261,6 +261,8 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     temporary.push(format!(".{}.tmp", std::process::id()));
     let temporary = Path::new(&temporary);
     let old = fs::metadata(&path)?;
+    // Of a run that was killed and had this pid.
+    let _ = fs::remove_file(temporary);
     let written = write_like(&old, temporary, content).and_then(|()| fs::rename(temporary, &path));
     written.inspect_err(|_| {
         let _ = fs::remove_file(temporary);

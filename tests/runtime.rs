@@ -216,7 +216,10 @@ fn the_configuration_is_replaced_with_its_mode_and_owner_and_only_once() {
         let call = runtime().arg(real("/bin/true")).args(["--root", "create", "create", "-b"]);
         call.arg(bundle.path()).arg("c").start().expect_exit(0);
     };
-    create();
+    // A run that was killed may have left its temporary file, by the number that this one has.
+    let killed = format!("echo x >config.json.$$.tmp; exec {} \"$@\"", wrapper().display());
+    let call = runtime().program("/bin/sh").args(["-c", &killed, "sh"]).arg(real("/bin/true"));
+    call.args(["create", "c"]).current_dir(bundle.path()).start().expect_exit(0);
     let (new, mut after) = (fs::metadata(&path).unwrap(), config(&bundle));
     let state = |it: &fs::Metadata| (it.mode(), it.uid(), it.gid());
     assert_eq!(state(&new), state(&old));
@@ -411,6 +414,21 @@ fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
     assert_eq!(ended.out[0], ".adieu", "{ended}");
     assert_eq!(ended.count("Read-only file system"), 1, "{ended}");
     assert_eq!(fs::metadata(container.bundle.join("rootfs/.adieu")).unwrap().len(), 0);
+}
+
+/// runc takes a name in any case, and the last of several: what is put beside it would not count.
+#[test]
+fn in_runc_names_in_another_case_leave_the_container_as_it_is() {
+    if !runc() {
+        return;
+    }
+    let container = Runc::new(|config| {
+        args(&["sh", "-c", "cat /proc/1/comm"])(config);
+        config["Mounts"] = config["mounts"].take();
+        config.as_object_mut().unwrap().remove("mounts");
+    });
+    let ended = container.run().expect_exit(0);
+    assert_eq!(ended.out, ["cat"], "{ended}");
 }
 
 #[test]

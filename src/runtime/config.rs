@@ -32,6 +32,23 @@ const INITS: [&str; 9] = [
     "my_init",
 ];
 
+/// The names that count. runc takes them in any case, as Go does.
+const NAMES: [&str; 13] = [
+    "process",
+    "args",
+    "env",
+    "annotations",
+    "mounts",
+    "destination",
+    "type",
+    "options",
+    "linux",
+    "namespaces",
+    "path",
+    "windows",
+    "vm",
+];
+
 type Object<'a> = BTreeMap<String, &'a RawValue>;
 
 /// Why a container is left as it is.
@@ -49,6 +66,8 @@ pub(crate) enum Why {
     NotLinux,
     /// No process is given, or one without arguments.
     NoProcess,
+    /// This name is none of the specification's but for its case.
+    OtherCase(String),
 }
 
 impl fmt::Display for Why {
@@ -60,6 +79,9 @@ impl fmt::Display for Why {
             Self::Excluded(by) => write!(f, "{by} excludes it"),
             Self::NotLinux => f.write_str("it is no plain Linux container"),
             Self::NoProcess => f.write_str("it has no process.args"),
+            Self::OtherCase(name) => {
+                write!(f, "it has '{name}', which some runtimes take for '{}'", name.to_lowercase())
+            }
         }
     }
 }
@@ -89,6 +111,8 @@ pub(crate) struct Config<'a> {
     /// The paths of the namespaces of type `pid`; an empty one is a new namespace.
     pid_namespaces: Vec<String>,
     plain_linux: bool,
+    /// A name in another case than the specification's.
+    other_case: Option<String>,
 }
 
 impl<'a> Config<'a> {
@@ -116,6 +140,12 @@ impl<'a> Config<'a> {
         let env = read("process.env", process.get("env"), strings, serde_json::from_str)?;
         let annotations =
             read("annotations", top.get("annotations"), "an object of strings", serde_json::from_str)?;
+        let parts = mounts.iter().chain(&namespaces).flatten().filter_map(Value::as_object);
+        let mut all = [&top, &process, &linux].into_iter().flat_map(BTreeMap::keys);
+        let mut all_of_parts = parts.flat_map(serde_json::Map::keys);
+        let other_case =
+            all.find(|name| is_other_case(name)).or_else(|| all_of_parts.find(|name| is_other_case(name)));
+        let other_case = other_case.cloned();
         let is_pid = |namespace: &&Value| text_of(namespace, "type") == "pid";
         Ok(Self {
             text,
@@ -132,6 +162,7 @@ impl<'a> Config<'a> {
                 .map(|namespace| text_of(namespace, "path"))
                 .collect(),
             plain_linux: is_there(&top, "linux") && !is_there(&top, "windows") && !is_there(&top, "vm"),
+            other_case,
         })
     }
 
@@ -202,6 +233,9 @@ impl<'a> Config<'a> {
 /// An annotation or a variable that makes no sense, with what to write instead.
 pub(crate) fn decide(config: &Config<'_>) -> Result<Decision, String> {
     let leave_alone = |why| Ok(Decision::LeaveAlone(why));
+    if let Some(name) = &config.other_case {
+        return leave_alone(Why::OtherCase(name.clone()));
+    }
     let Some((program, arguments)) = config.args.as_ref().and_then(|(_, args)| args.split_first()) else {
         return leave_alone(Why::NoProcess);
     };
@@ -287,6 +321,10 @@ fn read<'a, T>(
 
 fn object<'a>(name: &str, value: Option<&&'a RawValue>) -> Result<Object<'a>, String> {
     Ok(read(name, value, "an object", serde_json::from_str)?.unwrap_or_default())
+}
+
+fn is_other_case(name: &str) -> bool {
+    NAMES.iter().any(|known| name != *known && name.eq_ignore_ascii_case(known))
 }
 
 fn is_there(object: &Object<'_>, key: &str) -> bool {
@@ -468,7 +506,19 @@ mod tests {
         assert_eq!(why(&spec("/process", Value::Null)), Why::NoProcess);
         assert_eq!(why(&spec("/process/args", Value::Null)), Why::NoProcess);
         assert_eq!(why(&spec("/process/args", json!([]))), Why::NoProcess);
+        assert_eq!(why(r#"{"process":{"args":null},"linux":{}}"#), Why::NoProcess);
         assert_eq!(why(r#"{"process":null,"linux":null,"mounts":null}"#), Why::NoProcess);
+    }
+
+    #[test]
+    fn what_a_runtime_may_read_in_another_case_is_left_alone() {
+        let other = |name: &str| Why::OtherCase(name.to_owned());
+        assert_eq!(why(&spec("/Mounts", json!([]))), other("Mounts"));
+        assert_eq!(why(&spec("/process/Env", json!(["ADIEU_INJECT=false"]))), other("Env"));
+        assert_eq!(why(&spec("/linux/nameSpaces", json!([]))), other("nameSpaces"));
+        let mount = json!([{ "Destination": "/dev", "type": "bind", "source": "/dev" }]);
+        assert_eq!(why(&spec("/mounts", mount)), other("Destination"));
+        assert_eq!(decided(&spec("/annotations", json!({ "Mounts": "x" }))), wrapped());
     }
 
     #[test]
