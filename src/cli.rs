@@ -307,6 +307,17 @@ pub const OPTIONS: &[(&str, &[Opt])] = &[
     ),
 ];
 
+/// Options of other inits that adieu does not have, and what to do about them.
+const FOREIGN: [(&str, &str); 4] = [
+    ("--single-child", SINGLE_CHILD),
+    ("-P", "for catatonit's pause mode (podman's pods) keep catatonit"),
+    ("-L", LICENCE),
+    ("-l", LICENCE),
+];
+const SINGLE_CHILD: &str = "dumb-init's -c, --single-child can be left out, as programs see to their own workers here; \
+                            the nearest is adieu --deliver child -- PROGRAM ARG";
+const LICENCE: &str = "the licence is MIT or Apache-2.0";
+
 fn options() -> impl Iterator<Item = &'static Opt> {
     OPTIONS.iter().flat_map(|(_, options)| *options)
 }
@@ -398,6 +409,9 @@ fn following(parser: &mut lexopt::Parser, option: &Opt, name: &str, any: bool) -
 }
 
 fn unknown(name: &str) -> Error {
+    if let Some((_, hint)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
+        return Error::Usage(format!("there is no option '{name}': {hint} (adieu --help)"));
+    }
     let alike = |long: &'static str| (strsim::jaro(name.trim_start_matches('-'), long), long);
     let nearest = options().filter_map(|it| it.long).map(alike).max_by(|(a, _), (b, _)| a.total_cmp(b));
     let hint = match nearest.filter(|(likeness, _)| name.starts_with("--") && *likeness > 0.7) {
@@ -441,11 +455,24 @@ fn request(given: Given, command: Vec<OsString>, escaped: bool) -> Result<Reques
     let mut typed = given.typed;
     let mut string = given.string.into_iter();
     typed.command = match string.next() {
-        Some(first) => TypedCommand::Shell(first, string.collect()),
+        Some(first) => shell_string(first, string.collect())?,
         None => words(command, escaped),
     };
     typed.deliver = typed.deliver.or_else(|| given.group.then(|| OsString::from("group")));
     Ok(Request::Run(Box::new(typed)))
+}
+
+/// `-c STRING NAME ARG…`. What begins with `-` and has words behind it, a shell would take for options of its own, and run
+/// the next word; `-c -- STRING` alone is what POSIX has `system()` write.
+fn shell_string(string: OsString, rest: Vec<OsString>) -> Result<TypedCommand, Error> {
+    if rest.is_empty() || !is_option(&string) || (string == "--" && rest.len() == 1) {
+        return Ok(TypedCommand::Shell(string, rest));
+    }
+    let string = string.to_string_lossy();
+    Err(Error::Usage(format!(
+        "-c '{string}': behind -c comes a shell string, and options before it: adieu -v -c 'cd /app && ./server'; \
+         {SINGLE_CHILD} (adieu --help)"
+    )))
 }
 
 /// One word without `--` is a shell string; everything else is a program with its arguments.
@@ -606,6 +633,14 @@ mod tests {
             (&["--format", "json", "x"], &["--format 'json'", "adieu --explain 1 --format json"]),
             (&["--explain", "1", "x"], &["--explain runs no command", "'x'"]),
             (&["--install", "/x", "-c", "y"], &["--install runs no command", "'y'"]),
+            (
+                &["-c", "--", "a", "b"],
+                &["-c '--'", "adieu -v -c '", "dumb-init", "adieu --deliver child -- P"],
+            ),
+            (&["-c", "-v", "a"], &["-c '-v'", "options before it", "adieu --deliver child -- PROGRAM"]),
+            (&["--single-child", "a"], &["'--single-child'", "adieu --deliver child -- PROGRAM"]),
+            (&["-gP"], &["'-P'", "keep catatonit"]),
+            (&["-l"], &["'-l'", "MIT or Apache-2.0"]),
         ] {
             let text = refused(words);
             for part in parts {
@@ -657,6 +692,8 @@ mod tests {
         assert_eq!(typed_words(&["-c", "s", "--"]).command, shell("s", &["--"]));
         assert_eq!(typed_words(&["-vc", "s", "n"]).command, shell("s", &["n"]));
         assert_eq!(typed_words(&["-cs", "n"]).command, shell("s", &["n"]));
+        assert_eq!(typed_words(&["-c", "--", "s"]).command, shell("--", &["s"]));
+        assert_eq!(typed_words(&["-c", "-x"]).command, shell("-x", &[]));
     }
 
     #[test]

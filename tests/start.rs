@@ -420,6 +420,46 @@ fn the_ways_in_which_tini_and_docker_are_called_are_accepted() {
     assert_eq!(run(["-e", "143", "-e", "7", "--", "sh", "-c", "exit 7"]).code, 0);
 }
 
+/// What other inits list in their own help is accepted, or refused with what to do instead; and the page has it.
+#[test]
+fn every_option_of_tini_dumb_init_and_catatonit_is_accepted_or_answered() {
+    let page = fs::read_to_string("docs/migrating.md").unwrap();
+    let sections: Vec<&str> = page.split("\n## ").collect();
+    for (init, help) in [("tini", "-h"), ("dumb-init", "--help"), ("catatonit", "-h")] {
+        let Some(program) = tool(init) else { continue };
+        let section = sections.iter().find(|section| section.starts_with(init)).unwrap();
+        let listed = child().program(program).arg(help).start().finish();
+        let options = listed.lines.iter().filter_map(|line| {
+            let line = line.text.trim_start();
+            let words =
+                line.split([' ', ',', ':', '\t']).filter(|word| word.starts_with('-') && word.len() > 1);
+            line.starts_with('-').then(|| words.take(2).map(str::to_owned).collect::<Vec<_>>())
+        });
+        let options: Vec<String> = options.flatten().filter(|it| it != "--").collect();
+        assert!(options.len() > 4, "{listed}");
+        for option in options {
+            assert!(section.contains(&format!("`{option}")), "{init} {option} is not in docs/migrating.md");
+            let value = match &*option {
+                "-p" => Some("TERM"),
+                "-e" => Some("1"),
+                "-r" | "--rewrite" => Some("15:3"),
+                _ => None,
+            };
+            let words = [Some(&*option), value, Some("--"), Some("true"), Some("x")];
+            let finished = run(words.into_iter().flatten());
+            match &*option {
+                "-c" | "--single-child" => {
+                    assert_says(&finished, &["dumb-init's", "adieu --deliver child --"])
+                }
+                "-P" => assert_says(&finished, &["'-P'", "keep catatonit"]),
+                "-l" | "-L" => assert_says(&finished, &["licence"]),
+                _ => assert_eq!(finished.code, 0, "{init} {option}: {finished}"),
+            }
+        }
+    }
+    assert_eq!(run(["-c", "--", "exit 3"]).code, 3);
+}
+
 #[test]
 fn the_version_is_one_line_as_dockerd_parses_it() {
     for words in [&["--version"][..], &["-V"], &["-v", "--version"]] {
