@@ -65,6 +65,12 @@ pub fn resolve(
     }
 }
 
+/// Whether what was given as a program's name is rather a shell's word, or a whole string.
+pub(crate) fn looks_like_shell(program: &str) -> bool {
+    let syntax = |c: char| c.is_whitespace() || "|&;<>()$`='\"".contains(c);
+    program.contains(syntax) || SHELL_WORDS.split(' ').any(|word| word == program)
+}
+
 fn missing(what: &str) -> Error {
     Error::Usage(format!(
         "{what}; write for example adieu 'cd /app && ./server' or adieu -- ./server --port 80 (adieu --help)"
@@ -236,6 +242,16 @@ mod tests {
             command.shell,
             Some(["bash", "-e", "-c", "echo $0 $1", "n", "a b"].map(Into::into).into())
         );
+    }
+
+    #[test]
+    fn a_string_in_a_programs_place_is_known() {
+        for string in ["cd /x && y", "./server --port 80", "cd", "exec", "A=1", "./a;b", "$SERVER"] {
+            assert!(looks_like_shell(string), "{string}");
+        }
+        for program in ["server", "./server", "/opt/a+b@1.2/x-y_z", "", "-x"] {
+            assert!(!looks_like_shell(program), "{program}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Starts the main process, or becomes it: where the program is, and what a failure means to the user (126, 127).
 
-use crate::command::Command;
+use crate::command::{self, Command};
 use crate::error::Error;
 use crate::signal::SignalSet;
 use crate::sys::{self, Birth, BirthError};
@@ -31,14 +31,31 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 /// # Errors
 /// 126 and 127 as a shell has them; 125 where there is no process to be had.
 pub(crate) fn start(command: &Command, inherited: &Inherited) -> Result<i32, Error> {
-    if let Some(words) = &command.direct {
-        let tried = start_program(words, inherited);
+    let direct = command.direct.as_ref().map(|words| start_program(words, inherited));
+    match (direct, &command.shell) {
+        (Some(tried @ Ok(_)), _) | (Some(tried), None) => tried,
         // The shell string would have found a shell: let that say what is wrong, in its own words.
-        if tried.is_ok() || command.shell.is_none() {
-            return tried;
+        (tried, shell) => {
+            let shell = shell.as_deref().unwrap_or_default();
+            start_program(shell, inherited)
+                .map_err(|error| without_shell(shell, tried.and_then(Result::err), error))
         }
     }
-    start_program(command.shell.as_deref().unwrap_or_default(), inherited)
+}
+
+/// What is said where there is no shell: of the program, if the string is plain words.
+fn without_shell(shell: &[OsString], direct: Option<Error>, error: Error) -> Error {
+    let name = shell.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    match (direct, error) {
+        (Some(Error::NotFound(text)), Error::NotFound(_)) => {
+            Error::NotFound(format!("{text}; and there is no shell here ({name})"))
+        }
+        (Some(direct @ Error::NotExecutable(_)), Error::NotFound(_)) => direct,
+        (None, Error::NotFound(text)) => Error::NotFound(format!(
+            "{text}; a shell string needs a shell, a program with its arguments does not: adieu -- PROGRAM ARG"
+        )),
+        (_, error) => error,
+    }
 }
 
 fn start_program(words: &[OsString], inherited: &Inherited) -> Result<i32, Error> {
@@ -140,6 +157,11 @@ fn explain(words: &[OsString], candidates: &[PathBuf], error: BirthError) -> Err
     };
     let path = candidates.get(at).cloned().unwrap_or_default();
     let shown = path.display();
+    let hint = if command::looks_like_shell(&program) {
+        "; a shell string is one argument, in quotes and without -- before it: adieu 'cd /app && ./server'"
+    } else {
+        ""
+    };
     match errno {
         Errno::ENOENT | Errno::ENOTDIR if path.exists() => Error::NotFound(format!(
             "cannot run {shown}: it exists, but the interpreter that its first line or its format names does not; \
@@ -148,12 +170,12 @@ fn explain(words: &[OsString], candidates: &[PathBuf], error: BirthError) -> Err
         Errno::ENOENT | Errno::ENOTDIR if !program.contains('/') => {
             let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
             Error::NotFound(format!(
-                "cannot run {program}: no such program in PATH ({}); check its name or write its whole path",
+                "cannot run {program}: no such program in PATH ({}); check its name or write its whole path{hint}",
                 path.to_string_lossy()
             ))
         }
         Errno::ENOENT | Errno::ENOTDIR => Error::NotFound(format!(
-            "cannot run {program}: no such file; check the path, and that it is in the image"
+            "cannot run {program}: no such file; check the path, and that it is in the image{hint}"
         )),
         Errno::EACCES if path.is_dir() => {
             Error::NotExecutable(format!("cannot run {shown}: it is a directory; name a program in it"))

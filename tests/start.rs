@@ -166,6 +166,43 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason
 }
 
 #[test]
+fn a_string_in_the_place_of_a_program_is_told_from_a_missing_program() {
+    let string =
+        "a shell string is one argument, in quotes and without -- before it: adieu 'cd /app && ./server'";
+    for (words, shown) in [
+        (&["--", "cd /x && ./y"][..], "cannot run cd /x && ./y: no such file"),
+        (&["--", "no-such --port 80"], "cannot run no-such --port 80: no such program in PATH"),
+        (&["source", "./x"], "cannot run source: no such program in PATH"),
+        (&["A=1", "./x"], "cannot run A=1: no such program in PATH"),
+    ] {
+        assert_says(&child().args(words).start().expect_exit(127), &[shown, string]);
+    }
+    run(["--", "no-such", "a b"]).assert_no("quotes");
+}
+
+#[test]
+fn without_a_shell_a_string_of_plain_words_is_missed_by_its_program() {
+    let empty = Scratch::new();
+    executable(&empty, "text", b"");
+    fs::set_permissions(empty.join("text"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(install(adieu(), "022", empty.path()).code, 0);
+    let Some(unshare) = tool("unshare") else { return };
+    let within = |string: &str| {
+        let map = (!support::is_root()).then_some("--map-root-user");
+        let jail = child().program(&unshare).args(map).arg("--root").arg(empty.path()).env("PATH", "/bin");
+        jail.args(["/adieu", string]).start().finish()
+    };
+    let missing = within("servr --x");
+    assert_says(&missing, &["cannot run servr: no such program in PATH (/bin)", "no shell here (/bin/sh)"]);
+    assert_says(&within("./servr --x"), &["cannot run ./servr: no such file", "no shell here (/bin/sh)"]);
+    assert_eq!((missing.code, missing.err.len()), (127, 1), "{missing}");
+    let refused = within("/text");
+    assert_says(&refused, &["cannot run /text: permission denied"]);
+    assert_eq!(refused.code, 126, "{refused}");
+    assert_says(&within("cd /app && ./x"), &["cannot run /bin/sh", "adieu -- PROGRAM ARG"]);
+}
+
+#[test]
 fn a_directory_of_path_without_the_program_or_the_right_to_it_is_passed_over() {
     let scratch = Scratch::new();
     for directory in ["refused", "right"] {
