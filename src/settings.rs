@@ -64,6 +64,9 @@ pub struct Settings {
     pub show_args: bool,
 }
 
+/// The shells that take a string behind `-c` only; without it, one is the name of a script (ksh93 executes it as well).
+const SHELLS: [&str; 8] = ["sh", "ash", "dash", "bash", "mksh", "yash", "zsh", "fish"];
+
 /// A value with the place that it was read from, for errors.
 struct Source<'a> {
     name: &'a str,
@@ -174,7 +177,11 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
 }
 
 fn duration(source: &Source<'_>, example: &str) -> Result<Duration, Error> {
-    humantime::parse_duration(source.text()?).map_err(|e| source.refuse(e, example))
+    let text = source.text()?;
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse() != Ok(0u64) {
+        return Err(source.refuse("it has no unit", &format!("'{text}s'")));
+    }
+    humantime::parse_duration(text).map_err(|e| source.refuse(e, example))
 }
 
 fn shell_words(source: &Source<'_>) -> Result<Vec<OsString>, Error> {
@@ -183,7 +190,33 @@ fn shell_words(source: &Source<'_>) -> Result<Vec<OsString>, Error> {
     if words.is_empty() {
         return Err(source.refuse("it names no program", example));
     }
+    if takes_a_script(&words) {
+        let hint = format!("'{} -c'", source.text()?.trim_end());
+        return Err(source.refuse("without -c this shell takes the string for a script's name", &hint));
+    }
     Ok(words.into_iter().map(OsString::from).collect())
+}
+
+/// Whether these are a shell and its options, without `-c` or a script that would be given the string.
+fn takes_a_script(words: &[String]) -> bool {
+    let is_shell = |word: &str| SHELLS.contains(&word.rsplit('/').next().unwrap_or_default());
+    let mut words = words.iter().map(String::as_str);
+    let mut first = words.next().unwrap_or_default();
+    if first.rsplit('/').next() == Some("busybox") {
+        first = words.next().unwrap_or_default();
+    }
+    while let Some(word) = words.next() {
+        match word.strip_prefix(['-', '+']) {
+            // An operand, or a long option: `--command`, `--rcfile FILE`.
+            None => return false,
+            Some(letters) if letters.starts_with('-') || letters.contains('c') => return false,
+            Some(letters) if letters.ends_with('o') => {
+                words.next();
+            }
+            Some(_) => {}
+        }
+    }
+    is_shell(first)
 }
 
 fn signal(source: &Source<'_>, text: &str, example: &str) -> Result<Signal, Error> {
@@ -289,9 +322,9 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_refused_with_its_place_its_text_and_an_example() {
-        let cases: [(Typed, &[&str]); 14] = [
+        let cases: [(Typed, &[&str]); 15] = [
             (typed(|t| t.timeout = Some("5 parsecs".into())), &["--timeout", "5 parsecs", "'30s'"]),
-            (typed(|t| t.timeout = Some("5".into())), &["--timeout '5'", "'30s'"]),
+            (typed(|t| t.timeout = Some("5".into())), &["--timeout '5'", "no unit", "example '5s'"]),
             (typed(|t| t.epilogue = Some("none".into())), &["--epilogue 'none'", "'1s'"]),
             (
                 typed(|t| t.rewrite = vec!["FOO=1".into()]),
@@ -306,6 +339,7 @@ mod tests {
             (typed(|t| t.ok_exit = vec!["256".into()]), &["--ok-exit '256'", "0 to 255", "'143'"]),
             (typed(|t| t.parent_death = Some("X".into())), &["--parent-death 'X'", "'TERM'"]),
             (typed(|t| t.deliver = Some("all".into())), &["--deliver 'all'", "'programs'"]),
+            (typed(|t| t.epilogue = Some("010".into())), &["--epilogue '010'", "'010s'"]),
             (typed(|t| t.shell = Some("bash 'x".into())), &["--shell 'bash 'x'", "pipefail"]),
         ];
         for (typed, parts) in cases {
@@ -313,6 +347,15 @@ mod tests {
             for part in parts {
                 assert!(text.contains(part), "{text:?} lacks {part:?}");
             }
+        }
+        for shell in ["bash", "/bin/sh ", "bash -e", "bash -eo pipefail", "busybox sh", "zsh +o nomatch -f"] {
+            let text = refusal(&typed(|t| t.shell = Some(shell.into())), &[]);
+            assert!(text.contains(&format!("example '{} -c'", shell.trim_end())), "{text}");
+        }
+        for shell in
+            ["bash -ce", "bash -o pipefail -c", "bash wrapper", "./own", "fish --command", "busybox sh -c"]
+        {
+            assert!(resolve(&typed(|t| t.shell = Some(shell.into())), |_| None).is_ok(), "{shell}");
         }
         for (variable, value) in [
             ("ADIEU_TIMEOUT", "x"),

@@ -525,7 +525,7 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
     let scratch = Scratch::new();
     for (words, parts) in [
         (&["--timeout", "5 parsecs"][..], &["--timeout", "'5 parsecs'", "for example '30s'"][..]),
-        (&["-t", "5"], &["--timeout", "'5'", "for example '30s'"]),
+        (&["-t", "5"], &["--timeout", "'5'", "no unit", "for example '5s'"]),
         (&["-t", ""], &["--timeout", "''", "for example '30s'"]),
         (&["--epilogue", "none"], &["--epilogue", "'none'", "for example '1s'"]),
         (&["--rewrite", "FOO=1"], &["--rewrite", "'FOO=1'", "'FOO'", "'TERM=QUIT'"]),
@@ -539,6 +539,7 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
         (&["-p", "FOO"], &["--parent-death", "'FOO'", "'TERM'"]),
         (&["--deliver", "all"], &["--deliver", "'all'", "'programs'"]),
         (&["--shell", "bash 'x"], &["--shell", "'bash 'x'", "'bash -eo pipefail -c'"]),
+        (&["--shell", "bash"], &["--shell", "'bash'", "without -c", "for example 'bash -c'"]),
         (&["--shell", " "], &["--shell", "' '", "'bash -eo pipefail -c'"]),
         (&["--timeot", "5s"], &["--timeot", "--timeout"]),
         (&["-x"], &["-x", "--help"]),
@@ -553,6 +554,7 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
         ("ADIEU_TIMEOUT", "30", "'30s'"),
         ("ADIEU_EPILOGUE", "-1s", "'1s'"),
         ("ADIEU_SHELL", "  ", "'bash -eo pipefail -c'"),
+        ("ADIEU_SHELL", "/bin/sh -e", "'/bin/sh -e -c'"),
         ("ADIEU_DELIVER", "Group", "'group'"),
         ("ADIEU_LOG", "loud", "'verbose'"),
     ] {
