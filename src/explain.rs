@@ -57,6 +57,8 @@ struct Explained {
     root_is_init: bool,
     /// Its environment may not be read, so what it sets there is not known.
     hidden_settings: bool,
+    /// The one that explains was below the root itself, and is left out.
+    explains_within: bool,
     /// The process group of its first child.
     main: i32,
     top: Top,
@@ -88,6 +90,12 @@ pub(crate) fn explain(typed: &TypedExplain, colour: bool) -> Result<String, Erro
         Some(other) => return Err(bad("--format", OsStr::new(other), "--format json")),
     };
     let explained = look(pid, signal, typed.show_args)?;
+    if u32::try_from(pid) == Ok(std::process::id()) {
+        return Err(Error::System(format!(
+            "--explain {pid}: that is this very --explain, with nothing below it; run it in a container that runs \
+             already: docker exec CONTAINER /adieu --explain"
+        )));
+    }
     Ok(if as_json { format!("{:#}\n", explained.to_json()) } else { explained.to_text(colour) })
 }
 
@@ -107,7 +115,9 @@ fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
     };
     let mut snapshot =
         proctable::look_below(&own, seen_for, Detail::Whole).ok().flatten().ok_or_else(no_proc)?;
+    let below_root = snapshot.processes.len();
     leave_out(&mut snapshot, i32::try_from(std::process::id()).unwrap_or(0));
+    let explains_within = snapshot.processes.len() < below_root;
     let root = proctable::one(&own, pid, seen_for).ok_or_else(|| {
         Error::System(format!("--explain {pid}: there is no such process; write for example --explain 1"))
     })?;
@@ -132,6 +142,7 @@ fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
         root,
         root_is_init,
         hidden_settings,
+        explains_within,
         main,
         top,
         snapshot,
@@ -335,7 +346,7 @@ impl Explained {
                 }
             }
             Top::TellsChild(_) => match self.snapshot.processes.iter().find(|p| p.own_child) {
-                None => format!("{root} has no child to tell."),
+                None => self.alone(),
                 Some(child) => {
                     let told =
                         format!("{root} would pass {signal} to {} alone and end with it", named(child));
@@ -343,7 +354,7 @@ impl Explained {
                 }
             },
             Top::TellsGroup(_) => match self.snapshot.processes.iter().find(|p| p.own_child) {
-                None => format!("{root} has no child to tell."),
+                None => self.alone(),
                 Some(child) => {
                     let told = format!(
                         "{root} would pass {signal} to every process of {}'s group and end with {}",
@@ -358,6 +369,11 @@ impl Explained {
             }
             Top::Bare => self.of_bare(&root, &owners),
         }
+    }
+
+    fn alone(&self) -> String {
+        let but = if self.explains_within { " but this --explain" } else { "" };
+        format!("Nothing runs below {}{but}.", named(&self.root))
     }
 
     /// An init that ends with its direct child: whoever would still be at work then is cut off.
@@ -378,7 +394,7 @@ impl Explained {
         let signal = self.signal;
         let owners = self.with_role(Role::Owner);
         if self.snapshot.processes.is_empty() {
-            return "Nothing runs below adieu.".to_owned();
+            return self.alone();
         }
         if owners.is_empty() {
             let ignoring: Vec<&Process> =
@@ -433,10 +449,11 @@ impl Explained {
                 if self.root_is_init { ", and is killed by the kernel when it ends" } else { "" }
             ),
             _ if self.root_is_init => {
-                format!(
-                    "PID 1 is {}, which {has}: {signal} would be ignored until SIGKILL.{below}",
-                    self.root.name
-                )
+                let who = match self.root.id.pid {
+                    1 => format!("PID 1 is {}, which", self.root.name),
+                    _ => format!("{root} is PID 1 of its container and"),
+                };
+                format!("{who} {has}: {signal} would be ignored until SIGKILL.{below}")
             }
             Disposition::Ignored => format!("{root} ignores {signal}.{below}"),
             _ => format!("{root} has no handler: {signal} would end it at once.{below}"),
@@ -649,6 +666,7 @@ mod tests {
             root,
             root_is_init: true,
             hidden_settings: false,
+            explains_within: false,
             main: 2,
             top,
             snapshot,
@@ -710,6 +728,12 @@ mod tests {
         assert_eq!(
             verdict,
             "PID 1 is sh, which has no handler: SIGTERM would be ignored until SIGKILL. java (12) would not hear of it."
+        );
+        let from_the_host =
+            explained(Top::Bare, process(77, 0, "sh", Disposition::Default), Vec::new()).verdict();
+        assert_eq!(
+            from_the_host,
+            "sh (77) is PID 1 of its container and has no handler: SIGTERM would be ignored until SIGKILL."
         );
     }
 

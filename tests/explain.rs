@@ -282,6 +282,29 @@ fn an_explain_that_runs_in_the_tree_does_not_take_itself_for_a_part_of_it() {
 }
 
 #[test]
+fn an_explain_with_nothing_but_itself_to_explain_says_so() {
+    if !pid_namespace() {
+        return;
+    }
+    // `docker run IMAGE --explain`, in place of `docker exec`.
+    let alone = container().arg("--explain").start().expect_exit(125);
+    assert!(alone.out.is_empty() && alone.err.len() == 1, "{alone}");
+    assert!(alone.err[0].contains("this very --explain") && alone.err[0].contains("docker exec"), "{alone}");
+    for (init, name) in [(vec![], "adieu"), (vec!["tini"], "tini"), (vec!["dumb-init"], "dumb-init")] {
+        if init.iter().any(|init| tool(init).is_none()) {
+            continue;
+        }
+        let below = container().args(["--", "sh", "-c", "exec \"$ADIEU\" --explain"]);
+        let below = match init.first() {
+            Some(init) => below.program(tool(init).unwrap()),
+            None => below,
+        };
+        let said = sentences(&below.start().expect_exit(0).out);
+        assert_eq!(said, format!("Nothing runs below {name} (1) but this --explain."));
+    }
+}
+
+#[test]
 fn a_parent_that_leaves_a_zombie_is_named() {
     let scratch = Scratch::new();
     let parent = scratch.join("a-parent-of-15c");
@@ -497,7 +520,9 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
     assert_eq!(
         verdict(&running, &[]),
         format!(
-            "PID 1 is sh, which has no handler: SIGTERM would be ignored until SIGKILL. {} would not hear of it.",
+            "sh ({}) is PID 1 of its container and has no handler: SIGTERM would be ignored until SIGKILL. {} would \
+             not hear of it.",
+            running.pid(),
             named(&server)
         )
     );
@@ -510,7 +535,15 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
 
     let deaf = below(&[], "trap '' TERM; server --on INT; :");
     let said = verdict(&deaf, &[]);
-    assert_eq!(said, "PID 1 is sh, which ignores the signal: SIGTERM would be ignored until SIGKILL.");
+    let ignores = "is PID 1 of its container and ignores the signal: SIGTERM would be ignored until SIGKILL.";
+    assert_eq!(said, format!("sh ({}) {ignores}", deaf.pid()));
+    // In the container itself it has that number.
+    let within =
+        container().program("/bin/sh").args(["-c", "\"$ADIEU\" --explain; :"]).start().expect_exit(0);
+    assert_eq!(
+        sentences(&within.out),
+        "PID 1 is sh, which has no handler: SIGTERM would be ignored until SIGKILL."
+    );
 }
 
 #[test]
