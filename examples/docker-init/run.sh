@@ -59,3 +59,14 @@ case $(engine version) in
 *) fail "docker version does not show $version: $(engine version)" ;;
 esac
 check_init --init
+
+# --- What Docker does not do -------------------------------------------------------------------------------
+
+# Whichever init it is, it is called docker-init in the container.
+start_container --init "$unique-app"
+wait_log 'server ready'
+runs_program docker-init >/dev/null || fail "--init, and no docker-init: $(engine top "$container")"
+start_container --init --pid host "$unique-app"
+wait_log 'server ready'
+! runs_program docker-init || fail "this Docker heeds --init with --pid host, which is news"
+say "with --pid host Docker ignores --init: neither its own init nor adieu is there"

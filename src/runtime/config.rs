@@ -534,7 +534,12 @@ mod tests {
         assert_eq!(both("false", &[]), excluded(annotation));
         assert_eq!(both("", &["ADIEU_INJECT=false"]), excluded(variable));
         assert_eq!(both("", &["ADIEU_INJECT=true", "ADIEU_INJECT=0"]), excluded(variable));
-        assert_eq!(both("true", &["ADIEU_INJECT=false"]), wrapped());
+        for value in ["true", "True", "yes", "1"] {
+            assert_eq!(both(value, &["ADIEU_INJECT=false"]), wrapped(), "{value}");
+        }
+        for value in ["False", "no", "0"] {
+            assert_eq!(both(value, &[]), excluded(annotation), "{value}");
+        }
         assert_eq!(both("false", &["ADIEU_INJECT=true"]), excluded(annotation));
         assert_eq!(both("", &["ADIEU_INJECT=", "NOT_ADIEU_INJECT=false"]), wrapped());
         for refused in [both("off", &[]), both("", &["ADIEU_INJECT=off"])] {
