@@ -662,6 +662,12 @@ fn stdin_of(pid: i32) -> Result<FileId, Errno> {
     sys::identify_file(&CString::new(format!("/proc/{pid}/fd/0")).unwrap_or_default())
 }
 
+/// `rt_sigtimedwait` under each number that `/proc/<pid>/syscall` can show: this kernel's own, and those of the 32-bit
+/// programs that x86_64 and aarch64 run too. As 64-bit calls these are none, or one that does not wait.
+const SIGNAL_WAITS: [libc::c_long; 3] = [libc::SYS_rt_sigtimedwait, 177, 421];
+/// `rt_sigsuspend`, likewise. As 64-bit calls this is none of a shell's, or one that does not wait.
+const SIGNAL_SUSPENDS: [libc::c_long; 2] = [libc::SYS_rt_sigsuspend, 179];
+
 /// Whether a thread of the process sits in `rt_sigtimedwait`, as `/proc/<pid>/task/<tid>/syscall` shows it; what was
 /// `seen` otherwise, and whether one of the threads was awake.
 fn waits_for_signal(pid: i32, threads: u64, seen: Disposition) -> (Disposition, bool) {
@@ -674,7 +680,7 @@ fn waits_for_signal(pid: i32, threads: u64, seen: Disposition) -> (Disposition, 
     let mut awake = false;
     for file in files {
         match read_line(&file, |text| (system_call(text), text.starts_with(b"running"))) {
-            Ok((Some(libc::SYS_rt_sigtimedwait), _)) => return (Disposition::Waiting, false),
+            Ok((Some(call), _)) if SIGNAL_WAITS.contains(&call) => return (Disposition::Waiting, false),
             Ok((_, runs)) => awake |= runs,
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied && seen == Disposition::Default => {
                 return (Disposition::Hidden, false);
@@ -694,7 +700,7 @@ fn shell_waits(pid: i32) -> bool {
     let name = program.as_deref().and_then(|path| path.file_name()).and_then(|name| name.to_str());
     matches!(name, Some("dash" | "busybox"))
         && read_line(&format!("/proc/{pid}/syscall"), system_call)
-            .is_ok_and(|call| call == Some(libc::SYS_rt_sigsuspend))
+            .is_ok_and(|call| call.is_some_and(|it| SIGNAL_SUSPENDS.contains(&it)))
 }
 
 /// The number at the start of `/proc/<pid>/syscall`; a running process has none.

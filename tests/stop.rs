@@ -207,6 +207,58 @@ fn programs_that_wait_by_signalfd_or_sigwait_are_owners() {
     }
 }
 
+/// A server that takes TERM by the system call `WAIT`, without the C library that few 64-bit systems have for it.
+#[cfg(target_arch = "x86_64")]
+const SIGWAIT_32: &str = r#"
+static void call(int number, const void *a, const void *b, const void *c, const void *d) {
+  __asm__ volatile("int $0x80" : "+a"(number) : "b"(a), "c"(b), "d"(c), "S"(d) : "memory");
+}
+#define SAY(text) call(4, (void *)1, text, (void *)(sizeof text - 1), 0)
+void _start(void) {
+  unsigned long term[2] = { 1 << 14, 0 };
+  call(175, 0, term, 0, (void *)8);
+  SAY("server ready\n");
+  call(WAIT, term, 0, 0, (void *)8);
+  SAY("server told TERM\n");
+  SAY("server done\n");
+  call(1, 0, 0, 0, 0);
+}
+"#;
+
+/// The kernel shows the call under the number that 32-bit programs have for it: with 32-bit times, or with 64-bit ones.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_32_bit_program_that_waits_by_sigwait_is_an_owner() {
+    let Some(compiler) = tool("cc") else { return };
+    let scratch = Scratch::new();
+    let (source, program) = (scratch.join("server.c"), scratch.join("server-32"));
+    fs::write(&source, SIGWAIT_32).unwrap();
+    let compile = |wait: u32| {
+        let mut command = Command::new(&compiler);
+        command.args(["-m32", "-O1", "-static", "-nostdlib", "-fno-pie", "-fno-stack-protector"]);
+        support::output(command.arg(format!("-DWAIT={wait}")).arg("-o").arg(&program).arg(&source));
+    };
+    // getpid in place of the wait: whether such a program can be made and runs here.
+    compile(20);
+    if support::output(Command::new("sh").arg("-c").arg(&program)).is_empty() {
+        support::missing("a compiler and a kernel for 32-bit programs");
+        return;
+    }
+    for wait in [177, 421] {
+        compile(wait);
+        let running = sh(&format!("cd / && {}; echo after", program.display())).start();
+        running.wait_line("server ready");
+        let server = running.process("server-32").pid;
+        // `ready` comes before the wait, and what is blocked until then is seen by that.
+        let blocks = || status_field(server, "SigBlk").is_some_and(|mask| mask != "0000000000000000");
+        eventually("the server waits", || process(server).is_some_and(|it| it.state == 'S') && !blocks());
+        running.signal(SIGTERM);
+        let finished = running.expect_exit(0);
+        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_eq!(finished.count("after"), 1, "{finished}");
+    }
+}
+
 #[test]
 fn what_merely_passes_signals_on_is_not_told_and_the_server_below_it_is() {
     // su would kill it 2 s after being told.
