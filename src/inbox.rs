@@ -133,12 +133,9 @@ impl Inbox {
             self.watched = self.signals.as_ref().and_then(Watched::open);
         }
         let Some(watched) = &mut self.watched else { return false };
-        let mark = EpollEvent::new(EpollFlags::EPOLLIN, u64::try_from(id.pid).unwrap_or(SIGNALS_MARK));
-        let added = watched.epoll.add(&pidfd, mark).is_ok();
-        if added {
-            watched.processes.insert(id.pid, (id, pidfd));
-        }
-        added
+        let Ok(replaced) = watched.add(id, pidfd) else { return false };
+        self.ended.extend(replaced);
+        true
     }
 
     /// Waits for the next event, at the latest until `deadline`.
@@ -263,6 +260,14 @@ impl Watched {
         Some(Self { epoll, processes: BTreeMap::new() })
     }
 
+    /// Returns the process that had this pid before, if its end is yet to be reported.
+    fn add(&mut self, id: ProcId, pidfd: OwnedFd) -> Result<Option<ProcId>, Errno> {
+        let mark = EpollEvent::new(EpollFlags::EPOLLIN, u64::try_from(id.pid).unwrap_or(SIGNALS_MARK));
+        self.epoll.add(&pidfd, mark)?;
+        let before = self.processes.insert(id.pid, (id, pidfd));
+        Ok(before.map(|(before, _)| before).filter(|before| *before != id))
+    }
+
     fn wait(&mut self, limit: Option<Duration>, ended: &mut VecDeque<ProcId>) -> Result<(), Errno> {
         let mut events = [EpollEvent::empty(); 64];
         // Whole milliseconds, rounded up: a wait that ends too early would spin until the deadline.
@@ -279,5 +284,22 @@ impl Watched {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_had_the_pid_of_a_watched_process_before_it_has_ended() {
+        let (signals, _writer) = nix::unistd::pipe().expect("a pipe");
+        let mut watched = Watched::open(&signals).expect("an epoll");
+        let own_pid = i32::try_from(std::process::id()).expect("a pid");
+        let mut add =
+            |start| watched.add(ProcId { pid: 7, start }, sys::pidfd_open(own_pid).expect("a pidfd"));
+        assert_eq!(add(1), Ok(None));
+        assert_eq!(add(1), Ok(None), "told once more");
+        assert_eq!(add(2), Ok(Some(ProcId { pid: 7, start: 1 })));
     }
 }
