@@ -2,6 +2,7 @@
 # What adieu is for, in one run: `sh examples/demo.sh`. Needs cargo, cc and coreutils.
 set -eu
 cd "$(dirname "$0")/.."
+echo "Building adieu and a server to stop (cargo build --release), which takes a while the first time ..."
 cargo build -q --release --bins --examples
 built=${CARGO_TARGET_DIR:-target}/release
 demo=$(mktemp -d)
