@@ -1,12 +1,7 @@
 //! What a script may count on, shell by shell: dash, bash, busybox, zsh, mksh, ksh93, yash and fish.
 //!
-//! Seen of dash 0.5.12, bash 5.2, busybox 1.35, zsh 5.9, mksh R59, ksh93u+m 1.0, yash 2.54 and fish 3.6, where they
-//! differ:
+//! What the shells do by themselves is in `docs/shells.md` (`tests/facts.rs`). Of that, these differences show here:
 //!
-//! - `cd / && server`: bash, busybox, ksh93, yash and zsh exec the last command, so that no shell is left; busybox,
-//!   ksh93, yash and zsh do so even past a live background job, which the last command then has as a child. dash, mksh
-//!   and fish fork.
-//! - A background job is started with INT and QUIT ignored, but not by fish.
 //! - mksh catches TERM without any trap, so it is told. It waits for its foreground command, then ends by the signal:
 //!   what would follow in the script does not run, and the exit status is 143. As it ends it sends the signal to its
 //!   process group if it leads one (`kill(0, SIGTERM)`): its background jobs hear that beside adieu.
