@@ -1,5 +1,6 @@
 //! The same scenarios under adieu and under its peers, each as PID 1 of a PID namespace of its own and called in the
-//! same way, `INIT -- SHELL -c STRING`. What is asserted is adieu's column; the others say what is so.
+//! same way, `INIT -- SHELL -c STRING`; systemd by way of `tests/support/systemd.sh`. What is asserted is adieu's column; the
+//! others say what is so.
 //!
 //! `cargo test beside_its_peers -- --nocapture` prints the table. With `ADIEU_WRITE_DOCS=1` it goes to
 //! `docs/peers.md`.
@@ -11,13 +12,15 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 use support::{
-    Adieu, Finished, Running, Scratch, adieu, eventually, page, pid_namespace, process, server, tool,
+    Adieu, Finished, Running, Scratch, adieu, eventually, missing, page, pid_namespace, process, root,
+    server, tool,
 };
 
 /// After this much a run has not ended, and is killed. The work of a handler here takes 600 ms.
@@ -174,29 +177,88 @@ struct Peer {
     /// `None`: the shell itself is PID 1.
     program: Option<PathBuf>,
     options: &'static [&'static str],
+    /// What runs every string, in place of the scenario's shell and `-c`.
+    shell: Option<[&'static str; 2]>,
+    systemd: Option<Systemd>,
 }
 
-/// All of them. A missing one has no column to fill, and is said aloud.
+/// Why a column is empty on purpose.
+const NOT_MEASURED: &str = "not measured";
+
+/// All of them. A missing one has no column to fill, and is said aloud; one that nobody packages has it filled by hand.
 fn peers() -> Vec<(&'static str, Option<Peer>)> {
     let peer = |name, program: &str, options| {
         let program = tool(program).map(Some);
-        (name, program.map(|program| Peer { name, program, options }))
+        (name, program.map(|program| Peer { name, program, options, shell: None, systemd: None }))
     };
+    let (bash_ci, tini) = peer("tini -g, `bash -ci`", "tini", &["-g", "--"]);
+    let bash_ci = (bash_ci, tini.map(|tini| Peer { shell: Some([BASH, "-ci"]), ..tini }));
+    let of = |name, program, options| Some(Peer { name, program, options, shell: None, systemd: None });
     vec![
-        ("no init", Some(Peer { name: "no init", program: None, options: &[] })),
+        ("no init", of("no init", None, &[])),
         peer("tini", "tini", &["--"]),
         peer("tini -g", "tini", &["-g", "--"]),
+        bash_ci,
         peer("dumb-init", "dumb-init", &["--"]),
+        peer("catatonit", "catatonit", &["--"]),
         peer("catatonit -g", "catatonit", &["-g", "--"]),
-        ("adieu", Some(Peer { name: "adieu", program: Some(adieu().into()), options: &["--"] })),
+        ("systemd", Systemd::peer()),
+        (S6_OVERLAY, None),
+        ("adieu", of("adieu", Some(adieu().into()), &["--"])),
     ]
+}
+
+const S6_OVERLAY: &str = "s6-overlay";
+/// As `tests/support/systemd.sh` starts it.
+const SYSTEMD: &str = "/lib/systemd/systemd";
+
+/// What its runs leave behind when they are killed: a directory, and a cgroup.
+struct Systemd {
+    scratch: Scratch,
+    cgroup: PathBuf,
+}
+
+impl Systemd {
+    fn peer() -> Option<Peer> {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/systemd.sh");
+        tool(SYSTEMD).filter(|_| root())?;
+        let cgroups = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
+        let cgroups = cgroups.into_iter().find(|it| it.join("cgroup.controllers").exists());
+        let cgroup = cgroups.map(|it| it.join(format!("adieu-peers-{}", std::process::id())));
+        let Some(cgroup) = cgroup.filter(|it| fs::create_dir(it).is_ok()) else {
+            missing("a cgroup2 file system that may be written to");
+            return None;
+        };
+        let systemd = Some(Self { scratch: Scratch::new(), cgroup });
+        Some(Peer { name: "systemd", program: Some(program), options: &["--"], shell: None, systemd })
+    }
+}
+
+impl Drop for Systemd {
+    fn drop(&mut self) {
+        // What was killed takes a moment to leave it.
+        eventually("its cgroup is empty", || {
+            remove_cgroup(&self.cgroup);
+            !self.cgroup.exists()
+        });
+    }
+}
+
+fn remove_cgroup(cgroup: &Path) {
+    for entry in fs::read_dir(cgroup).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|it| it.is_dir()) {
+            remove_cgroup(&entry.path());
+        }
+    }
+    fs::remove_dir(cgroup).ok();
 }
 
 impl Peer {
     /// `$SERVER` in the string is a server whose handler takes 600 ms.
     fn start(&self, shell: &str, string: &str) -> Running {
         let server = format!("{} --work 600ms", server().display());
-        self.command(&[shell, "-c", string]).env("SERVER", server).start()
+        let [shell, option] = self.shell.unwrap_or([shell, "-c"]);
+        self.command(&[shell, option, string]).env("SERVER", server).start()
     }
 
     fn command(&self, command: &[&str]) -> Adieu {
@@ -209,7 +271,10 @@ impl Peer {
             }
             (None, []) => Adieu::new(),
         };
-        init.as_pid1()
+        // An interactive bash is not to read anybody's start file.
+        let init = init.env("HOME", "/nonexistent");
+        let Some(Systemd { scratch, cgroup }) = &self.systemd else { return init.as_pid1() };
+        init.env("SCRATCH", scratch.path()).env("CGROUP", cgroup).as_pid1()
     }
 
     /// Told to stop once the server is ready.
@@ -228,7 +293,14 @@ impl Peer {
 
     fn exit_status_of(&self, program: &str) -> String {
         match self.program {
-            Some(_) => self.command(&[program]).start().finish().code.to_string(),
+            Some(_) => match self.shell {
+                Some([shell, option]) => self.command(&[shell, option, program]),
+                None => self.command(&[program]),
+            }
+            .start()
+            .finish()
+            .code
+            .to_string(),
             None => "the runtime's".into(),
         }
     }
@@ -321,7 +393,11 @@ fn document(peers: &[(&str, Option<Peer>)], columns: &[Option<Vec<String>>]) -> 
     let mut table = row([""].into_iter().chain(peers.iter().map(|(name, _)| *name)).collect());
     table += &row(vec!["---"; peers.len() + 1]);
     for (number, scenario) in SCENARIOS.iter().enumerate() {
-        let cells = columns.iter().map(|it| it.as_ref().and_then(|it| it.get(number)).map_or("–", |it| it));
+        let cells = peers.iter().zip(columns).map(|((name, _), column)| match column {
+            Some(column) => column.get(number).map_or("", |it| it),
+            None if *name == S6_OVERLAY => NOT_MEASURED,
+            None => "–",
+        });
         table += &row([scenario.title].into_iter().chain(cells).collect());
     }
     let versions: Vec<_> = peers.iter().filter_map(|(_, peer)| version(peer.as_ref()?)).collect();
@@ -332,8 +408,12 @@ fn document(peers: &[(&str, Option<Peer>)], columns: &[Option<Vec<String>>]) -> 
 fn version(peer: &Peer) -> Option<String> {
     match (peer.name, &peer.program) {
         ("adieu", _) => Some(format!("adieu {}", env!("CARGO_PKG_VERSION"))),
-        // Once is enough.
-        ("tini -g", _) | (_, None) => None,
-        (name, Some(program)) => page::version(name.trim_end_matches(" -g"), program),
+        ("systemd", _) => {
+            let version = page::first_line(Command::new(SYSTEMD).arg("--version"));
+            Some(version.split(" (").next()?.to_owned())
+        }
+        ("tini" | "dumb-init" | "catatonit", Some(program)) => page::version(peer.name, program),
+        // Named already.
+        _ => None,
     }
 }

@@ -57,7 +57,8 @@ fn line(file: &str, key: &str) -> String {
     text.lines().find_map(|it| it.strip_prefix(key)).unwrap_or("unknown").trim_matches('"').to_owned()
 }
 
-fn first_line(command: &mut Command) -> String {
+/// Of what it prints.
+pub(crate) fn first_line(command: &mut Command) -> String {
     let output = command.output().unwrap();
     // dumb-init says its version on stderr.
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
