@@ -299,12 +299,12 @@ impl Table {
         };
         let mut stats = BTreeMap::new();
         for pid in pids {
-            stats.extend(read_stat(pid).map(|stat| (pid, stat)));
+            stats.extend(read_listed(pid)?.map(|stat| (pid, stat)));
         }
         // A parent that ended while we read: its child has another by now.
         let orphans = stats.iter().filter(|(_, s)| s.parent != 0 && !stats.contains_key(&s.parent));
         for pid in orphans.map(|(pid, _)| *pid).collect::<Vec<_>>() {
-            match read_stat(pid) {
+            match read_listed(pid)? {
                 Some(stat) => stats.insert(pid, stat),
                 None => stats.remove(&pid),
             };
@@ -765,6 +765,17 @@ fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T>
 
 fn read_stat(pid: i32) -> Option<Stat> {
     read_line(&format!("/proc/{pid}/stat"), Stat::parse).ok()?
+}
+
+/// What a process that was listed shows; `None` where it is gone by now or may not be read. Any other failure is one of the
+/// moment (`ENFILE`, `ENOMEM`): the process would be missing for no reason of its own, so it is read once more.
+fn read_listed(pid: i32) -> Result<Option<Stat>, NoDescriptor> {
+    let read = || read_line(&format!("/proc/{pid}/stat"));
+    let holds = |e: &io::Error| is_gone(e) || e.kind() == io::ErrorKind::PermissionDenied;
+    match read().or_else(|e| if holds(&e) { Err(e) } else { read() }) {
+        Err(e) if is_exhausted(&e) => Err(NoDescriptor),
+        line => Ok(line.ok().and_then(|line| Stat::parse(&line))),
+    }
 }
 
 /// What a process does with each signal.

@@ -13,7 +13,7 @@ mod support;
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -1162,6 +1162,41 @@ fn when_descriptors_run_out_for_a_while_a_zombie_is_not_waited_for() {
     });
     limit("64");
     assert_each_told_once(&running.expect_exit(143), "TERM", &["server"]);
+}
+
+/// The kernel refuses one read of its files now and then, and too few descriptors are left to watch it.
+#[test]
+fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
+    let Some(strace) = tool("strace") else { return };
+    // Elsewhere than as PID 1 such a look is begun anew.
+    if !pid_namespace() {
+        return;
+    }
+    let scratch = Scratch::new();
+    let log = scratch.join("log");
+    let running =
+        through_sh("ulimit -n 7", &["-v", "sleep 3600 & server --by sigwait --work 4s; echo after"]).start();
+    running.wait_line("server ready");
+    running.signal(SIGTERM);
+    running.wait_line("server told TERM");
+    let pids = status_field(running.process("server").pid, "NSpid").unwrap();
+    let path = format!("/proc/{}/stat", pids.split_whitespace().next_back().unwrap());
+    let mut tracer = Command::new(strace)
+        .args(["-p", &running.pid().to_string(), "-P", &path, "-e", "trace=openat", "-o"])
+        .arg(&log)
+        .args(["-e", "inject=openat:error=ENFILE:when=1+3"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(tracer.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("attached")), "strace has not attached");
+    let finished = running.expect_exit(0);
+    tracer.wait().unwrap();
+    assert_each_told_once(&finished, "TERM", &["server"]);
+    finished.assert_order(["server done", "after"]);
+    finished.assert_no("the owners' phase begins");
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("(INJECTED)"), "{log}");
 }
 
 #[test]
