@@ -94,7 +94,7 @@ pub fn plan(
     known: impl Fn(ProcId) -> Option<Known>,
 ) -> Vec<Verdict> {
     if question.deliver == Deliver::Child
-        && let Some(chosen) = chosen(snapshot, question)
+        && let Some(chosen) = chosen_to_be_told(snapshot, question)
     {
         return plan_child(snapshot, chosen);
     }
@@ -202,6 +202,13 @@ fn in_background(child: &Process, shell: &Process, question: &Question) -> bool 
     let from_above = |s: Signal| question.inherited_ignored.has(s) || shell.ignored.has(Signal::INT);
     let telling = [Signal::INT, Signal::QUIT].into_iter().filter(|s| !from_above(*s));
     shell.in_wait || telling.into_iter().any(|s| child.ignored.has(s))
+}
+
+/// The one process that `--deliver child` means, if that can be told: for a nested namespace's init without a handler the
+/// kernel drops every signal, and those inside would never be told either.
+fn chosen_to_be_told(snapshot: &Snapshot, question: &Question) -> Option<usize> {
+    let deaf = |p: &Process| p.nested_init && !handles(p, false);
+    chosen(snapshot, question).filter(|at| !snapshot.processes.get(*at).is_some_and(deaf))
 }
 
 /// The one process that `--deliver child` means: the main process, or the child of a shell without a trap, if it has any.

@@ -15,6 +15,7 @@ use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -756,6 +757,22 @@ fn the_init_of_a_nested_pid_namespace_that_handles_nothing_ends_at_once() {
         let finished = running.finish();
         assert!(finished.took < AT_ONCE, "{script}\n{finished}");
     }
+}
+
+/// adieu's first child is the init of the namespace that adieu was to get, and has no handler.
+#[test]
+fn deliver_child_ends_a_nested_init_that_hears_nothing() {
+    if !pid_namespace() {
+        return;
+    }
+    let adieu = [support::adieu(), Path::new("--deliver=child"), Path::new("--")];
+    let words = ["unshare", "--pid"].iter().map(Path::new).chain(adieu);
+    let storm = [support::storm(), "many".into(), "3".into()];
+    let running = container().program("/usr/bin/env").args(words).args(storm).start();
+    running.wait_line("ready");
+    running.signal(SIGTERM);
+    let finished = running.expect_exit(9);
+    assert_at_once(&finished);
 }
 
 #[test]
