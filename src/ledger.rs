@@ -121,6 +121,24 @@ impl Ledger {
         self.0.keys().any(|id| id.pid == pid)
     }
 
+    /// Whoever was told as a shell and is a program by now had not yet executed it: the signal went to the trap that it
+    /// still had from its parent (which may be gone by now), and with that it is lost. The program is judged afresh.
+    pub(crate) fn untell_copies(&mut self, snapshot: &Snapshot) {
+        let mut copies: BTreeMap<ProcId, &mut Entry> = BTreeMap::new();
+        for entries in [&mut self.0, &mut self.1, &mut self.2] {
+            copies.extend(entries.iter_mut().filter(|(_, e)| e.copy_of_trap).map(|(id, entry)| (*id, entry)));
+        }
+        if copies.is_empty() {
+            return;
+        }
+        for process in &snapshot.processes {
+            let Some(entry) = copies.get_mut(&process.id) else { continue };
+            if entry.copy_of_trap && process.kind != Kind::Shell {
+                (entry.told, entry.owner, entry.copy_of_trap) = (None, false, false);
+            }
+        }
+    }
+
     /// Brings the ledger in line with what was seen.
     pub(crate) fn learn(
         &mut self,
@@ -160,11 +178,6 @@ impl Ledger {
             if process.nested_init && !entry.nested_init {
                 // Told before that was known, it heard nothing.
                 (entry.told, entry.nested_init) = (None, true);
-            }
-            if entry.copy_of_trap && process.kind != Kind::Shell {
-                // It had not yet executed its program: the signal went to the trap that it still had from its parent
-                // (which may be gone by now), and with that it is lost.
-                (entry.told, entry.owner, entry.copy_of_trap) = (None, false, false);
             }
             entry.name.clone_from(&process.name);
             entry.arguments.clone_from(&process.arguments);

@@ -481,6 +481,7 @@ impl State {
         let Some(snapshot) = snapshot else {
             return stop.looked_in_vain(main_alive, self.terms.epilogue, now);
         };
+        stop.ledger.untell_copies(&snapshot);
         let first_look = stop.first_look;
         let first = first_look.is_none();
         stop.first_look.get_or_insert((snapshot.tick, snapshot.last_pid));
@@ -871,6 +872,16 @@ mod tests {
         world.tree[1] = process(3, 2, "server", Caught);
         assert_eq!(told(&world.end(2, 5)), [(3, TERM)], "nobody else would ever tell it");
         assert_eq!(told(&world.step(Input::Deadline, 100)), [], "once");
+    }
+
+    #[test]
+    fn the_filter_that_was_told_before_it_was_a_program_is_judged_as_one() {
+        let tree =
+            vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught), process(4, 2, "server", Caught)];
+        let mut world = World::new(terms(|_| ()), tree);
+        assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (3, TERM), (4, TERM)]);
+        world.tree[1] = tee();
+        assert_eq!(told(&world.step(Input::Deadline, 10)), [], "it is to see the last lines");
     }
 
     #[test]

@@ -157,9 +157,6 @@ pub(crate) struct Oracle {
     seen: Vec<View>,
     missed: Vec<ProcId>,
     ever_missed: Vec<ProcId>,
-    /// What a copy of a shell was told is known to be lost only now: what follows from that comes with the next look.
-    reset: bool,
-    ever_hidden: bool,
     ever_blind: bool,
     pub(crate) main_end: Option<End>,
     looks: u64,
@@ -200,8 +197,6 @@ impl Oracle {
             seen: Vec::new(),
             missed: Vec::new(),
             ever_missed: Vec::new(),
-            reset: false,
-            ever_hidden: false,
             ever_blind: false,
             main_end: None,
             looks: 0,
@@ -445,12 +440,17 @@ impl Oracle {
         // While it kills, what is still being forked has to be found: there it may look half of the time.
         self.costs += if self.stage == Stage::Killing { 0 } else { now - at };
         let first = self.first_look.is_none();
+        for p in seen.iter().filter(|p| p.kind(at) != Kind::Shell) {
+            if let Some(m) = self.marks_mut(p.id).filter(|m| m.as_copy) {
+                // Its shell's handler caught what it was told before it was a program.
+                (m.told, m.owner, m.as_copy) = (false, false, false);
+            }
+        }
         let mut views = self.views(world, seen, self.signal, false, now);
         // What the first look left out is as if it were not so.
         for view in views.iter_mut().filter(|_| quick) {
             (view.process.nested_init, view.process.reads) = (false, false);
         }
-        let mut reset = false;
         for view in &views {
             let p = &view.process;
             if self.marks(p.id).is_none() {
@@ -475,11 +475,6 @@ impl Oracle {
                 });
             }
             let Some(m) = self.marks_mut(p.id) else { continue };
-            if m.as_copy && !view.is_copy && p.kind(at) != Kind::Shell {
-                // Its shell's handler caught what it was told before it was a program.
-                (m.told, m.owner, m.as_copy) = (false, false, false);
-                reset = true;
-            }
             if p.nested_init && !m.init {
                 // Told before that was known, it heard nothing.
                 (m.told, m.init) = (false, true);
@@ -497,12 +492,11 @@ impl Oracle {
         self.marks.retain(|m| there(m.id));
         self.first_look.get_or_insert(at);
         self.tick = world.tick();
+        self.changed = None;
         self.ever_missed.extend(&lost);
         self.missed = lost;
         self.seen = views;
         self.due.clear();
-        self.reset = reset;
-        self.ever_hidden |= self.seen.iter().any(|v| v.process.sight == Sight::Hidden);
         if self.deadline.is_some_and(|deadline| deadline <= now) && self.stage == Stage::Killing {
             self.killing_since.get_or_insert(now);
         }
@@ -549,6 +543,7 @@ impl Oracle {
 
     pub(crate) fn looked_in_vain(&mut self) {
         self.ever_blind = true;
+        self.changed = None;
     }
 
     /// The timeout has come and adieu knows it.
@@ -583,7 +578,7 @@ impl Oracle {
                 Role::Owned | Role::Spared => in_group,
             };
             // What may not be read cannot be seen to register late.
-            let unseen = *disposition == Disposition::Hidden && m.first_told.is_none() && p.reads;
+            let unseen = *disposition == Disposition::Hidden && !m.owner && p.reads;
             let filter = unseen && *role == Role::Owner && !first && !m.left_behind;
             let due = match self.stage {
                 Stage::Owners => at_once && m.role != Role::Shielded && !since && !filter,
@@ -823,12 +818,6 @@ impl Oracle {
             _ if since || p.reads || m.ignored => Promise::ScriptsTime,
             _ => Promise::Spared,
         };
-        // Whether what is half hidden was an owner decides when the last call comes, and cannot be seen.
-        let hidden =
-            matches!(promise, Promise::Shielded | Promise::Spared | Promise::ScriptsTime) && self.ever_hidden;
-        if hidden || promise == Promise::ScriptsTime && self.anybody_refused() {
-            return Ok(());
-        }
         broken(promise, format!("{name} ({:?}, {:?}) gets {}", m.role, self.stage, tell.signal))
     }
 
@@ -846,9 +835,8 @@ impl Oracle {
             return broken(Promise::KillEarly, format!("{name} is killed"));
         }
         let killing = self.killing_since.unwrap_or(now);
-        let child = self.chosen.deliver == "child";
         let deaf_init = self.is_deaf_init(p.id);
-        let missed = !self.ever_missed.is_empty();
+        let missed = self.ever_missed.contains(&p.id);
         let Some(m) = self.marks_mut(p.id) else { return Ok(()) };
         m.killed = true;
         let last_word = u64::try_from(LAST_WORD.as_micros()).expect("small");
@@ -857,7 +845,7 @@ impl Oracle {
             // One that could not be told at first has had the same moment as the others.
             _ if m.refused || deaf_init || p.nested_init => {}
             None => return broken(Promise::KillUnasked, format!("{name} is killed and was never told")),
-            Some(told) if told < killing || now + MS >= told + last_word || new || child => {}
+            Some(told) if told < killing || now + MS >= told + last_word || new => {}
             Some(_) => return broken(Promise::KillUnasked, format!("{name} is told and killed at once")),
         }
         if !self.said_killed.contains(&p.id) {
@@ -912,10 +900,6 @@ impl Oracle {
         }
         self.group_said = members.iter().map(|p| p.id).collect();
         Ok(())
-    }
-
-    fn anybody_refused(&self) -> bool {
-        self.marks.iter().any(|m| m.refused)
     }
 
     /// The kernel refuses this signal: what that means, and that it is to be said.
@@ -978,22 +962,12 @@ impl Oracle {
             let how = format!("{} is said to get {signal} and does not", world.name(id.pid));
             return broken(Promise::Notes, how);
         }
-        let copies = self.marks.iter().any(|m| m.as_copy);
-        let unsure = !self.ever_missed.is_empty() || self.reset || copies;
-        if !looked || self.ever_blind || unsure || self.chosen.deliver != "programs" {
+        if !looked || self.ever_blind || !self.missed.is_empty() || self.chosen.deliver != "programs" {
             return Ok(());
         }
         for (id, promise) in std::mem::take(&mut self.due) {
             let Some(p) = world.by_id(id) else { continue };
-            if p.sight == Sight::Hidden || !world.zombies.is_empty() {
-                // Whether it was a copy or a filter cannot be seen.
-                continue;
-            }
             if self.is_deaf_init(id) && self.has_others_inside(id) {
-                continue;
-            }
-            if self.marks(id).is_some_and(|m| m.refused) {
-                // The kernel has refused to tell it before.
                 continue;
             }
             return broken(promise, format!("{} is not told ({:?})", p.name(), self.stage));
@@ -1027,7 +1001,7 @@ impl Oracle {
         let over = self.deadline.is_some_and(|deadline| now >= deadline + kill_limit);
         let beyond = self.is_init
             && world.alive.iter().all(|p| p.foreign && !self.told_handler(p) || self.view(p.id).is_none());
-        if over || beyond || !self.ever_missed.is_empty() && self.is_init {
+        if over || beyond {
             return Ok(());
         }
         broken(Promise::ExitsEarly, format!("{} processes are left", world.alive.len()))
@@ -1045,6 +1019,9 @@ impl Oracle {
         let slack = 100 * MS + 8 * look;
         if self.deadline.is_some_and(|deadline| now > deadline + kill_limit + slack) {
             return broken(Promise::Lasts, "the timeout is long over");
+        }
+        if self.changed.is_some_and(|since| now > since + 10 * (MS + look)) {
+            return broken(Promise::LateHandlers, "who executed another program is not looked at");
         }
         let began = self.began.unwrap_or(now);
         let due = (0..20).filter(|n| now > began + ((5 * SECOND) << n) + SECOND + 25 * look).count() as u64;
