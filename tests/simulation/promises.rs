@@ -690,6 +690,8 @@ impl Oracle {
             let role = self.view(tell.id).map(|v| v.role);
             self.forget_due(tell.id);
             if !world.zombies.contains(&tell.id) {
+                // News, after which adieu looks at once.
+                self.inputs += 1;
                 self.marks.retain(|m| m.id != tell.id);
             } else if let Some(m) = self.marks_mut(tell.id).filter(|_| tell.signal != Signal::CONT) {
                 // A child that was not reaped takes every signal: to adieu it is an owner until its end is reported.
