@@ -278,10 +278,8 @@ impl Watched {
         let count = self.epoll.wait(&mut events, limit)?;
         for event in events.iter().take(count).filter(|event| event.data() != SIGNALS_MARK) {
             let pid = i32::try_from(event.data()).unwrap_or(0);
-            if let Some((id, pidfd)) = self.processes.remove(&pid) {
-                let _ = self.epoll.delete(&pidfd);
-                ended.push_back(id);
-            }
+            // Closed, it is no longer waited for.
+            ended.extend(self.processes.remove(&pid).map(|(id, _)| id));
         }
         Ok(())
     }

@@ -7,14 +7,18 @@
 use crate::signal::{Signal, SignalSet};
 use crate::sys::{self, FileId};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
+use nix::sys::uio::pread;
 use nix::unistd::read;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
+use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
 
 /// A process, told from every other that had or will have the same pid by the time it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,16 +131,16 @@ pub enum Detail {
 }
 
 /// What is known of the reader itself, found out once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Own {
     /// Its pid.
     pub pid: i32,
     /// `/proc/<pid>/stat` shows the signal sets too (gVisor's does not), so `status` is read only where it decides.
     stat_has_signals: bool,
     /// How many PID namespaces its own is deep, as far as this /proc shows.
-    depth: usize,
+    depth: OnceCell<usize>,
     /// Its stdin: a pipe from outside is none that the tree made.
-    stdin: Option<FileId>,
+    stdin: OnceCell<Option<FileId>>,
     /// Keep the command lines, which can hold secrets.
     pub show_arguments: bool,
 }
@@ -145,20 +149,23 @@ impl Own {
     /// Looks at the calling process, which has to have a signal blocked.
     pub fn look(show_arguments: bool) -> Self {
         let own = Self::of(i32::try_from(std::process::id()).unwrap_or(0), show_arguments);
-        let shown = read_stat(own.pid).and_then(|stat| stat.signals);
+        let shown = Proc::default().stat(own.pid).ok().and_then(|stat| stat.signals);
         Self { stat_has_signals: shown.is_some_and(|sets| sets.blocked != SignalSet::EMPTY), ..own }
     }
 
     /// Looks at another process, whose tree is wanted.
     pub fn of(pid: i32, show_arguments: bool) -> Self {
-        let status = read_small(&format!("/proc/{pid}/status")).unwrap_or_default();
-        Self {
-            pid,
-            stat_has_signals: false,
-            depth: Status::parse(&status).map_or(1, |s| s.depth),
-            stdin: stdin_of(pid).ok(),
-            show_arguments,
-        }
+        let (depth, stdin) = (OnceCell::new(), OnceCell::new());
+        Self { pid, stat_has_signals: false, depth, stdin, show_arguments }
+    }
+
+    fn depth(&self, proc: &mut Proc) -> usize {
+        let seen = || proc.status(self.pid).ok().flatten().map_or(1, |status| status.depth);
+        *self.depth.get_or_init(seen)
+    }
+
+    fn stdin(&self) -> Option<FileId> {
+        *self.stdin.get_or_init(|| stdin_of(self.pid).ok())
     }
 }
 
@@ -184,23 +191,27 @@ pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<S
     if !statfs("/proc").is_ok_and(|it| it.filesystem_type() == PROC_SUPER_MAGIC) {
         return Ok(None);
     }
-    let table = Table::below(root.pid)?;
+    let mut proc = Proc::open();
+    let table = Table::below(&mut proc, root, signal)?;
     let is_reader = i32::try_from(std::process::id()) == Ok(root.pid);
     if table.stats.is_empty() || is_reader && !table.stats.contains_key(&root.pid) {
         // It may not be listed, or not read: an empty tree would be a guess.
         return Ok(None);
     }
     let tree = table.tree(root.pid);
-    let mut sights: Vec<FirstSight> = tree.iter().map(|(stat, _)| first_sight(root, stat, signal)).collect();
-    for _ in 0..if detail == Detail::Deciding { PATIENCE } else { 0 } {
+    let mut sights: Vec<FirstSight> = tree
+        .iter()
+        .map(|(seen, _)| seen.sight.unwrap_or_else(|| first_sight(&mut proc, root, &seen.stat, None, signal)))
+        .collect();
+    for moment in MOMENTS.into_iter().take_while(|_| detail == Detail::Deciding) {
         let awake = tree.iter().zip(&mut sights).filter(|(_, sight)| sight.awake);
-        let mut awake: Vec<_> = awake.map(|((stat, _), sight)| (stat.pid, sight)).collect();
+        let mut awake: Vec<_> = awake.map(|((seen, _), sight)| (seen.stat.pid, sight)).collect();
         if awake.is_empty() {
             break;
         }
-        std::thread::sleep(MOMENT);
+        std::thread::sleep(moment);
         for (pid, sight) in &mut awake {
-            **sight = read_stat(*pid).map_or(GONE, |stat| first_sight(root, &stat, signal));
+            **sight = proc.see(*pid, root, signal).map_or(GONE, |(_, sight)| sight);
         }
     }
     let quiet = |sight: &FirstSight| sight.by_stat && sight.disposition.is_some_and(is_quiet);
@@ -208,24 +219,24 @@ pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<S
     let mut processes = Vec::with_capacity(tree.len());
     // Where each of the tree stands in the snapshot, or its nearest ancestor that lives.
     let mut places: Vec<Option<usize>> = Vec::with_capacity(tree.len());
-    for ((stat, above), sight) in tree.iter().zip(sights) {
+    for ((Seen { stat, .. }, above), sight) in tree.iter().zip(sights) {
         let above = above.and_then(|at| places.get(at).copied().flatten());
         let parent: Option<&Process> = above.and_then(|at| processes.get(at));
         let below_shell = parent.is_some_and(|parent| parent.kind == Kind::Shell);
         let sight = Sight { first: sight, whole, below_shell };
-        let process =
-            Some(stat).filter(|s| s.alive).and_then(|s| read_process(root, s, above, signal, sight));
+        let process = Some(stat)
+            .filter(|s| s.alive)
+            .and_then(|s| read_process(&mut proc, root, s, above, signal, sight));
         places.push(if process.is_some() { Some(processes.len()) } else { above });
         processes.extend(process);
     }
-    Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid() }))
+    Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid(&mut proc) }))
 }
 
 /// The pid that was given last in this PID namespace, the fifth field of `/proc/loadavg` (`proc_loadavg(5)`).
-fn last_pid() -> i32 {
-    let text = read_small("/proc/loadavg").unwrap_or_default();
-    let field = std::str::from_utf8(&text).unwrap_or_default().split_ascii_whitespace().nth(4);
-    field.and_then(|pid| pid.parse().ok()).unwrap_or(0)
+fn last_pid(proc: &mut Proc) -> i32 {
+    let fifth = |text: &[u8]| std::str::from_utf8(text).ok()?.split_ascii_whitespace().nth(4)?.parse().ok();
+    proc.line(format_args!("loadavg"), fifth).ok().flatten().unwrap_or(0)
 }
 
 /// The time since boot in clock ticks, the unit in which /proc gives the start of a process.
@@ -238,13 +249,13 @@ fn tick() -> u64 {
 
 /// The process with this pid itself, as [`look_below`] shows those below it.
 pub(crate) fn one(root: &Own, pid: i32, signal: Signal) -> Option<Process> {
-    let stat = read_stat(pid)?;
-    let first = first_sight(root, &stat, signal);
+    let proc = &mut Proc::default();
+    let (stat, first) = proc.see(pid, root, signal).ok()?;
     let mut process =
-        read_process(root, &stat, None, signal, Sight { first, whole: true, below_shell: false })?;
+        read_process(proc, root, &stat, None, signal, Sight { first, whole: true, below_shell: false })?;
     // Counted from the reader: the root's own namespace is no nested one for what is below it.
-    let status = read_small(&format!("/proc/{pid}/status")).ok()?;
-    process.nested_init = Status::parse(&status).is_some_and(|s| s.innermost == Some(1));
+    let status = proc.status(pid).ok()?;
+    process.nested_init = status.is_some_and(|s| s.innermost == Some(1));
     Some(process)
 }
 
@@ -253,24 +264,38 @@ pub(crate) fn one(root: &Own, pid: i32, signal: Signal) -> Option<Process> {
 pub(crate) fn zombies(root: &Own, below: &Snapshot) -> Vec<(i32, String, usize)> {
     const LONGER: std::time::Duration = std::time::Duration::from_millis(100);
     let pids: Vec<i32> = [root.pid].into_iter().chain(below.processes.iter().map(|p| p.id.pid)).collect();
-    let Ok(first) = Table::all() else { return Vec::new() };
+    let proc = &mut Proc::default();
+    let Ok(first) = Table::all(proc, None) else { return Vec::new() };
     if pids.iter().all(|pid| first.zombies_of(*pid).next().is_none()) {
         return Vec::new();
     }
     std::thread::sleep(LONGER);
-    let Ok(second) = Table::all() else { return Vec::new() };
+    let Ok(second) = Table::all(proc, None) else { return Vec::new() };
     let found = pids.into_iter().filter_map(|pid| {
         let still = |id: &ProcId| second.zombies_of(pid).any(|other| other == *id);
         let count = first.zombies_of(pid).filter(still).count();
-        (count > 0).then_some((pid, printable(&second.stats.get(&pid)?.name), count))
+        (count > 0).then_some((pid, printable(&second.stats.get(&pid)?.stat.name), count))
     });
     found.collect()
 }
 
 /// The cheap part of every process that matters: who is whose child.
 struct Table {
-    stats: BTreeMap<i32, Stat>,
+    stats: BTreeMap<i32, Seen>,
     children: BTreeMap<i32, Vec<i32>>,
+}
+
+/// One process of the table.
+struct Seen {
+    stat: Stat,
+    /// Where it was taken at once.
+    sight: Option<FirstSight>,
+}
+
+impl From<Stat> for Seen {
+    fn from(stat: Stat) -> Self {
+        Self { stat, sight: None }
+    }
 }
 
 /// How often a tree is gone down that changes meanwhile, before the whole machine is listed instead.
@@ -280,32 +305,42 @@ impl Table {
     /// At least the process and everything below it. The init of a PID namespace has most of the namespace below it and
     /// lists that; whoever shares its namespace with others goes down from parent to child, so that a look costs what its own
     /// tree does, not what the machine has.
-    fn below(root: i32) -> Result<Self, NoDescriptor> {
-        for _ in 0..if root == 1 { 0 } else { DESCENTS } {
-            match Self::descend(root)? {
+    fn below(proc: &mut Proc, root: &Own, signal: Signal) -> Result<Self, NoDescriptor> {
+        if root.pid == 1 {
+            return Self::all(proc, Some((root, signal)));
+        }
+        for _ in 0..DESCENTS {
+            match Self::descend(proc, root.pid)? {
                 Descent::Whole(stats) => return Ok(Self::of(stats)),
                 Descent::Changed => {}
                 Descent::Unknown => break,
             }
         }
-        Self::all()
+        Self::all(proc, None)
     }
 
-    /// Every process of this /proc.
-    fn all() -> Result<Self, NoDescriptor> {
-        let pids = match numbers("/proc") {
+    /// Every process of this /proc. Where all of them are wanted, and for what, the first sight of each is taken while
+    /// its `stat` is open.
+    fn all(proc: &mut Proc, wanted: Option<(&Own, Signal)>) -> Result<Self, NoDescriptor> {
+        let pids = match proc.numbers("/proc") {
             Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
             pids => pids.unwrap_or_default(),
         };
-        let mut stats = BTreeMap::new();
+        let mut stats: BTreeMap<i32, Seen> = BTreeMap::new();
         for pid in pids {
-            stats.extend(read_listed(pid)?.map(|stat| (pid, stat)));
+            let seen = match wanted.filter(|(own, _)| own.pid != pid) {
+                Some((own, signal)) => proc
+                    .listed(|proc| proc.see(pid, own, signal))?
+                    .map(|(stat, sight)| Seen { stat, sight: Some(sight) }),
+                None => proc.listed(|proc| proc.stat(pid))?.map(Seen::from),
+            };
+            stats.extend(seen.map(|seen| (pid, seen)));
         }
         // A parent that ended while we read: its child has another by now.
-        let orphans = stats.iter().filter(|(_, s)| s.parent != 0 && !stats.contains_key(&s.parent));
+        let orphans = stats.iter().filter(|(_, s)| s.stat.parent != 0 && !stats.contains_key(&s.stat.parent));
         for pid in orphans.map(|(pid, _)| *pid).collect::<Vec<_>>() {
-            match read_listed(pid)? {
-                Some(stat) => stats.insert(pid, stat),
+            match proc.listed(|proc| proc.stat(pid))? {
+                Some(stat) => stats.insert(pid, stat.into()),
                 None => stats.remove(&pid),
             };
         }
@@ -318,10 +353,10 @@ impl Table {
     /// one between, whose list may have been read by then. So the lists of all that have children are read again, the
     /// lowest first, as children only ever move up, until that brings nobody new, or a few times: whoever is born that
     /// quickly is seen by the next look.
-    fn descend(root: i32) -> Result<Descent, NoDescriptor> {
-        let mut stats = BTreeMap::new();
-        match read_stat(root) {
-            Some(stat) => stats.insert(root, stat),
+    fn descend(proc: &mut Proc, root: i32) -> Result<Descent, NoDescriptor> {
+        let mut stats: BTreeMap<i32, Seen> = BTreeMap::new();
+        match proc.stat(root).ok() {
+            Some(stat) => stats.insert(root, stat.into()),
             None => return Ok(Descent::Unknown),
         };
         // Whom to read, and whether once more.
@@ -339,8 +374,8 @@ impl Table {
                 queue.extend(parents.iter().map(|parent| (*parent, true)));
                 continue;
             };
-            let threads = stats.get(&parent).map_or(1, |stat: &Stat| stat.threads);
-            let children = match children_of(parent, threads) {
+            let threads = stats.get(&parent).map_or(1, |seen| seen.stat.threads);
+            let children = match proc.children_of(parent, threads) {
                 Ok(children) => children,
                 Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
                 Err(_) if parent == root => return Ok(Descent::Unknown),
@@ -352,15 +387,15 @@ impl Table {
                 parents.push(parent);
             }
             for child in children {
-                if stats.get(&child).is_some_and(|stat| stat.parent == parent) {
+                if stats.get(&child).is_some_and(|seen| seen.stat.parent == parent) {
                     continue;
                 }
-                match read_stat(child) {
+                match proc.stat(child).ok() {
                     Some(stat) if stat.parent == parent => {
                         // The dead have nobody below them. In a storm of forks there are thousands that adieu reaps after
                         // the look, and the longer it takes the more they are.
                         queue.extend(stat.alive.then_some((child, false)));
-                        stats.insert(child, stat);
+                        stats.insert(child, stat.into());
                         news = true;
                     }
                     _ => return Ok(Descent::Changed),
@@ -369,10 +404,10 @@ impl Table {
         }
     }
 
-    fn of(stats: BTreeMap<i32, Stat>) -> Self {
+    fn of(stats: BTreeMap<i32, Seen>) -> Self {
         let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-        for (pid, stat) in &stats {
-            children.entry(stat.parent).or_default().push(*pid);
+        for (pid, seen) in &stats {
+            children.entry(seen.stat.parent).or_default().push(*pid);
         }
         Self { stats, children }
     }
@@ -380,24 +415,26 @@ impl Table {
     fn zombies_of(&self, pid: i32) -> impl Iterator<Item = ProcId> {
         let children =
             self.children.get(&pid).into_iter().flatten().filter_map(|child| self.stats.get(child));
-        children.filter(|stat| !stat.alive).map(|stat| ProcId { pid: stat.pid, start: stat.start })
+        let dead = children.map(|seen| &seen.stat).filter(|stat| !stat.alive);
+        dead.map(|stat| ProcId { pid: stat.pid, start: stat.start })
     }
 
     /// Everything below a process, parents before their children and older siblings before younger ones, each with the
     /// place of its parent in this list (`None` for the process itself).
-    fn tree(&self, root: i32) -> Vec<(&Stat, Option<usize>)> {
+    fn tree(&self, root: i32) -> Vec<(&Seen, Option<usize>)> {
         let mut found = Vec::new();
         let mut queue: Vec<(i32, Option<usize>)> = vec![(root, None)];
         while let Some((pid, above)) = queue.pop() {
-            let stat = self.stats.get(&pid).filter(|_| pid != root);
-            found.extend(stat.map(|stat| (stat, above)));
-            let here = if stat.is_some() { Some(found.len() - 1) } else { above };
+            let seen = self.stats.get(&pid).filter(|_| pid != root);
+            found.extend(seen.map(|seen| (seen, above)));
+            let here = if seen.is_some() { Some(found.len() - 1) } else { above };
             let mut children = self.children.get(&pid).cloned().unwrap_or_default();
             // A number that was given anew between two reads must not make a ring.
             children.retain(|child| *child != root);
             // Oldest last: the queue is taken from its end.
-            children
-                .sort_unstable_by_key(|pid| std::cmp::Reverse((self.stats.get(pid).map(|s| s.start), *pid)));
+            children.sort_unstable_by_key(|pid| {
+                std::cmp::Reverse((self.stats.get(pid).map(|s| s.stat.start), *pid))
+            });
             queue.extend(children.into_iter().map(|pid| (pid, here)));
         }
         found
@@ -406,29 +443,11 @@ impl Table {
 
 /// What came of going down a tree.
 enum Descent {
-    Whole(BTreeMap<i32, Stat>),
+    Whole(BTreeMap<i32, Seen>),
     /// Somebody ended meanwhile, so others may have been left out.
     Changed,
     /// This kernel shows nobody's children (`CONFIG_PROC_CHILDREN`), or not the root.
     Unknown,
-}
-
-/// The children of a process: of each of its threads those that this one forked.
-fn children_of(pid: i32, threads: u64) -> io::Result<Vec<i32>> {
-    let of_thread = |thread: i32| {
-        let text = read_up_to(usize::MAX, &format!("/proc/{pid}/task/{thread}/children"))?;
-        let pids =
-            text.split(u8::is_ascii_whitespace).filter_map(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
-        Ok(pids.collect::<Vec<i32>>())
-    };
-    if threads <= 1 {
-        return of_thread(pid);
-    }
-    let mut children = Vec::new();
-    for thread in numbers(&format!("/proc/{pid}/task"))? {
-        children.extend(of_thread(thread)?);
-    }
-    Ok(children)
 }
 
 /// The process that has this pid now, if there is one.
@@ -436,7 +455,7 @@ fn children_of(pid: i32, threads: u64) -> io::Result<Vec<i32>> {
 /// # Errors
 /// [`NoDescriptor`] where none is to be had to look with.
 pub(crate) fn identify(pid: i32) -> Result<Option<ProcId>, NoDescriptor> {
-    match read_line(&format!("/proc/{pid}/stat"), Stat::parse) {
+    match Proc::default().line(format_args!("{pid}/stat"), Stat::parse) {
         Err(e) if is_exhausted(&e) => Err(NoDescriptor),
         stat => Ok(stat.ok().flatten().map(|stat| ProcId { pid, start: stat.start })),
     }
@@ -446,13 +465,13 @@ pub(crate) fn identify(pid: i32) -> Result<Option<ProcId>, NoDescriptor> {
 /// it has not.
 pub(crate) fn has_other_name(pid: i32, name: &str) -> bool {
     let differs = |line: &[u8]| printable(line.strip_suffix(b"\n").unwrap_or(line)) != name;
-    read_line(&format!("/proc/{pid}/comm"), differs).unwrap_or(false)
+    Proc::default().line(format_args!("{pid}/comm"), differs).unwrap_or(false)
 }
 
 /// Whether this process has ended: its pid is free or another's by now, or it is a zombie that its parent has not reaped.
 /// Where /proc cannot be read, nor a descriptor be had for it, only a free pid tells.
 pub(crate) fn has_ended(id: ProcId) -> bool {
-    let stat = || read_stat(id.pid).is_some_and(|stat| !stat.alive || stat.start != id.start);
+    let stat = || Proc::default().stat(id.pid).is_ok_and(|stat| !stat.alive || stat.start != id.start);
     sys::exists(id.pid) == Err(Errno::ESRCH) || stat()
 }
 
@@ -497,22 +516,27 @@ const GONE: FirstSight = FirstSight { disposition: Some(Disposition::Default), b
 
 /// How often one that is awake is looked at without a wait: it may be in the middle of waking, working and waiting again.
 const AT_ONCE: usize = 3;
-/// How often and how long a deciding look waits for those that were awake, all of them at once: later looks correct what an
+/// How long a deciding look waits for those that were awake, all of them at once: later looks correct what an
 /// earlier one has missed. A thread that has been woken from
-/// `rt_sigtimedwait` shows neither that nor its blocked signals until it has a processor.
-const PATIENCE: usize = 2;
-const MOMENT: std::time::Duration = std::time::Duration::from_millis(1);
+/// `rt_sigtimedwait` shows neither that nor its blocked signals until it has a processor. Mostly that is at once.
+const MOMENTS: [std::time::Duration; 2] =
+    [std::time::Duration::from_micros(200), std::time::Duration::from_micros(1_800)];
 
 /// Does nothing with the signal of its own accord.
 fn is_quiet(disposition: Disposition) -> bool {
     matches!(disposition, Disposition::Default | Disposition::Ignored)
 }
 
-/// What a process, taken for a program, would do with the signal.
-fn first_sight(own: &Own, stat: &Stat, signal: Signal) -> FirstSight {
+/// What a process, taken for a program, would do with the signal. Its `stat` is read again where it is `open` still, if it is.
+fn first_sight(
+    proc: &mut Proc,
+    own: &Own,
+    stat: &Stat,
+    open: Option<&OwnedFd>,
+    signal: Signal,
+) -> FirstSight {
     let by_stat = own.stat_has_signals && signal.number() <= STAT_SIGNALS && stat.signals.is_some();
-    let look = || if by_stat { read_stat(stat.pid)?.signals } else { read_signals(stat.pid) };
-    let Some(signals) = (if by_stat { stat.signals } else { read_signals(stat.pid) }) else {
+    let Some(signals) = (if by_stat { stat.signals } else { proc.signals(stat.pid) }) else {
         return FirstSight { disposition: None, by_stat, awake: false };
     };
     let mut seen = signals.disposition(signal);
@@ -521,12 +545,13 @@ fn first_sight(own: &Own, stat: &Stat, signal: Signal) -> FirstSight {
         if !awake {
             break;
         }
-        (seen, awake) = waits_for_signal(stat.pid, stat.threads, seen);
+        (seen, awake) = waits_for_signal(proc, stat.pid, stat.threads, seen);
         if is_quiet(seen) {
             // The kernel unblocks the signals for as long as a thread waits for them. One that woke between the two looks
             // showed nothing in either.
-            seen = look().map_or(seen, |signals| signals.disposition(signal));
-            if awake && is_quiet(seen) && woken_by_signal(stat.pid) {
+            let signals = if by_stat { proc.stat_again(stat.pid, open) } else { proc.signals(stat.pid) };
+            seen = signals.map_or(seen, |signals| signals.disposition(signal));
+            if awake && is_quiet(seen) && woken_by_signal(proc, stat.pid) {
                 seen = Disposition::Waiting;
             }
             awake &= is_quiet(seen);
@@ -538,12 +563,12 @@ fn first_sight(own: &Own, stat: &Stat, signal: Signal) -> FirstSight {
 /// Whether a signal is pending that should have ended the process by now: the kernel ends it at once, by a KILL, but for one that a
 /// thread in `rt_sigtimedwait` takes as soon as it has a processor. (Signals that stop or dump core are pending for a moment in
 /// any process.)
-fn woken_by_signal(pid: i32) -> bool {
+fn woken_by_signal(proc: &mut Proc, pid: i32) -> bool {
     let ends = |signal: Signal| {
         let usual = [libc::SIGHUP, libc::SIGINT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGTERM];
         signal.number() > STAT_SIGNALS || usual.contains(&signal.number())
     };
-    let status = read_small(&format!("/proc/{pid}/status")).ok().and_then(|bytes| Status::parse(&bytes));
+    let status = proc.status(pid).ok().flatten();
     status.is_some_and(|Status { signals, pending, .. }| {
         let awaited = |signal: Signal| {
             pending.has(signal) && ends(signal) && signals.disposition(signal) == Disposition::Default
@@ -552,11 +577,8 @@ fn woken_by_signal(pid: i32) -> bool {
     })
 }
 
-fn read_signals(pid: i32) -> Option<Signals> {
-    Status::parse(&read_small(&format!("/proc/{pid}/status")).ok()?).map(|status| status.signals)
-}
-
 fn read_process(
+    proc: &mut Proc,
     own: &Own,
     stat: &Stat,
     above: Option<usize>,
@@ -585,24 +607,24 @@ fn read_process(
     if !sight.whole && first.disposition.is_some_and(is_quiet) && !own.show_arguments {
         return Some(process);
     }
-    let command_line = read_small(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let command_line = proc.small(format_args!("{pid}/cmdline")).unwrap_or_default();
     process.kind = kind(&stat.name, &command_line);
     if own.show_arguments {
         process.arguments = words(&command_line);
     }
     let mut signals = stat.signals;
     if sight.is_fleeting()
-        && let Some(fresh) = read_stat(pid)
+        && let Ok((fresh, sight)) = proc.see(pid, own, signal)
     {
         // Never a program's name with what its shell did: what is seen after the name holds.
-        first = first_sight(own, &fresh, signal);
-        for _ in 0..PATIENCE {
+        first = sight;
+        for moment in MOMENTS {
             if !first.awake {
                 break;
             }
             // It was seen to do something with the signal a moment ago.
-            std::thread::sleep(MOMENT);
-            first = first_sight(own, &fresh, signal);
+            std::thread::sleep(moment);
+            first = first_sight(proc, own, &fresh, None, signal);
         }
         process.disposition = first.disposition.unwrap_or(Disposition::Unreadable);
         process.ignored = fresh.signals.map_or(SignalSet::EMPTY, |s| s.ignored);
@@ -612,12 +634,13 @@ fn read_process(
     let by_stat = first.by_stat && first.disposition.is_some();
     // The init of a namespace that handles the signal gets it like any other process.
     if quiet || !by_stat {
-        let status = match read_small(&format!("/proc/{pid}/status")) {
-            Ok(bytes) => Status::parse(&bytes),
+        let status = match proc.status(pid) {
+            Ok(status) => status,
             Err(e) if is_gone(&e) => return None,
             Err(_) => None,
         };
-        process.nested_init = status.as_ref().is_some_and(|s| s.depth > own.depth && s.innermost == Some(1));
+        process.nested_init =
+            status.as_ref().is_some_and(|s| s.innermost == Some(1) && s.depth > own.depth(proc));
         if !by_stat {
             signals = status.map(|s| s.signals);
             process.ignored = signals.map_or(SignalSet::EMPTY, |s| s.ignored);
@@ -639,14 +662,14 @@ fn read_process(
         };
     }
     let shell = process.kind == Kind::Shell;
-    process.in_wait = shell && process.disposition == Disposition::Caught && shell_waits(pid);
+    process.in_wait = shell && process.disposition == Disposition::Caught && shell_waits(proc, pid);
     // What a program with a handler reads decides nothing.
     if process.kind != Kind::Program || process.disposition != Disposition::Caught {
         let stdin = stdin_of(pid);
         // May not be read: better to wait a moment for a reader that is none than to cut one off.
         process.stdin_hidden = matches!(stdin, Err(Errno::EACCES | Errno::EPERM));
         process.reads_pipe = match stdin {
-            Ok(file) => file.is_piped() && Some(file) != own.stdin,
+            Ok(file) => file.is_piped() && Some(file) != own.stdin(),
             Err(_) => process.stdin_hidden,
         };
     }
@@ -670,36 +693,40 @@ const SIGNAL_SUSPENDS: [libc::c_long; 2] = [libc::SYS_rt_sigsuspend, 179];
 
 /// Whether a thread of the process sits in `rt_sigtimedwait`, as `/proc/<pid>/task/<tid>/syscall` shows it; what was
 /// `seen` otherwise, and whether one of the threads was awake.
-fn waits_for_signal(pid: i32, threads: u64, seen: Disposition) -> (Disposition, bool) {
-    let files: Vec<String> = if threads == 1 {
-        vec![format!("/proc/{pid}/syscall")]
-    } else {
-        let listed = numbers(&format!("/proc/{pid}/task")).unwrap_or_default();
-        listed.into_iter().map(|thread| format!("/proc/{pid}/task/{thread}/syscall")).collect()
-    };
+fn waits_for_signal(proc: &mut Proc, pid: i32, threads: u64, seen: Disposition) -> (Disposition, bool) {
     let mut awake = false;
-    for file in files {
-        match read_line(&file, |text| (system_call(text), text.starts_with(b"running"))) {
-            Ok((Some(call), _)) if SIGNAL_WAITS.contains(&call) => return (Disposition::Waiting, false),
-            Ok((_, runs)) => awake |= runs,
+    let mut ask = |proc: &mut Proc, file: fmt::Arguments<'_>| {
+        match proc.line(file, |text| (system_call(text), text.starts_with(b"running"))) {
+            Ok((Some(call), _)) if SIGNAL_WAITS.contains(&call) => Some(Disposition::Waiting),
+            Ok((_, runs)) => {
+                awake |= runs;
+                None
+            }
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied && seen == Disposition::Default => {
-                return (Disposition::Hidden, false);
+                Some(Disposition::Hidden)
             }
             // Gone; or a kernel without this file, where such a program looks as if it did nothing.
-            _ => {}
+            Err(_) => None,
         }
-    }
-    (seen, awake)
+    };
+    let found = if threads == 1 {
+        ask(proc, format_args!("{pid}/syscall"))
+    } else {
+        let listed = proc.numbers(&format!("/proc/{pid}/task")).unwrap_or_default();
+        listed.into_iter().find_map(|thread| ask(proc, format_args!("{pid}/task/{thread}/syscall")))
+    };
+    found.map_or((seen, awake), |found| (found, false))
 }
 
 /// Whether a shell with a trap sits in its `wait` builtin. dash and busybox ash wait for a foreground command in
 /// `wait4` and in the builtin in `rt_sigsuspend` (seen of dash 0.5.12 and busybox 1.35); the other shells make no
 /// difference, so for them this is always `false`.
-fn shell_waits(pid: i32) -> bool {
+fn shell_waits(proc: &mut Proc, pid: i32) -> bool {
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
     let name = program.as_deref().and_then(|path| path.file_name()).and_then(|name| name.to_str());
     matches!(name, Some("dash" | "busybox"))
-        && read_line(&format!("/proc/{pid}/syscall"), system_call)
+        && proc
+            .line(format_args!("{pid}/syscall"), system_call)
             .is_ok_and(|call| call.is_some_and(|it| SIGNAL_SUSPENDS.contains(&it)))
 }
 
@@ -708,44 +735,148 @@ fn system_call(text: &[u8]) -> Option<libc::c_long> {
     std::str::from_utf8(text).ok()?.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// The entries of a directory that are numbers. All at once, so that one descriptor is enough for a look.
-///
-/// # Errors
-/// Also where it can be read in part only: what is missing would be taken for gone.
-fn numbers(directory: &str) -> io::Result<Vec<i32>> {
-    let names = sys::list_directory(directory)?;
-    Ok(names.iter().filter_map(|name| name.to_str().ok()?.parse().ok()).collect())
-}
-
 /// How much of a command line is kept.
 const LONGEST_COMMAND: usize = 1_000;
 /// The longest text that is read of one file: whole for what the kernel writes itself, a part of a long command line.
 const LONGEST: usize = 16 * 1024;
 
-/// Not by std's `File`: that tries an interrupted call again without end.
-fn read_small(path: &str) -> io::Result<Vec<u8>> {
-    read_up_to(LONGEST, path)
+/// /proc, as one look reads it.
+#[derive(Default)]
+struct Proc {
+    /// The directory, held open where a descriptor is to be had for it: the way there from the root is a third of what
+    /// reading a short file costs.
+    directory: Option<OwnedFd>,
 }
 
-fn read_up_to(longest: usize, path: &str) -> io::Result<Vec<u8>> {
-    let file = uninterrupted(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))?;
-    let (mut bytes, mut part) = (Vec::new(), [0; 2048]);
-    while bytes.len() < longest {
-        let count = uninterrupted(|| read(&file, &mut part))?;
-        if count == 0 {
-            break;
-        }
-        bytes.extend_from_slice(part.get(..count).unwrap_or_default());
+impl Proc {
+    fn open() -> Self {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Self { directory: uninterrupted(|| open("/proc", flags, Mode::empty())).ok() }
     }
-    Ok(bytes)
+
+    /// A file of it. Not std's `File`: that tries an interrupted call again without end.
+    fn file(&mut self, name: fmt::Arguments<'_>) -> io::Result<OwnedFd> {
+        const HERE: &[u8] = b"/proc/";
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        // On the stack, ending in a zero byte: some of these are read thousands of times.
+        let mut path = [0; 64];
+        let (_, mut room) = path.split_last_mut().ok_or(Errno::ENAMETOOLONG)?;
+        room.write_all(HERE)?;
+        room.write_fmt(name)?;
+        let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?;
+        if let Some(directory) = &self.directory
+            && let Some(name) = path.to_bytes_with_nul().get(HERE.len()..)
+            && let Ok(name) = CStr::from_bytes_with_nul(name)
+        {
+            match uninterrupted(|| openat(directory, name, flags, Mode::empty())) {
+                Err(e) if is_exhausted(&e) => self.directory = None,
+                file => return file,
+            }
+        }
+        uninterrupted(|| open(path, flags, Mode::empty()))
+    }
+
+    /// A file of one short line, which the kernel hands out with one read.
+    fn line<T>(&mut self, name: fmt::Arguments<'_>, parse: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+        let file = self.file(name)?;
+        read_line(|line| read(&file, line), parse)
+    }
+
+    fn stat(&mut self, pid: i32) -> io::Result<Stat> {
+        self.line(format_args!("{pid}/stat"), Stat::parse)?.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// What a process that was listed shows; `None` where it is gone by now or may not be read. Where no descriptor was to be
+    /// had for a moment it is read once more: it would be missing for no reason of its own.
+    fn listed<T>(&mut self, read: impl Fn(&mut Self) -> io::Result<T>) -> Result<Option<T>, NoDescriptor> {
+        match read(self).or_else(|e| if is_exhausted(&e) { read(self) } else { Err(e) }) {
+            Err(e) if is_exhausted(&e) => Err(NoDescriptor),
+            seen => Ok(seen.ok()),
+        }
+    }
+
+    /// The process at first sight. Its `stat` is held open meanwhile, since reading it again is cheap then; but only beside the
+    /// directory, so that one descriptor is enough for a look.
+    fn see(&mut self, pid: i32, own: &Own, signal: Signal) -> io::Result<(Stat, FirstSight)> {
+        let file = self.file(format_args!("{pid}/stat"))?;
+        let stat = read_line(|line| read(&file, line), Stat::parse)?.ok_or(io::ErrorKind::InvalidData)?;
+        let file = Some(file).filter(|_| self.directory.is_some());
+        let sight = first_sight(self, own, &stat, file.as_ref(), signal);
+        Ok((stat, sight))
+    }
+
+    fn stat_again(&mut self, pid: i32, open: Option<&OwnedFd>) -> Option<Signals> {
+        let again = open.and_then(|file| read_line(|line| pread(file, line, 0), Stat::parse).ok());
+        again.unwrap_or_else(|| self.stat(pid).ok())?.signals
+    }
+
+    /// `None` where it shows no signals.
+    fn status(&mut self, pid: i32) -> io::Result<Option<Status>> {
+        self.small(format_args!("{pid}/status")).map(|bytes| Status::parse(&bytes))
+    }
+
+    fn signals(&mut self, pid: i32) -> Option<Signals> {
+        self.status(pid).ok()?.map(|status| status.signals)
+    }
+
+    /// A file of at most some kilobytes.
+    fn small(&mut self, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
+        self.up_to(LONGEST, name)
+    }
+
+    fn up_to(&mut self, longest: usize, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
+        let file = self.file(name)?;
+        let (mut bytes, mut part) = (Vec::new(), [0; 2048]);
+        while bytes.len() < longest {
+            let count = uninterrupted(|| read(&file, &mut part))?;
+            bytes.extend_from_slice(part.get(..count).unwrap_or_default());
+            // Lists come in pieces of any length.
+            if count == 0 || count < part.len() && longest == LONGEST {
+                break;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// The children of a process: of each of its threads those that this one forked.
+    fn children_of(&mut self, pid: i32, threads: u64) -> io::Result<Vec<i32>> {
+        let of_thread = |proc: &mut Self, thread: i32| {
+            let text = proc.up_to(usize::MAX, format_args!("{pid}/task/{thread}/children"))?;
+            let pids = text
+                .split(u8::is_ascii_whitespace)
+                .filter_map(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
+            Ok(pids.collect::<Vec<i32>>())
+        };
+        if threads <= 1 {
+            return of_thread(self, pid);
+        }
+        let mut children = Vec::new();
+        for thread in self.numbers(&format!("/proc/{pid}/task"))? {
+            children.extend(of_thread(self, thread)?);
+        }
+        Ok(children)
+    }
+
+    /// The entries of a directory that are numbers. All at once, so that one descriptor is enough for a look.
+    ///
+    /// # Errors
+    /// Also where it can be read in part only: what is missing would be taken for gone.
+    fn numbers(&mut self, directory: &str) -> io::Result<Vec<i32>> {
+        let mut listed = sys::list_directory(directory);
+        if matches!(listed, Err(Errno::EMFILE | Errno::ENFILE)) && self.directory.take().is_some() {
+            listed = sys::list_directory(directory);
+        }
+        Ok(listed?.iter().filter_map(|name| name.to_str().ok()?.parse().ok()).collect())
+    }
 }
 
-/// A file of one short line, which the kernel hands out with one read.
-fn read_line<T>(path: &str, parse: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+fn read_line<T>(
+    mut read: impl FnMut(&mut [u8]) -> Result<usize, Errno>,
+    parse: impl FnOnce(&[u8]) -> T,
+) -> io::Result<T> {
     // Enough for what is used of `stat`, which is the longest.
     let mut line = [0; 1024];
-    let file = uninterrupted(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))?;
-    let length = uninterrupted(|| read(&file, &mut line))?;
+    let length = uninterrupted(|| read(&mut line))?;
     Ok(parse(line.get(..length).unwrap_or_default()))
 }
 
@@ -761,21 +892,6 @@ fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T>
         }
     }
     Ok(result?)
-}
-
-fn read_stat(pid: i32) -> Option<Stat> {
-    read_line(&format!("/proc/{pid}/stat"), Stat::parse).ok()?
-}
-
-/// What a process that was listed shows; `None` where it is gone by now or may not be read. Any other failure is one of the
-/// moment (`ENFILE`, `ENOMEM`): the process would be missing for no reason of its own, so it is read once more.
-fn read_listed(pid: i32) -> Result<Option<Stat>, NoDescriptor> {
-    let read = || read_line(&format!("/proc/{pid}/stat"));
-    let holds = |e: &io::Error| is_gone(e) || e.kind() == io::ErrorKind::PermissionDenied;
-    match read().or_else(|e| if holds(&e) { Err(e) } else { read() }) {
-        Err(e) if is_exhausted(&e) => Err(NoDescriptor),
-        line => Ok(line.ok().and_then(|line| Stat::parse(&line))),
-    }
 }
 
 /// What a process does with each signal.
@@ -1084,13 +1200,15 @@ mod tests {
             Stat::parse(b"0 (a) Z 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 0 0 0 16384 1");
         let stat = stat.expect("a stat line");
         let own = Own { stat_has_signals: true, ..Own::look(false) };
-        assert_eq!(first_sight(&own, &stat, Signal::TERM).disposition, Some(Disposition::Caught));
-        assert_eq!(first_sight(&own, &stat, Signal::HUP).disposition, Some(Disposition::Default));
+        let sight =
+            |own: &Own, signal| first_sight(&mut Proc::default(), own, &stat, None, signal).disposition;
+        assert_eq!(sight(&own, Signal::TERM), Some(Disposition::Caught));
+        assert_eq!(sight(&own, Signal::HUP), Some(Disposition::Default));
         // There is no process 0 whose status could be read instead.
-        assert_eq!(first_sight(&own, &stat, Signal::from_number(34).expect("a number")).disposition, None);
+        assert_eq!(sight(&own, Signal::from_number(34).expect("a number")), None);
         // gVisor's has zeros there.
         let own = Own { stat_has_signals: false, ..own };
-        assert_eq!(first_sight(&own, &stat, Signal::TERM).disposition, None);
+        assert_eq!(sight(&own, Signal::TERM), None);
     }
 
     #[test]
@@ -1201,22 +1319,26 @@ mod tests {
         let mut ready = [0; 3];
         shell.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("go");
         let root = i32::try_from(shell.id()).expect("a pid");
-        let lasting = |stats: BTreeMap<i32, Stat>| {
+        let lasting = |stats: BTreeMap<i32, Seen>| {
             let table = Table::of(stats);
             let tree = table.tree(root);
-            let mut pids: Vec<i32> =
-                tree.iter().filter(|(s, _)| s.name == b"sleep" && s.alive).map(|(s, _)| s.pid).collect();
+            let mut pids: Vec<i32> = tree
+                .iter()
+                .map(|(s, _)| &s.stat)
+                .filter(|s| s.name == b"sleep" && s.alive)
+                .map(|s| s.pid)
+                .collect();
             pids.sort_unstable();
             pids
         };
-        let settled = || lasting(Table::all().expect("a descriptor").stats);
+        let settled = || lasting(Table::all(&mut Proc::open(), None).expect("a descriptor").stats);
         while settled().len() < 9 {
             std::thread::yield_now();
         }
         let all = settled();
         let (mut whole, mut changed) = (0, 0);
         while whole < 100 && changed < 100_000 {
-            match Table::descend(root).expect("a descriptor") {
+            match Table::descend(&mut Proc::open(), root).expect("a descriptor") {
                 Descent::Whole(stats) => {
                     whole += 1;
                     assert_eq!(lasting(stats), all);

@@ -89,7 +89,8 @@ fn look(
     };
     inbox.raise_limit();
     for _ in 0..2 {
-        let own = own.insert(own.filter(|own| own.pid > 0).unwrap_or_else(|| Own::look(arguments)));
+        let known = own.take().filter(|own| own.pid > 0);
+        let own = own.insert(known.unwrap_or_else(|| Own::look(arguments)));
         match proctable::look_below(own, signal, detail) {
             Err(NoDescriptor) => inbox.close(),
             Ok(None) => {}
