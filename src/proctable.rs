@@ -862,11 +862,11 @@ impl Proc {
     /// # Errors
     /// Also where it can be read in part only: what is missing would be taken for gone.
     fn numbers(&mut self, directory: &str) -> io::Result<Vec<i32>> {
-        let mut listed = sys::list_directory(directory);
-        if matches!(listed, Err(Errno::EMFILE | Errno::ENFILE)) && self.directory.take().is_some() {
-            listed = sys::list_directory(directory);
-        }
-        Ok(listed?.iter().filter_map(|name| name.to_str().ok()?.parse().ok()).collect())
+        let list = || sys::list_directory(directory, |name| i32::try_from(decimal(name)?).ok());
+        Ok(match list() {
+            Err(Errno::EMFILE | Errno::ENFILE) if self.directory.take().is_some() => list(),
+            listed => listed,
+        }?)
     }
 }
 

@@ -305,31 +305,33 @@ impl FileId {
     }
 }
 
-/// The names in a directory.
+/// The names in a directory, as far as something is made of them. Of /proc's most are none that a look wants, so they are read
+/// where they lie.
 ///
 /// Not std's `read_dir` or nix's `Dir`: they panic where the descriptor cannot be closed, and an adieu that ends takes
 /// everything with it.
 ///
 /// # Errors
 /// Also where only a part of it can be read.
-pub(crate) fn list_directory(path: &str) -> Result<Vec<CString>, Errno> {
+pub(crate) fn list_directory<T>(path: &str, read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Errno> {
     let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
     // SAFETY: the path is a C string that lives through the call.
     let directory = unsafe { libc::opendir(path.as_ptr()) };
     if directory.is_null() {
         return Err(Errno::last());
     }
-    let mut names = Vec::new();
+    let mut found = Vec::new();
     let result = loop {
         // `readdir(3)` tells its end from an error by errno alone.
         Errno::clear();
         // SAFETY: the directory is open, and nobody else has it.
         let entry = unsafe { libc::readdir(directory) };
         if entry.is_null() {
-            break if Errno::last_raw() == 0 { Ok(names) } else { Err(Errno::last()) };
+            break if Errno::last_raw() == 0 { Ok(found) } else { Err(Errno::last()) };
         }
         // SAFETY: the entry is valid until the next call, and its name is a C string.
-        names.push(unsafe { std::ffi::CStr::from_ptr((*entry).d_name.as_ptr()) }.to_owned());
+        let name = unsafe { CStr::from_ptr((*entry).d_name.as_ptr()) };
+        found.extend(read(name.to_bytes()));
     };
     // SAFETY: it was opened above, and is not used any more. An error leaves nothing to be done.
     unsafe { libc::closedir(directory) };
