@@ -554,6 +554,11 @@ impl Running {
         wait_until(&self.seen, self.started.deadline, |seen| seen.ended, |_| false).is_some()
     }
 
+    /// Whether it has ended by now.
+    pub(crate) fn has_ended(&self) -> bool {
+        lock(&self.seen.0).ended.is_some()
+    }
+
     /// All lines until now.
     pub(crate) fn lines(&self) -> Vec<Line> {
         lock(&self.seen.0).lines.clone()
