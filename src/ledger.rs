@@ -16,6 +16,7 @@ pub(crate) struct Entry {
     arguments: String,
     kind: Kind,
     parent: i32,
+    group: i32,
     pub role: Role,
     /// When it was first told.
     asked: Option<Time>,
@@ -155,6 +156,7 @@ impl Ledger {
                 arguments: String::new(),
                 kind: process.kind,
                 parent: process.parent,
+                group: process.group,
                 role: verdict.role,
                 asked: None,
                 told: None,
@@ -183,6 +185,7 @@ impl Ledger {
             entry.arguments.clone_from(&process.arguments);
             entry.kind = process.kind;
             entry.parent = process.parent;
+            entry.group = process.group;
             entry.own_child = process.own_child;
             entry.left_behind |= verdict.role == Role::Owned;
             entry.reads_pipe |= process.reads_pipe;
@@ -283,6 +286,29 @@ impl Ledger {
         }
         let group = any.then_some(Action::TellGroup(request.signal));
         group.into_iter().chain(each).collect()
+    }
+
+    /// Nobody can be seen any more: tells adieu's own children, whose pids are theirs until adieu reaps them, but for those of
+    /// a group that is told.
+    pub(crate) fn tell_children(&mut self, told_group: Option<i32>, request: Request) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for (id, entry) in self.0.iter_mut().chain(&mut self.1) {
+            if !entry.own_child || entry.told.is_some() || told_group == Some(entry.group) {
+                continue;
+            }
+            entry.tell(request.now);
+            let (signal, resume) = (request.signal, entry.stopped);
+            actions.push(Action::Say(Note::Tells(entry.who(*id), Reason::LastCall, signal)));
+            actions.push(Action::Tell(Tell {
+                id: *id,
+                own_child: true,
+                signal,
+                resume,
+                watch: false,
+                named: None,
+            }));
+        }
+        actions
     }
 
     /// Kills whoever was asked before the timeout, the others a moment after they were, and what is born meanwhile at

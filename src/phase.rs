@@ -167,8 +167,9 @@ impl Stop {
 
     /// The tree cannot be seen. At the first look the group is told and everything below is waited for; right after the
     /// main process was reaped the group's number is still that of its other members, later it may not be. A /proc
-    /// that goes away later may come back, so the group is told only when the last call is due.
-    fn looked_in_vain(&mut self, main_alive: bool, epilogue: Duration, now: Time) -> Vec<Action> {
+    /// that goes away later may come back, so the group is told only when the last call is due, and then those outside of
+    /// it that are known and sure to be still the same.
+    fn looked_in_vain(&mut self, main: Option<i32>, epilogue: Duration, now: Time) -> Vec<Action> {
         let first = self.first_look.is_none();
         let killing = matches!(self.stage, Stage::Killing { .. });
         if self.stage == Stage::Owners && !first && !self.ledger.has_owner() {
@@ -187,8 +188,9 @@ impl Stop {
         self.stage = if killing { self.stage } else { Stage::LastCall };
         let signal = if killing { Signal::KILL } else { self.signal };
         let just_reaped = first && !self.asked_for;
-        let group = (just_reaped || main_alive).then_some(Action::TellGroup(signal));
-        [Action::Say(Note::Blind(signal))].into_iter().chain(group).collect()
+        let group = (just_reaped || main.is_some()).then_some(Action::TellGroup(signal));
+        let children = self.ledger.tell_children(main, self.request(now));
+        [Action::Say(Note::Blind(signal))].into_iter().chain(group).chain(children).collect()
     }
 }
 
@@ -479,7 +481,7 @@ impl State {
         let (Some(stop), Some(question)) = (&mut self.stop, question) else { return Vec::new() };
         let main_alive = self.main_end.is_none();
         let Some(snapshot) = snapshot else {
-            return stop.looked_in_vain(main_alive, self.terms.epilogue, now);
+            return stop.looked_in_vain(main_alive.then_some(self.terms.main), self.terms.epilogue, now);
         };
         stop.ledger.untell_copies(&snapshot);
         let first_look = stop.first_look;

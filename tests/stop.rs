@@ -982,6 +982,24 @@ fn without_proc_the_group_is_told_and_everything_below_is_waited_for() {
     }
 }
 
+#[test]
+fn what_was_seen_is_told_even_when_proc_goes_away_and_the_main_process_with_it() {
+    if !pid_namespace() {
+        return;
+    }
+    let trap =
+        |then: &str| format!("trap 'umount -l /proc; {then}' TERM; echo ready; while :; do sleep 0.1; done");
+    // The main process gone, and still there.
+    for (script, code) in [(trap("exit 3"), 3), (format!("({}); sleep 1000; exit 3", trap("exit 4")), 143)] {
+        let daemons = "(setsid sleep 3600 &); (sleep 3600 &)";
+        let running = with([&*format!("{daemons}; {script}")]).start();
+        running.wait_line("ready");
+        running.signal(SIGTERM);
+        let finished = running.expect_exit(code);
+        assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");
+    }
+}
+
 /// Executables where any user may run them.
 fn for_any_user(scratch: &Scratch) -> String {
     let directory = scratch.path().display();
