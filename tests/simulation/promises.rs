@@ -646,7 +646,12 @@ impl Oracle {
             }
             Note::Refused(who, signal) => {
                 let of = |refused: &(ProcId, Signal)| *refused == (who.id, *signal);
+                let known = self.marks(who.id).is_some_and(|m| m.refused);
                 let Some(at) = self.refusals.iter().position(of) else {
+                    if known && self.ever_missed.contains(&who.id) {
+                        // Missed twice, it is a stranger again.
+                        return Ok(());
+                    }
                     let how = format!("{signal} is said to be refused for ({}) and was not", who.id.pid);
                     return broken(Promise::Notes, how);
                 };
