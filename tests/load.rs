@@ -506,7 +506,10 @@ fn what_a_handler_daemonizes_is_told_once_and_waited_for() {
         let finished = running.expect_exit(9);
         finished.assert_order(["late ready", "late told TERM", "late done"]);
         finished.assert_order(["late ready", "trapped"]);
-        println!("{way}\n{finished}");
+        figure(
+            &format!("a handler that daemonizes a server with 300 ms of work, {way}"),
+            &format!("told once and done, in {}", milliseconds(finished.took)),
+        );
     }
 }
 
@@ -525,7 +528,12 @@ fn a_terminal_that_is_held_with_ctrl_s_delays_no_stop_however_much_there_is_to_s
         terminal.signal(SIGTERM);
         let code = terminal.exit();
         assert_eq!((code, letters(&log, b'D')), (9, number), "{way}\n{}", terminal.text());
-        assert!(began.elapsed() < Duration::from_secs(9), "{way}: {:?}", began.elapsed());
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(9), "{way}: {took:?}");
+        figure(
+            &format!("{number} handlers of 200 ms and `-v` on a terminal held with Ctrl-S, {way}"),
+            &format!("{number} done, in {}", milliseconds(took)),
+        );
     }
 }
 

@@ -1,17 +1,19 @@
 //! Signals that come while everything is only just starting, or is about to end: none is lost, and nothing hangs.
 //!
 //! `ADIEU_TEST_TRIES` is how often each is tried: 100 times by default, and in CI 1,000 times each of the two as PID 1.
+//! How those two ended goes to docs/reliability.md with `ADIEU_WRITE_DOCS=1`; that page has the command.
 #![allow(clippy::unwrap_used, reason = "clippy.toml allows it in #[test] functions only")]
 
 mod support;
 
 use std::env;
 use std::hint::spin_loop;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
-use support::{Adieu, Finished, Running, adieu, pid_namespace, server, status_field, tool};
+use support::{Adieu, Finished, Running, adieu, page, pid_namespace, server, status_field, tool};
 
 fn tries() -> u32 {
     env::var("ADIEU_TEST_TRIES").map_or(100, |tries| tries.parse().unwrap())
@@ -92,6 +94,33 @@ fn died_or_finished_below_a_shell(finished: &Finished) {
     }
 }
 
+/// The same as PID 1, with how many there were of each.
+fn race_as_pid1(what: &str, words: &[&str], check: impl Fn(&Finished) + Sync) {
+    let (tries, finished) = (tries_as_pid1(), AtomicU32::new(0));
+    race(
+        tries,
+        || as_pid1(words),
+        SIGTERM,
+        |end| {
+            check(end);
+            assert!(end.count("server told") <= 1, "{end}");
+            finished.fetch_add(u32::from(end.count("server done") == 1), Ordering::Relaxed);
+        },
+    );
+    let finished = finished.into_inner();
+    let row = [
+        format!("{tries} starts of {what} with TERM after 0 to 50 ms, as PID 1"),
+        format!(
+            "each ended; in {finished} the server was told once and finished, in {} it was too early",
+            tries - finished
+        ),
+    ];
+    println!("{}", row.join(": "));
+    if page::writes() {
+        page::write_row("docs/reliability.md", &row.each_ref().map(String::as_str));
+    }
+}
+
 // By signalfd: the server blocks its signals at one stroke, and none of them falls between two steps of its own.
 const PROGRAM: [&str; 4] = ["--", "sh", "-c", "exec \"$SERVER\" --by signalfd --work 0s --exit 9"];
 const STRING: [&str; 1] = ["\"$SERVER\" --by signalfd --work 0s; exit 9"];
@@ -104,7 +133,7 @@ fn a_term_right_after_the_start_of_a_program_is_not_lost() {
 #[test]
 fn a_term_right_after_the_start_of_a_program_is_not_lost_as_pid1() {
     if pid_namespace() {
-        race(tries_as_pid1(), || as_pid1(&PROGRAM), SIGTERM, died_or_finished("TERM", 15));
+        race_as_pid1("a program", &PROGRAM, died_or_finished("TERM", 15));
     }
 }
 
@@ -116,7 +145,7 @@ fn a_term_right_after_the_start_of_a_shell_string_is_not_lost() {
 #[test]
 fn a_term_right_after_the_start_of_a_shell_string_is_not_lost_as_pid1() {
     if pid_namespace() {
-        race(tries_as_pid1(), || as_pid1(&STRING), SIGTERM, died_or_finished_below_a_shell);
+        race_as_pid1("a shell string", &STRING, died_or_finished_below_a_shell);
     }
 }
 
