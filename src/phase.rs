@@ -192,6 +192,83 @@ impl Stop {
         let children = self.ledger.tell_children(main, self.request(now));
         [Action::Say(Note::Blind(signal))].into_iter().chain(group).chain(children).collect()
     }
+
+    /// Everybody is told at once, the group with one call.
+    fn nobody_handles_it(&mut self, snapshot: &Snapshot, main: Option<i32>, now: Time) -> Vec<Action> {
+        self.stage = Stage::LastCall;
+        let mut actions = vec![Action::Say(Note::Unhandled(self.signal))];
+        if let Some(main) = main {
+            actions.extend(self.ledger.tell_group(snapshot, main, self.request(now)));
+        }
+        actions
+    }
+
+    /// Owners and who is to be told with them. The phase is over when no owner is left.
+    fn owners(&mut self, tree: &Tree<'_>, first: bool, epilogue: Duration, now: Time) -> Vec<Action> {
+        let mut actions = self.ledger.tell(tree, self.request(now), |entry, process, v| {
+            // What may not be read cannot be seen to register late: spared as a filter it stays one.
+            let spared = v.reason == Reason::Hidden && process.reads_pipe && !first && !entry.left_behind;
+            v.at_once && entry.role != Role::Shielded && !entry.started_since() && !spared
+        });
+        if first {
+            actions.extend(self.ledger.leaves(tree));
+            actions.extend(self.ledger.resume(tree));
+        }
+        if !self.ledger.has_owner() {
+            self.stage = Stage::Epilogue { until: now.saturating_add(epilogue) };
+            self.pace = Pace::new(now);
+            actions.push(Action::Say(Note::Enters("epilogue")));
+        }
+        actions
+    }
+
+    /// The spared and what owners left behind. Over when its time is, when everybody has been told, or when an owner was
+    /// found that nobody had seen.
+    fn epilogue(&mut self, tree: &Tree<'_>, until: Time, now: Time) -> Vec<Action> {
+        let mut actions = self.ledger.tell(tree, self.request(now), |entry, _, v| {
+            !matches!(v.role, Role::Owned)
+                && entry.role != Role::Shielded
+                && !entry.started_since()
+                && !entry.reads_pipe
+                && !entry.ignores
+        });
+        if self.ledger.has_owner() {
+            // An owner was left behind, unseen until now.
+            self.stage = Stage::Owners;
+            actions.push(Action::Say(Note::Enters("owners' phase")));
+        } else if until <= now || self.ledger.all_told() {
+            self.stage = Stage::LastCall;
+            self.pace = Pace::new(now);
+            if !self.ledger.all_told() {
+                actions.push(Action::Say(Note::Enters("last call")));
+            }
+        }
+        actions
+    }
+
+    /// Whoever is left and below no owner.
+    fn last_call(&mut self, tree: &Tree<'_>, now: Time) -> Vec<Action> {
+        self.ledger.recheck_group(tree.snapshot, self.pace.last);
+        self.ledger.tell(tree, self.request(now), |_, _, v| v.role != Role::Owned)
+    }
+
+    /// Whoever was not asked is asked; the others are killed.
+    fn killing(&mut self, tree: &Tree<'_>, since: Time, now: Time) -> Vec<Action> {
+        let mut actions = self.ledger.tell(tree, self.request(now), |_, _, _| true);
+        let asked = *self.last_words.get_or_insert(now);
+        actions.extend(self.ledger.kill(tree.snapshot, since, asked, self.began, now));
+        actions
+    }
+
+    /// After a look that took this long.
+    fn look_again(&mut self, took: Duration, now: Time) {
+        let (longest, share) = match self.ledger.has_unwatched_owner() {
+            _ if matches!(self.stage, Stage::Killing { .. }) => (LONGEST_LOOK_KILLING, KILLING_SHARE),
+            true => (LONGEST_LOOK_UNWATCHED, IDLE_SHARE),
+            false => (LONGEST_LOOK, IDLE_SHARE),
+        };
+        self.pace.looked(now, took, longest, share);
+    }
 }
 
 impl State {
@@ -480,8 +557,9 @@ impl State {
         let question = self.stop.as_ref().map(|stop| self.question(stop.signal));
         let (Some(stop), Some(question)) = (&mut self.stop, question) else { return Vec::new() };
         let main_alive = self.main_end.is_none();
+        let main = main_alive.then_some(self.terms.main);
         let Some(snapshot) = snapshot else {
-            return stop.looked_in_vain(main_alive.then_some(self.terms.main), self.terms.epilogue, now);
+            return stop.looked_in_vain(main, self.terms.epilogue, now);
         };
         stop.ledger.untell_copies(&snapshot);
         let first_look = stop.first_look;
@@ -503,32 +581,13 @@ impl State {
         }
         // What a main process left when it ended by itself is in no hurry: its log filters have the epilogue.
         if first && !handled && stop.asked_for {
-            stop.stage = Stage::LastCall;
-            actions.push(Action::Say(Note::Unhandled(stop.signal)));
-            if main_alive {
-                actions.extend(stop.ledger.tell_group(&snapshot, self.terms.main, stop.request(now)));
-            }
+            actions.extend(stop.nobody_handles_it(&snapshot, main, now));
         }
         if let Stage::Killing { since, .. } = stop.stage {
-            actions.extend(stop.ledger.tell(&tree, stop.request(now), |_, _, _| true));
-            let asked = *stop.last_words.get_or_insert(now);
-            actions.extend(stop.ledger.kill(&snapshot, since, asked, stop.began, now));
+            actions.extend(stop.killing(&tree, since, now));
         }
         if stop.stage == Stage::Owners {
-            actions.extend(stop.ledger.tell(&tree, stop.request(now), |entry, process, v| {
-                // What may not be read cannot be seen to register late: spared as a filter it stays one.
-                let spared = v.reason == Reason::Hidden && process.reads_pipe && !first && !entry.left_behind;
-                v.at_once && entry.role != Role::Shielded && !entry.started_since() && !spared
-            }));
-            if first {
-                actions.extend(stop.ledger.leaves(&tree));
-                actions.extend(stop.ledger.resume(&tree));
-            }
-            if !stop.ledger.has_owner() {
-                stop.stage = Stage::Epilogue { until: now.saturating_add(self.terms.epilogue) };
-                stop.pace = Pace::new(now);
-                actions.push(Action::Say(Note::Enters("epilogue")));
-            }
+            actions.extend(stop.owners(&tree, first, self.terms.epilogue, now));
         }
         if stop.repeated && matches!(stop.stage, Stage::Epilogue { .. }) {
             // It came as the last owner ended: there it ends the epilogue.
@@ -536,28 +595,10 @@ impl State {
         }
         stop.repeated &= stop.stage == Stage::Owners && !stop.ledger.sees_owner();
         if let Stage::Epilogue { until } = stop.stage {
-            actions.extend(stop.ledger.tell(&tree, stop.request(now), |entry, _, v| {
-                !matches!(v.role, Role::Owned)
-                    && entry.role != Role::Shielded
-                    && !entry.started_since()
-                    && !entry.reads_pipe
-                    && !entry.ignores
-            }));
-            if stop.ledger.has_owner() {
-                // An owner was left behind, unseen until now.
-                stop.stage = Stage::Owners;
-                actions.push(Action::Say(Note::Enters("owners' phase")));
-            } else if until <= now || stop.ledger.all_told() {
-                stop.stage = Stage::LastCall;
-                stop.pace = Pace::new(now);
-                if !stop.ledger.all_told() {
-                    actions.push(Action::Say(Note::Enters("last call")));
-                }
-            }
+            actions.extend(stop.epilogue(&tree, until, now));
         }
         if stop.stage == Stage::LastCall {
-            stop.ledger.recheck_group(&snapshot, stop.pace.last);
-            actions.extend(stop.ledger.tell(&tree, stop.request(now), |_, _, v| v.role != Role::Owned));
+            actions.extend(stop.last_call(&tree, now));
             // As PID 1 adieu ends by its exit what it may not signal; none of these would have handled it.
             let main_known = !main_alive || stop.ledger.lives(self.terms.main);
             if self.terms.is_init && main_known && stop.ledger.is_beyond_reach() {
@@ -566,13 +607,7 @@ impl State {
                 return actions;
             }
         }
-        let unwatched = stop.ledger.has_unwatched_owner();
-        let (longest, share) = match unwatched {
-            _ if killing => (LONGEST_LOOK_KILLING, KILLING_SHARE),
-            true => (LONGEST_LOOK_UNWATCHED, IDLE_SHARE),
-            false => (LONGEST_LOOK, IDLE_SHARE),
-        };
-        stop.pace.looked(now, took, longest, share);
+        stop.look_again(took, now);
         actions
     }
 }
