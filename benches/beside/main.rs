@@ -30,7 +30,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
-use workload::{BURST, DONE, READY, STAMP};
+use workload::{BURST, DONE, READ, READY, STAMP};
 
 /// What every other number is a ratio of, and what it is entered again as.
 const REFERENCE: &str = "tini-static";
@@ -39,6 +39,8 @@ const AGAIN: &str = "tini-static, again";
 const GRACE: Duration = Duration::from_secs(10);
 /// The end of everything by the kernel alone, which no init can be faster than.
 const KERNEL: &str = "SIGKILL of PID 1";
+/// What reading the files of a look takes alone, before anybody can be told.
+const FILES: &str = "the files alone";
 const ORPHANS: u32 = 4_000;
 /// Processes of the same machine that are none of adieu's business.
 const UNRELATED: u32 = 10_000;
@@ -530,6 +532,7 @@ impl Run {
             ("pid1", "pid1", &["--"]),
         ]);
         entrants.insert(1, kernel);
+        entrants.insert(2, Entrant { name: FILES, program: self.workload.clone().into(), options: &[] });
         let names: Vec<&str> = entrants.iter().map(|it| it.name).collect();
         let head: Vec<&str> = ["processes"].into_iter().chain(names.iter().copied()).collect();
         let (mut times, mut counts) = (Table::new(&head), Table::new(&head));
@@ -539,13 +542,17 @@ impl Run {
                 continue;
             }
             let number = size.to_string();
-            let all: Vec<_> = entrants
-                .iter()
-                .map(|it| (it.name, it.prepare(&self.workload(workload.mode, &number)), RefCell::default()))
-                .collect();
+            let prepare = |it: &Entrant| match it.name {
+                FILES => it.prepare(&["--workload", "files", &number, workload.mode]),
+                _ => it.prepare(&self.workload(workload.mode, &number)),
+            };
+            let all: Vec<_> = entrants.iter().map(|it| (it.name, prepare(it), RefCell::default())).collect();
             let samples = interleave(rounds, &all, |(name, prepared, done): &(_, _, RefCell<Samples>)| {
                 let signal = if *name == KERNEL { libc::SIGKILL } else { libc::SIGTERM };
                 let mut running = Running::start(prepared, As::Container);
+                if *name == FILES {
+                    return read_alone(&mut running, size);
+                }
                 let took = told_to_stop(&mut running, size, signal);
                 done.borrow_mut().0.push(done_by(&mut running));
                 took
@@ -555,7 +562,8 @@ impl Run {
             let row =
                 |cells: Vec<String>| -> Vec<String> { [shown.clone()].into_iter().chain(cells).collect() };
             times.row(&row(samples.iter().map(Samples::shown).collect()));
-            counts.row(&row(done.iter().map(|it| share(it, size)).collect()));
+            let count = |it: &Samples| if it.0.is_empty() { "–".to_owned() } else { share(it, size) };
+            counts.row(&row(done.iter().map(count).collect()));
             let comparison = Comparison { names: names.clone(), samples };
             if workload.time_goal {
                 let bound = comparison.of(KERNEL).median() + 0.2 + 0.02 * f64::from(size);
@@ -578,7 +586,8 @@ impl Run {
         let rounds: Vec<String> =
             self.effort.stops.iter().filter(|(_, n)| *n > 0).map(|(_, n)| n.to_string()).collect();
         let mut text = format!(
-            "Milliseconds from the signal to the end of PID 1; rounds by size: {}.\n\n{}",
+            "Milliseconds from the signal to the end of PID 1; rounds by size: {}. \"{FILES}\" is what opening, reading and \
+             closing the files of /proc takes by which adieu knows each process for what it is: no signal, no process's end.\n\n{}",
             rounds.join(", "),
             times.into_text()
         );
@@ -785,6 +794,15 @@ fn told_to_stop(running: &mut Running, size: u32, signal: i32) -> f64 {
     running.init.signal(signal);
     // Who is not ready by then would have been killed.
     running.init.wait_for(GRACE).map_or(f64::NAN, |(_, at)| micros(at - began) / 1_000.0)
+}
+
+/// Milliseconds for reading the files of this many processes, and nothing else.
+fn read_alone(running: &mut Running, size: u32) -> f64 {
+    running.read(size as usize + 1);
+    running.order(READ);
+    let took = stamp(&running.read(STAMP)).map_or(f64::NAN, |nanoseconds| nanoseconds as f64 / 1e6);
+    assert!(running.init.wait_for(GRACE).is_some(), "it outlives its work");
+    took
 }
 
 /// Makes a burst of orphans and waits until the init has reaped them all.

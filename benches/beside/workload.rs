@@ -3,7 +3,7 @@
 //! No allocation, no thread and no lock behind the first fork: the copies only make system calls.
 
 use super::launch::{ORDERS, REPORT};
-use std::ffi::c_int;
+use std::ffi::{CStr, CString, c_int};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ pub(crate) const READY: u8 = b'r';
 pub(crate) const DONE: u8 = b'd';
 /// How long the handlers of the mode `workers` take.
 pub(crate) const WORK: Duration = Duration::from_millis(20);
+/// Orders [`files`] to read.
+pub(crate) const READ: u8 = b'f';
 /// Orders a burst of orphans.
 pub(crate) const BURST: u8 = b'b';
 /// The size of what [`serve`] reports for each signal: the time on the monotonic clock in nanoseconds.
@@ -26,6 +28,7 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
         Some("handlers") => herd(number(1), Some(done)),
         Some("workers") => herd(number(1), Some(done_later)),
         Some("serve") => serve(number(1)),
+        Some("files") => files(number(1), words.get(2).is_some_and(|mode| mode != "plain")),
         other => {
             eprintln!("no such workload: {other:?}");
             return ExitCode::FAILURE;
@@ -92,6 +95,60 @@ fn herd(count: u32, handler: Option<extern "C" fn(c_int)>) {
     report(&[READY]);
     // SAFETY: reaps children; a null status is allowed.
     while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
+}
+
+/// Reads of `count` children that wait what a look has to read, and does nothing else: of a process that shows no handler its `stat`, the
+/// system call that it is in, and its `stat` again; of one that shows a handler `stat` and command line, and `stat` again
+/// for a pidfd. Reports how many nanoseconds that took.
+fn files(count: u32, handlers: bool) {
+    let wait = || {
+        report(&[READY]);
+        // SAFETY: waits for a signal.
+        unsafe { libc::pause() };
+    };
+    let children: Vec<c_int> = (0..count).map(|_| fork(wait)).collect();
+    let path = |pid: c_int, file: &str| CString::new(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let other = if handlers { "cmdline" } else { "syscall" };
+    let paths: Vec<(c_int, CString, CString)> =
+        children.iter().map(|&pid| (pid, path(pid, "stat"), path(pid, other))).collect();
+    report(&[READY]);
+    let mut order = 0_u8;
+    // SAFETY: one byte, which lives through the call.
+    unsafe { libc::read(ORDERS, (&raw mut order).cast(), 1) };
+    let began = now();
+    for (pid, stat, other) in &paths {
+        let mut text = [0_u8; 2048];
+        let opened = |path: &CStr| {
+            // SAFETY: a C string.
+            let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+            assert!(file >= 0, "{path:?} cannot be opened");
+            file
+        };
+        let mut read = |file: c_int| {
+            // SAFETY: the buffer is as long as said and lives through the call.
+            assert!(unsafe { libc::pread(file, text.as_mut_ptr().cast(), text.len(), 0) } > 0, "of {pid}");
+        };
+        let first = opened(stat);
+        read(first);
+        let second = opened(other);
+        read(second);
+        // SAFETY: integers; all of these are this process's own, and in use no more.
+        unsafe {
+            libc::close(second);
+            if handlers {
+                libc::close(first);
+                let pidfd = c_int::try_from(libc::syscall(libc::SYS_pidfd_open, *pid, 0)).unwrap_or(-1);
+                let again = opened(stat);
+                read(again);
+                libc::close(again);
+                libc::close(pidfd);
+            } else {
+                read(first);
+                libc::close(first);
+            }
+        }
+    }
+    report(&(now() - began).to_ne_bytes());
 }
 
 /// Says when a USR1 or TERM arrives, and makes `burst` orphans, which end all at once, whenever it is ordered to.
