@@ -7,17 +7,17 @@
 use crate::cli::{self, Request, TypedExplain};
 use crate::error::Error;
 use crate::journal::role;
+use crate::json::Json;
 use crate::plan::{self, Question, Reason, Role, Verdict};
 use crate::proctable::{self, Detail, Disposition, Own, Process, Snapshot};
 use crate::settings::{self, Deliver, Settings};
 use crate::signal::{Signal, SignalSet};
 use crate::timeline::shown;
-use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 
 /// The version of the form of `--format json`.
-const SCHEMA: u64 = 1;
+const SCHEMA: i32 = 1;
 
 /// What is at the top of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -516,50 +516,50 @@ impl Explained {
         lines.join("\n") + "\n"
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self) -> Json {
         let acts = matches!(self.top, Top::Adieu(_));
         let process = |process: &Process| {
-            let mut value = json!({
-                "pid": process.id.pid,
-                "parent": process.parent,
-                "name": process.name,
-                "disposition": disposition(process.disposition),
-                "stopped": process.stopped,
-            });
-            if !process.arguments.is_empty()
-                && let Some(object) = value.as_object_mut()
-            {
-                object.insert("command".to_owned(), json!(process.arguments));
+            let mut fields = vec![
+                ("disposition", disposition(process.disposition).into()),
+                ("name", process.name.as_str().into()),
+                ("parent", process.parent.into()),
+                ("pid", process.id.pid.into()),
+                ("stopped", process.stopped.into()),
+            ];
+            if !process.arguments.is_empty() {
+                fields.insert(0, ("command", process.arguments.as_str().into()));
             }
-            value
+            fields
         };
         let rows = self.rows().map(|(p, v)| {
-            let mut value = process(p);
-            if let Some(object) = value.as_object_mut().filter(|_| acts) {
-                object.insert("role".to_owned(), json!(role(v.role)));
-                object.insert("when".to_owned(), json!(self.when(p, v)));
+            let mut fields = process(p);
+            if acts {
+                fields.extend([("role", role(v.role).into()), ("when", self.when(p, v).into())]);
             }
-            value
+            Json::Object(fields)
         });
         let init = match &self.top {
             Top::Adieu(_) => "adieu",
             Top::TellsChild(name) | Top::TellsGroup(name) | Top::Rewrites(name) => name,
             Top::Bare => "none",
         };
-        let zombies = self
-            .zombies
-            .iter()
-            .map(|(pid, name, count)| json!({ "parent": pid, "name": name, "count": count }));
-        json!({
-            "schema": SCHEMA,
-            "signal": self.signal.to_string(),
-            "delivered": self.delivered.map(|signal| signal.to_string()),
-            "init": init,
-            "root": process(&self.root),
-            "verdict": self.verdict(),
-            "processes": rows.collect::<Vec<_>>(),
-            "zombies": zombies.collect::<Vec<_>>(),
-        })
+        let zombies = self.zombies.iter().map(|(pid, name, count)| {
+            Json::Object(vec![
+                ("count", (*count).into()),
+                ("name", name.as_str().into()),
+                ("parent", (*pid).into()),
+            ])
+        });
+        Json::Object(vec![
+            ("delivered", self.delivered.map(|signal| signal.to_string()).into()),
+            ("init", init.into()),
+            ("processes", rows.collect()),
+            ("root", Json::Object(process(&self.root))),
+            ("schema", SCHEMA.into()),
+            ("signal", self.signal.to_string().into()),
+            ("verdict", self.verdict().into()),
+            ("zombies", zombies.collect()),
+        ])
     }
 }
 

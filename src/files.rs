@@ -4,6 +4,7 @@
 use crate::event::{Cause, Time};
 use crate::exit::End;
 use crate::journal::{Journal, role};
+use crate::json::Json;
 use crate::phase::Terms;
 use crate::plan::Reason;
 use crate::report;
@@ -16,7 +17,6 @@ use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::{UnlinkatFlags, read, unlinkat};
-use serde_json::{Value, json};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs;
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The version of the report's form, raised whenever a reader of the old one would misread the new one.
-const SCHEMA: u64 = 1;
+const SCHEMA: i32 = 1;
 /// What Kubernetes shows of a termination message.
 const LONGEST_MESSAGE: u64 = 4096;
 /// How long a disk may take before adieu exits without it.
@@ -272,16 +272,20 @@ fn message(journal: &Journal, outcome: Outcome) -> String {
     text
 }
 
-fn milliseconds(time: Duration) -> Value {
-    json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+fn milliseconds(time: Duration) -> Json {
+    Json::Number(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn ending(end: Option<End>) -> Value {
+fn ending(end: Option<End>) -> Json {
     match end {
-        None => Value::Null,
-        Some(End::Exited(code)) => json!({ "exit_status": code }),
-        Some(End::Signaled(signal)) => json!({ "signal": signal.to_string() }),
+        None => Json::Null,
+        Some(End::Exited(code)) => Json::Object(vec![("exit_status", i32::from(code).into())]),
+        Some(End::Signaled(signal)) => Json::Object(vec![("signal", name(signal))]),
     }
+}
+
+fn name(signal: Signal) -> Json {
+    signal.to_string().into()
 }
 
 /// The name that the report has for a reason.
@@ -302,73 +306,80 @@ fn reason(reason: Reason) -> &'static str {
 }
 
 /// The report; `docs/report.schema.json` describes it.
-fn to_json(journal: &Journal, settings: &Settings, terms: &Terms, outcome: Outcome) -> Value {
+fn to_json(journal: &Journal, settings: &Settings, terms: &Terms, outcome: Outcome) -> Json {
     let since = |at: Time| milliseconds(at.saturating_sub(journal.began));
     let cause = match journal.cause {
-        Cause::Signal(arrived) => json!({
-            "kind": "signal",
-            "arrived": arrived.to_string(),
-            "delivered": journal.signal.to_string(),
-            "sender": journal.sender,
-        }),
-        Cause::MainEnded(end) => json!({
-            "kind": "main process ended",
-            "delivered": journal.signal.to_string(),
-            "ended": ending(Some(end)),
-        }),
+        Cause::Signal(arrived) => vec![
+            ("arrived", name(arrived)),
+            ("delivered", name(journal.signal)),
+            ("kind", "signal".into()),
+            ("sender", journal.sender.into()),
+        ],
+        Cause::MainEnded(end) => vec![
+            ("delivered", name(journal.signal)),
+            ("ended", ending(Some(end))),
+            ("kind", "main process ended".into()),
+        ],
     };
     let processes = journal.records.iter().map(|record| {
-        let mut value = json!({
-            "pid": record.who.id.pid,
-            "name": record.who.name,
-            "role": role(record.who.role),
-            "reason": reason(record.reason),
-            "signal": record.signal.map(|signal| signal.to_string()),
-            "told_ms": record.who.told.map(since),
-            "killed_ms": record.killed.map(since),
-            "ended_ms": record.ended.map(|(at, _)| since(at)),
-            "ended": ending(record.ended.and_then(|(_, end)| end)),
-        });
-        if settings.show_args
-            && let Some(object) = value.as_object_mut()
-        {
-            object.insert("command".to_owned(), json!(record.who.arguments));
+        let mut fields = vec![
+            ("ended", ending(record.ended.and_then(|(_, end)| end))),
+            ("ended_ms", record.ended.map(|(at, _)| since(at)).into()),
+            ("killed_ms", record.killed.map(since).into()),
+            ("name", record.who.name.as_str().into()),
+            ("pid", record.who.id.pid.into()),
+            ("reason", reason(record.reason).into()),
+            ("role", role(record.who.role).into()),
+            ("signal", record.signal.map(name).into()),
+            ("told_ms", record.who.told.map(since).into()),
+        ];
+        if settings.show_args {
+            fields.insert(0, ("command", record.who.arguments.as_str().into()));
         }
-        value
+        Json::Object(fields)
     });
     let all_signals = || (1..=64).filter_map(Signal::from_number);
     let rewrites = all_signals().filter_map(|from| {
         let to = settings.rewrites.apply(from);
         let text = to.map_or("0".to_owned(), |to| to.to_string());
-        (to != Some(from)).then(|| json!(format!("{from}={text}")))
+        (to != Some(from)).then(|| format!("{from}={text}").into())
     });
-    json!({
-        "schema": SCHEMA,
-        "adieu": env!("CARGO_PKG_VERSION"),
-        "cause": cause,
-        "duration_ms": since(outcome.now),
-        "timed_out_ms": journal.timed_out.map(since),
-        "blind": journal.blind,
-        "exit_status": outcome.exit_status,
-        "main": { "pid": outcome.main, "ended": ending(outcome.main_end) },
-        "settings": {
-            "timeout_ms": settings.timeout.map(milliseconds),
-            "epilogue_ms": milliseconds(settings.epilogue),
-            "deliver": match settings.deliver {
-                Deliver::Programs => "programs",
-                Deliver::Group => "group",
-                Deliver::Child => "child",
-            },
-            "stop_on": all_signals().filter(|s| settings.stop_on.has(*s)).map(|s| s.to_string()).collect::<Vec<_>>(),
-            "rewrites": rewrites.collect::<Vec<_>>(),
-            "linger": settings.linger,
-            "pid1": terms.is_init,
-        },
-        "phases": journal.phases.iter().map(|(name, at)| json!({ "name": name, "began_ms": since(*at) })).collect::<Vec<_>>(),
-        "repeats": journal.repeats.iter().map(|(signal, at)| json!({ "signal": signal.to_string(), "at_ms": since(*at) })).collect::<Vec<_>>(),
-        "processes": processes.collect::<Vec<_>>(),
-        "processes_omitted": journal.omitted(),
-    })
+    let deliver = match settings.deliver {
+        Deliver::Programs => "programs",
+        Deliver::Group => "group",
+        Deliver::Child => "child",
+    };
+    let used = vec![
+        ("deliver", deliver.into()),
+        ("epilogue_ms", milliseconds(settings.epilogue)),
+        ("linger", settings.linger.into()),
+        ("pid1", terms.is_init.into()),
+        ("rewrites", rewrites.collect()),
+        ("stop_on", all_signals().filter(|signal| settings.stop_on.has(*signal)).map(name).collect()),
+        ("timeout_ms", settings.timeout.map(milliseconds).into()),
+    ];
+    let phases = journal.phases.iter();
+    let phases =
+        phases.map(|(name, at)| Json::Object(vec![("began_ms", since(*at)), ("name", (*name).into())]));
+    let repeats = journal.repeats.iter();
+    let repeats =
+        repeats.map(|(signal, at)| Json::Object(vec![("at_ms", since(*at)), ("signal", name(*signal))]));
+    let main = vec![("ended", ending(outcome.main_end)), ("pid", outcome.main.into())];
+    Json::Object(vec![
+        ("adieu", env!("CARGO_PKG_VERSION").into()),
+        ("blind", journal.blind.into()),
+        ("cause", Json::Object(cause)),
+        ("duration_ms", since(outcome.now)),
+        ("exit_status", i32::from(outcome.exit_status).into()),
+        ("main", Json::Object(main)),
+        ("phases", phases.collect()),
+        ("processes", processes.collect()),
+        ("processes_omitted", journal.omitted().into()),
+        ("repeats", repeats.collect()),
+        ("schema", SCHEMA.into()),
+        ("settings", Json::Object(used)),
+        ("timed_out_ms", journal.timed_out.map(since).into()),
+    ])
 }
 
 #[cfg(test)]

@@ -70,6 +70,7 @@ mod files;
 mod inbox;
 mod install;
 mod journal;
+mod json;
 mod ledger;
 pub mod phase;
 pub mod plan;
