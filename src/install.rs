@@ -3,8 +3,11 @@
 use crate::error::Error;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+const PART: usize = 128 << 10;
 
 /// Copies adieu to `path`, or into it where it is a directory. Written beside it and renamed, so that nobody ever
 /// executes a half of it, and so that an adieu that runs from there goes on.
@@ -38,8 +41,16 @@ fn copy(to: &Path) -> std::io::Result<()> {
     let mut program = open(Path::new("/proc/self/exe"))
         .or_else(|e| std::env::current_exe().and_then(|path| open(&path)).map_err(|_| e))?;
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(to)?;
-    // Piece by piece: an init container's limit of memory may be less than the size of a debug build.
-    std::io::copy(&mut program, &mut file)?;
+    // Piece by piece: an init container's limit of memory may be less than the size of a debug build. (std's own copy tries
+    // three system calls for it, and is 3 kB.)
+    let mut part = vec![0; PART];
+    loop {
+        let length = program.read(&mut part)?;
+        if length == 0 {
+            break;
+        }
+        file.write_all(part.get(..length).unwrap_or_default())?;
+    }
     // Whatever the umask, every user of the container has to be able to execute it.
     file.set_permissions(fs::Permissions::from_mode(0o755))?;
     file.sync_all()
