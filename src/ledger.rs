@@ -219,7 +219,7 @@ impl Ledger {
         &mut self,
         tree: &Tree<'_>,
         request: Request,
-        due: impl Fn(&Entry, &Process, &Verdict) -> bool,
+        due: &dyn Fn(&Entry, &Process, &Verdict) -> bool,
     ) -> Vec<Action> {
         let mut actions = Vec::new();
         for (process, verdict) in tree.iter() {
@@ -354,7 +354,7 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn untell(&mut self, which: impl Fn(&Entry) -> bool) {
+    pub(crate) fn untell(&mut self, which: &dyn Fn(&Entry) -> bool) {
         let all = self.0.values_mut().chain(self.1.values_mut()).chain(self.2.values_mut());
         for entry in all.filter(|entry| which(entry)) {
             entry.told = None;

@@ -205,7 +205,7 @@ impl Stop {
 
     /// Owners and who is to be told with them. The phase is over when no owner is left.
     fn owners(&mut self, tree: &Tree<'_>, first: bool, epilogue: Duration, now: Time) -> Vec<Action> {
-        let mut actions = self.ledger.tell(tree, self.request(now), |entry, process, v| {
+        let mut actions = self.ledger.tell(tree, self.request(now), &|entry, process, v| {
             // What may not be read cannot be seen to register late: spared as a filter it stays one.
             let spared = v.reason == Reason::Hidden && process.reads_pipe && !first && !entry.left_behind;
             v.at_once && entry.role != Role::Shielded && !entry.started_since() && !spared
@@ -225,7 +225,7 @@ impl Stop {
     /// The spared and what owners left behind. Over when its time is, when everybody has been told, or when an owner was
     /// found that nobody had seen.
     fn epilogue(&mut self, tree: &Tree<'_>, until: Time, now: Time) -> Vec<Action> {
-        let mut actions = self.ledger.tell(tree, self.request(now), |entry, _, v| {
+        let mut actions = self.ledger.tell(tree, self.request(now), &|entry, _, v| {
             !matches!(v.role, Role::Owned)
                 && entry.role != Role::Shielded
                 && !entry.started_since()
@@ -249,12 +249,12 @@ impl Stop {
     /// Whoever is left and below no owner.
     fn last_call(&mut self, tree: &Tree<'_>, now: Time) -> Vec<Action> {
         self.ledger.recheck_group(tree.snapshot, self.pace.last);
-        self.ledger.tell(tree, self.request(now), |_, _, v| v.role != Role::Owned)
+        self.ledger.tell(tree, self.request(now), &|_, _, v| v.role != Role::Owned)
     }
 
     /// Whoever was not asked is asked; the others are killed.
     fn killing(&mut self, tree: &Tree<'_>, since: Time, now: Time) -> Vec<Action> {
-        let mut actions = self.ledger.tell(tree, self.request(now), |_, _, _| true);
+        let mut actions = self.ledger.tell(tree, self.request(now), &|_, _, _| true);
         let asked = *self.last_words.get_or_insert(now);
         actions.extend(self.ledger.kill(tree.snapshot, since, asked, self.began, now));
         actions
@@ -378,11 +378,11 @@ impl State {
             }
             Stage::Owners => {
                 stop.repeated = true;
-                stop.ledger.untell(|entry| entry.owner);
+                stop.ledger.untell(&|entry| entry.owner);
             }
             Stage::Epilogue { .. } | Stage::LastCall => {
                 stop.stage = Stage::LastCall;
-                stop.ledger.untell(|_| true);
+                stop.ledger.untell(&|_| true);
             }
         }
         stop.pace = Pace::new(now);

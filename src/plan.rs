@@ -93,6 +93,15 @@ pub fn plan(
     question: &Question,
     known: impl Fn(ProcId) -> Option<Known>,
 ) -> Vec<Verdict> {
+    verdicts(snapshot, question, &known)
+}
+
+/// Once in the program, whatever is known.
+fn verdicts(
+    snapshot: &Snapshot,
+    question: &Question,
+    known: &dyn Fn(ProcId) -> Option<Known>,
+) -> Vec<Verdict> {
     if question.deliver == Deliver::Child
         && let Some(chosen) = chosen_to_be_told(snapshot, question)
     {

@@ -94,6 +94,11 @@ impl Source<'_> {
 /// # Errors
 /// [`Error::Usage`], naming the option or variable, the offending text and an example of a right one.
 pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
+    settings(typed, &env)
+}
+
+/// Once in the program, whatever the environment is.
+fn settings(typed: &Typed, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
     let pick = |option: &'static str, value: &Option<OsString>, variable: &'static str| {
         let from_env =
             || env(variable).filter(|v| !v.is_empty()).map(|v| Source { name: variable, value: v });
