@@ -369,8 +369,8 @@ fn read_option(parser: &mut lexopt::Parser, given: &mut Given) -> Result<(), Err
                 "{option} takes no value, so '{value}' is too much; write {option} alone (adieu --help)"
             )));
         }
-        // None of its other errors can come from here.
-        Err(e) => return Err(Error::Usage(format!("{e} (adieu --help)"))),
+        // None of its other errors can come from here, and their words are long.
+        Err(_) => return Err(Error::Usage("an option cannot be read (adieu --help)".to_owned())),
     };
     let Some(option) = found else { return Err(unknown(&name)) };
     // `-vq` are two options; a value that is attached to one without is refused with the next call.

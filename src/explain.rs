@@ -169,7 +169,7 @@ fn leave_out(snapshot: &mut Snapshot, pid: i32) {
 
 /// What kind of init a process is, from its command line and environment, and whether adieu's environment is hidden.
 fn top(pid: i32) -> (Top, bool) {
-    let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}"));
+    let read = |file: &str| proctable::read_file(pid, file);
     let words = |bytes: Vec<u8>| -> Vec<OsString> {
         let trimmed = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
         trimmed.split(|b| *b == 0).map(|word| OsString::from_vec(word.to_vec())).collect()

@@ -11,7 +11,7 @@ use crate::signal::{Signal, SignalSet};
 use crate::sys::{self, Arrived, Waited};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -72,11 +72,12 @@ pub(crate) struct Inbox {
 /// The pidfds of the watched and what waits for all of them at once.
 struct Watched {
     epoll: Epoll,
-    processes: BTreeMap<i32, (ProcId, OwnedFd)>,
+    /// Each keeps its place until it ends: a pid can be given anew while the end of who had it is still to be reported.
+    processes: Vec<Option<(ProcId, OwnedFd)>>,
 }
 
-/// The signalfd's mark among the pids that mark the others.
-const SIGNALS_MARK: u64 = 0;
+/// The signalfd's mark; that of a process is its place.
+const SIGNALS_MARK: u64 = u64::MAX;
 
 impl Inbox {
     /// Opens the inbox. All signals have to be blocked already.
@@ -113,8 +114,8 @@ impl Inbox {
     /// the watched was promised, so it is asked for in short intervals.
     pub(crate) fn close(&mut self) {
         self.signals = None;
-        let watched = self.watched.take().into_iter().flat_map(|watched| watched.processes.into_values());
-        self.unwatched.extend(watched.map(|(id, _)| id));
+        let watched = self.watched.take().into_iter().flat_map(|watched| watched.processes);
+        self.unwatched.extend(watched.flatten().map(|(id, _)| id));
     }
 
     /// The time since adieu was started.
@@ -132,10 +133,7 @@ impl Inbox {
         if self.watched.is_none() {
             self.watched = self.signals.as_ref().and_then(Watched::open);
         }
-        let Some(watched) = &mut self.watched else { return false };
-        let Ok(replaced) = watched.add(id, pidfd) else { return false };
-        self.ended.extend(replaced);
-        true
+        self.watched.as_mut().is_some_and(|watched| watched.add(id, pidfd).is_ok())
     }
 
     /// Waits for the next event, at the latest until `deadline`.
@@ -257,15 +255,14 @@ impl Watched {
     fn open(signals: &OwnedFd) -> Option<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).ok()?;
         epoll.add(signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS_MARK)).ok()?;
-        Some(Self { epoll, processes: BTreeMap::new() })
+        Some(Self { epoll, processes: Vec::new() })
     }
 
-    /// Returns the process that had this pid before, if its end is yet to be reported.
-    fn add(&mut self, id: ProcId, pidfd: OwnedFd) -> Result<Option<ProcId>, Errno> {
-        let mark = EpollEvent::new(EpollFlags::EPOLLIN, u64::try_from(id.pid).unwrap_or(SIGNALS_MARK));
-        self.epoll.add(&pidfd, mark)?;
-        let before = self.processes.insert(id.pid, (id, pidfd));
-        Ok(before.map(|(before, _)| before).filter(|before| *before != id))
+    fn add(&mut self, id: ProcId, pidfd: OwnedFd) -> Result<(), Errno> {
+        let place = u64::try_from(self.processes.len()).unwrap_or(SIGNALS_MARK);
+        self.epoll.add(&pidfd, EpollEvent::new(EpollFlags::EPOLLIN, place))?;
+        self.processes.push(Some((id, pidfd)));
+        Ok(())
     }
 
     fn wait(&mut self, limit: Option<Duration>, ended: &mut VecDeque<ProcId>) -> Result<(), Errno> {
@@ -276,10 +273,13 @@ impl Watched {
             Some(ms) => EpollTimeout::try_from(ms).unwrap_or(EpollTimeout::MAX),
         };
         let count = self.epoll.wait(&mut events, limit)?;
-        for event in events.iter().take(count).filter(|event| event.data() != SIGNALS_MARK) {
-            let pid = i32::try_from(event.data()).unwrap_or(0);
-            // Closed, it is no longer waited for.
-            ended.extend(self.processes.remove(&pid).map(|(id, _)| id));
+        for event in events.iter().take(count) {
+            let place = usize::try_from(event.data()).ok().and_then(|place| self.processes.get_mut(place));
+            // Its pidfd closed, it is no longer waited for.
+            ended.extend(place.and_then(Option::take).map(|(id, _)| id));
+        }
+        while let Some(None) = self.processes.last() {
+            self.processes.pop();
         }
         Ok(())
     }
@@ -290,14 +290,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_had_the_pid_of_a_watched_process_before_it_has_ended() {
+    fn who_had_a_pid_and_who_has_it_now_both_end() {
         let (signals, _writer) = nix::unistd::pipe().expect("a pipe");
         let mut watched = Watched::open(&signals).expect("an epoll");
-        let own_pid = i32::try_from(std::process::id()).expect("a pid");
-        let mut add =
-            |start| watched.add(ProcId { pid: 7, start }, sys::pidfd_open(own_pid).expect("a pidfd"));
-        assert_eq!(add(1), Ok(None));
-        assert_eq!(add(1), Ok(None), "told once more");
-        assert_eq!(add(2), Ok(Some(ProcId { pid: 7, start: 1 })));
+        let mut child = std::process::Command::new("true").spawn().expect("a child");
+        let pid = i32::try_from(child.id()).expect("a pid");
+        for start in [1, 2] {
+            watched.add(ProcId { pid: 7, start }, sys::pidfd_open(pid).expect("a pidfd")).expect("room");
+        }
+        let mut ended = VecDeque::new();
+        while ended.len() < 2 {
+            watched.wait(None, &mut ended).expect("an end");
+        }
+        child.wait().expect("its end");
+        assert_eq!(ended, [1, 2].map(|start| ProcId { pid: 7, start }));
+        assert!(watched.processes.is_empty());
     }
 }

@@ -282,7 +282,8 @@ pub(crate) fn zombies(root: &Own, below: &Snapshot) -> Vec<(i32, String, usize)>
 /// The cheap part of every process that matters: who is whose child.
 struct Table {
     stats: BTreeMap<i32, Seen>,
-    children: BTreeMap<i32, Vec<i32>>,
+    /// Parents, each with a child, in order.
+    children: Vec<(i32, i32)>,
 }
 
 /// One process of the table.
@@ -339,10 +340,13 @@ impl Table {
         // A parent that ended while we read: its child has another by now.
         let orphans = stats.iter().filter(|(_, s)| s.stat.parent != 0 && !stats.contains_key(&s.stat.parent));
         for pid in orphans.map(|(pid, _)| *pid).collect::<Vec<_>>() {
-            match proc.listed(|proc| proc.stat(pid))? {
-                Some(stat) => stats.insert(pid, stat.into()),
-                None => stats.remove(&pid),
-            };
+            if let Some(seen) = stats.get_mut(&pid) {
+                match proc.listed(|proc| proc.stat(pid))? {
+                    Some(again) => *seen = again.into(),
+                    // Gone itself, it is in nobody's tree.
+                    None => seen.stat.parent = 0,
+                }
+            }
         }
         Ok(Self::of(stats))
     }
@@ -405,17 +409,20 @@ impl Table {
     }
 
     fn of(stats: BTreeMap<i32, Seen>) -> Self {
-        let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-        for (pid, seen) in &stats {
-            children.entry(seen.stat.parent).or_default().push(*pid);
-        }
+        let children = stats.iter().map(|(pid, seen)| (seen.stat.parent, *pid));
+        let children = children.collect::<BinaryHeap<_>>().into_sorted_vec();
         Self { stats, children }
     }
 
+    fn children_of(&self, pid: i32) -> impl Iterator<Item = &Stat> {
+        let first = self.children.partition_point(|(parent, _)| *parent < pid);
+        let from_there = self.children.get(first..).unwrap_or_default().iter();
+        let children = from_there.take_while(move |(parent, _)| *parent == pid);
+        children.filter_map(|(_, child)| self.stats.get(child)).map(|seen| &seen.stat)
+    }
+
     fn zombies_of(&self, pid: i32) -> impl Iterator<Item = ProcId> {
-        let children =
-            self.children.get(&pid).into_iter().flatten().filter_map(|child| self.stats.get(child));
-        let dead = children.map(|seen| &seen.stat).filter(|stat| !stat.alive);
+        let dead = self.children_of(pid).filter(|stat| !stat.alive);
         dead.map(|stat| ProcId { pid: stat.pid, start: stat.start })
     }
 
@@ -428,10 +435,9 @@ impl Table {
             let seen = self.stats.get(&pid).filter(|_| pid != root);
             found.extend(seen.map(|seen| (seen, above)));
             let here = if seen.is_some() { Some(found.len() - 1) } else { above };
-            let children = self.children.get(&pid).into_iter().flatten();
             // A number that was given anew between two reads must not make a ring.
-            let children = children.filter(|child| **child != root);
-            let by_age = children.map(|pid| (self.stats.get(pid).map(|seen| seen.stat.start), *pid));
+            let children = self.children_of(pid).filter(|stat| stat.pid != root);
+            let by_age = children.map(|stat| (stat.start, stat.pid));
             // Oldest last: the queue is taken from its end. (A heap, since std's sort is 8 kB.)
             let by_age = by_age.collect::<BinaryHeap<_>>().into_sorted_vec();
             queue.extend(by_age.into_iter().rev().map(|(_, pid)| (pid, here)));
@@ -867,6 +873,11 @@ impl Proc {
             listed => listed,
         }?)
     }
+}
+
+/// A whole file of a process.
+pub(crate) fn read_file(pid: i32, name: &str) -> io::Result<Vec<u8>> {
+    Proc::default().up_to(usize::MAX, format_args!("{pid}/{name}"))
 }
 
 fn read_line<T>(
