@@ -5,7 +5,7 @@ use crate::event::{Cause, Note, Time, Who};
 use crate::exit::End;
 use crate::plan::{Reason, Role};
 use crate::signal::Signal;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How many processes are remembered; of more only the number is.
 const MOST: usize = 1_000;
@@ -34,14 +34,12 @@ pub(crate) struct Journal {
     /// Who sent the signal, as a pid; `None` for the kernel or somebody outside the PID namespace.
     pub sender: Option<i32>,
     pub records: Vec<Record>,
-    /// Processes that there was no room for, as far as they are counted.
-    omitted: BTreeSet<crate::proctable::ProcId>,
     pub phases: Vec<(&'static str, Time)>,
     pub repeats: Vec<(Signal, Time)>,
     pub timed_out: Option<Time>,
     /// /proc could not be read.
     pub blind: bool,
-    /// Where each pid stands in the records.
+    /// Where each stands in the records, or would if there were room; as far as they are counted.
     places: BTreeMap<crate::proctable::ProcId, usize>,
 }
 
@@ -53,7 +51,6 @@ impl Journal {
             signal,
             sender,
             records: Vec::new(),
-            omitted: BTreeSet::new(),
             phases: vec![("owners", began)],
             repeats: Vec::new(),
             timed_out: None,
@@ -104,7 +101,7 @@ impl Journal {
 
     /// How many processes there was no room for.
     pub(crate) fn omitted(&self) -> usize {
-        self.omitted.len()
+        self.places.len().saturating_sub(self.records.len())
     }
 
     /// Nothing is left: whose end nobody saw has ended by now.
@@ -115,18 +112,16 @@ impl Journal {
     }
 
     fn record(&mut self, who: &Who, reason: Reason) -> Option<&mut Record> {
-        if !self.places.contains_key(&who.id) {
-            if self.records.len() >= MOST {
-                if self.omitted.len() < MOST_COUNTED {
-                    self.omitted.insert(who.id);
-                }
-                return None;
+        let next = self.places.len();
+        let place = self.places.get(&who.id).copied().unwrap_or(next);
+        if place == next && next < MOST + MOST_COUNTED {
+            self.places.insert(who.id, next);
+            if next < MOST {
+                let record = Record { who: who.clone(), reason, signal: None, ended: None, killed: None };
+                self.records.push(record);
             }
-            self.places.insert(who.id, self.records.len());
-            let record = Record { who: who.clone(), reason, signal: None, ended: None, killed: None };
-            self.records.push(record);
         }
-        self.records.get_mut(*self.places.get(&who.id)?)
+        self.records.get_mut(place)
     }
 }
 

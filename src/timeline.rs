@@ -51,7 +51,7 @@ pub(crate) fn lines(journal: &Journal, now: Time, width: usize) -> Vec<String> {
 
 /// A duration at the precision that a reader needs: `7 ms`, `1.50 s`, `40 s`.
 pub(crate) fn shown(time: Duration) -> String {
-    match time.as_millis() {
+    match u64::try_from(time.as_millis()).unwrap_or(u64::MAX) {
         ms if ms < 1_000 => format!("{ms} ms"),
         ms if ms < 10_000 => format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10),
         ms => format!("{} s", ms / 1_000),
