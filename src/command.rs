@@ -119,7 +119,7 @@ fn plain_words(string: &OsStr, around: Surroundings) -> Option<Vec<OsString>> {
     let first = words.first()?;
     let acted_on = first.is_empty()
         || first.starts_with(['%', '-'])
-        || first.contains('=')
+        || first.as_bytes().contains(&b'=')
         || SHELL_WORDS.split(' ').any(|word| word == first);
     // A quoted first word is no reserved word, but that is a doubt not worth having.
     (!acted_on).then(|| words.into_iter().map(OsString::from).collect())

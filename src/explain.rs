@@ -245,7 +245,7 @@ fn has_flag(words: &[OsString], flag: char, long: &str, with_value: &str) -> boo
             if letter == flag {
                 return true;
             }
-            if with_value.contains(letter) {
+            if with_value.chars().any(|it| it == letter) {
                 // The rest of the word is its value, or the next word.
                 if at + letter.len_utf8() == word.len() {
                     words.next();

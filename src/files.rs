@@ -133,7 +133,8 @@ pub(crate) fn save(journal: &Journal, settings: &Settings, places: &Places, term
         let appended =
             message.as_ref().map(|(place, text)| named("--termination-log", place, append(place, text)));
         for problem in [written, appended].into_iter().flatten().flatten() {
-            let _ = io::stderr().write_all(&[problem.as_bytes(), &[END_OF_PROBLEM]].concat());
+            let said = [problem.as_bytes(), &[END_OF_PROBLEM]].concat();
+            let _ = report::write_all(sys::standard(libc::STDERR_FILENO), &said);
         }
     });
     for problem in problems.iter().filter(|_| settings.verbosity >= Verbosity::Warnings) {

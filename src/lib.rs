@@ -94,7 +94,7 @@ use report::Reporter;
 use settings::{Settings, Verbosity};
 use signal::{Signal, SignalSet};
 use std::ffi::{CStr, OsString};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::Instant;
 
 /// Sets memory aside, for what must not fail for want of it later. To be called before anything that allocates.
@@ -106,7 +106,7 @@ pub fn reserve_memory() -> Result<(), u8> {
         return Ok(());
     }
     let words = b"adieu: no memory to start with; raise the limit on it (ulimit -v, ulimit -d, vm.overcommit_memory)\n";
-    let _ = nix::unistd::write(std::io::stderr(), words);
+    let _ = nix::unistd::write(sys::standard(libc::STDERR_FILENO), words);
     Err(exit::OWN_FAILURE)
 }
 
@@ -132,8 +132,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(Request::Run(typed)) => run_command(*typed, mask, started),
         Ok(Request::Install(path)) => install::install(&path).map(|()| 0),
         Ok(Request::Explain(typed)) => {
-            let colour =
-                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+            let colour = sys::standard(libc::STDOUT_FILENO).is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
             explain::explain(&typed, colour).and_then(|text| print(&text)).map(|()| 0)
         }
         Ok(Request::Print(text)) => print(&text).map(|()| 0),
@@ -146,8 +146,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
 }
 
 fn print(text: &str) -> Result<(), Error> {
-    let written = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
-    written.map_err(|e| Error::System(format!("cannot write to stdout: {e}")))
+    let written = report::write_all(sys::standard(libc::STDOUT_FILENO), text.as_bytes());
+    written.map_err(|e| Error::System(format!("cannot write to stdout: {}", e.desc())))
 }
 
 fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Error> {

@@ -17,8 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, fstat};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// What a pipe takes whole or not at all (`PIPE_BUF`, `pipe(7)`).
@@ -41,7 +40,20 @@ pub(crate) fn say(text: &str) {
     line.truncate(end);
     line.push('\n');
     // What does not fit is dropped.
-    let _ = write_part(std::io::stderr().as_fd(), line.as_bytes());
+    let _ = write_part(stderr(), line.as_bytes());
+}
+
+fn stderr() -> BorrowedFd<'static> {
+    sys::standard(libc::STDERR_FILENO)
+}
+
+/// Writes all of it and waits for whoever reads it.
+pub(crate) fn write_all(to: BorrowedFd<'_>, mut text: &[u8]) -> Result<(), Errno> {
+    while !text.is_empty() {
+        let written = nix::unistd::write(to, text)?;
+        text = text.get(written.max(1)..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Writes to stderr as far as that is possible without waiting.
@@ -188,7 +200,7 @@ impl Reporter {
         if self.verbosity == Verbosity::Verbose {
             let whole = shown(now.saturating_sub(journal.began));
             say(&format!("stopped in {whole}, exit status {exit_status}"));
-            let width = sys::terminal_width(std::io::stderr().as_raw_fd()).unwrap_or(timeline::WIDTH);
+            let width = sys::terminal_width(libc::STDERR_FILENO).unwrap_or(timeline::WIDTH);
             for line in timeline::lines(journal, now, width.saturating_sub(NAME.len())) {
                 say(&line);
             }
@@ -323,13 +335,12 @@ pub(crate) fn fail(error: &crate::error::Error) {
     // In several lines where the parser of the options wrote it so.
     let fit = |c: char| if c == '\n' { c } else { proctable::fit(c) };
     let text: String = error.to_string().chars().map(fit).collect();
-    let _ = writeln!(std::io::stderr(), "{NAME}{text}");
+    let _ = write_all(stderr(), format!("{NAME}{text}\n").as_bytes());
 }
 
 /// Writes a text of any length to stderr, and waits this long at the most for a reader.
 pub(crate) fn patiently(text: &str, limit: Duration) {
-    let stderr = std::io::stderr();
-    let fd = stderr.as_fd();
+    let fd = stderr();
     let deadline = Instant::now() + limit;
     let mut rest = text.as_bytes();
     while !rest.is_empty() {

@@ -5,8 +5,9 @@ use crate::error::Error;
 use crate::signal::SignalSet;
 use crate::sys::{self, Birth, BirthError};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use std::ffi::{CString, OsStr, OsString};
-use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -132,9 +133,11 @@ pub(crate) fn c_strings<'a>(strings: impl Iterator<Item = &'a OsStr>) -> Vec<CSt
 
 /// Whether a file without a known format is text: no zero byte in what bash too looks at, the first 80 bytes.
 fn is_script(path: Option<&PathBuf>) -> bool {
-    let mut head = Vec::new();
-    let read = path.and_then(|p| std::fs::File::open(p).ok()).map(|f| f.take(80).read_to_end(&mut head));
-    matches!(read, Some(Ok(_))) && !head.contains(&0)
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let file = path.and_then(|path| nix::fcntl::open(path, flags, Mode::empty()).ok());
+    let mut head = [0; 80];
+    let read = file.and_then(|file| nix::unistd::read(file, &mut head).ok());
+    read.and_then(|length| head.get(..length)).is_some_and(|head| !head.contains(&0))
 }
 
 fn explain(words: &[OsString], candidates: &[PathBuf], error: BirthError) -> Error {

@@ -6,7 +6,7 @@ use crate::exit::End;
 use crate::signal::{Signal, SignalSet};
 use nix::errno::Errno;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// The size of the kernel's signal set in bytes, which the raw calls take.
@@ -22,6 +22,12 @@ fn own(fd: libc::c_long) -> Result<OwnedFd, Errno> {
     let fd = RawFd::try_from(fd).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel has just opened it for us, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Standard input, output or error as it is: std's own have buffers, which adieu has no use for.
+pub(crate) fn standard(fd: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: adieu never closes one of the three. Where it was closed before, a call on it fails.
+    unsafe { BorrowedFd::borrow_raw(fd.clamp(libc::STDIN_FILENO, libc::STDERR_FILENO)) }
 }
 
 /// Replaces the signal mask and returns the one before.

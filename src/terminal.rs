@@ -5,7 +5,12 @@ use crate::sys;
 use nix::errno::Errno;
 use nix::sys::signal::killpg;
 use nix::unistd::{Pid, getpgrp, getpid, getsid, isatty, tcgetpgrp, tcsetpgrp};
-use std::io::stdin;
+use std::os::fd::BorrowedFd;
+
+/// Stdin as it is, without the buffer that std has for it.
+fn stdin() -> BorrowedFd<'static> {
+    sys::standard(libc::STDIN_FILENO)
+}
 
 /// Whether stdin is a terminal that adieu's own process group holds. A background job must not take it.
 pub(crate) fn is_held() -> bool {
