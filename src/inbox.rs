@@ -234,7 +234,7 @@ impl Inbox {
             Err(Errno::EINTR) if self.failures < FAILURES_IN_A_ROW => self.failures += 1,
             // There is no other way left to wait: not to be busy is all that can be done, and children are asked for.
             Err(_) => {
-                std::thread::sleep(limit.unwrap_or(UNWATCHED_LOOK).min(UNWATCHED_LOOK));
+                sys::pause(limit.unwrap_or(UNWATCHED_LOOK).min(UNWATCHED_LOOK));
                 self.reaping = Some(0);
             }
         }

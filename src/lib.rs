@@ -145,6 +145,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     })
 }
 
+/// Not by std, to which a stdout that is closed is none that failed.
 fn print(text: &str) -> Result<(), Error> {
     let written = report::write_all(sys::standard(libc::STDOUT_FILENO), text.as_bytes());
     written.map_err(|e| Error::System(format!("cannot write to stdout: {}", e.desc())))

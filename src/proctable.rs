@@ -209,7 +209,7 @@ pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<S
         if awake.is_empty() {
             break;
         }
-        std::thread::sleep(moment);
+        sys::pause(moment);
         for (pid, sight) in &mut awake {
             **sight = proc.see(*pid, root, signal).map_or(GONE, |(_, sight)| sight);
         }
@@ -269,7 +269,7 @@ pub(crate) fn zombies(root: &Own, below: &Snapshot) -> Vec<(i32, String, usize)>
     if pids.iter().all(|pid| first.zombies_of(*pid).next().is_none()) {
         return Vec::new();
     }
-    std::thread::sleep(LONGER);
+    sys::pause(LONGER);
     let Ok(second) = Table::all(proc, None) else { return Vec::new() };
     let found = pids.into_iter().filter_map(|pid| {
         let still = |id: &ProcId| second.zombies_of(pid).any(|other| other == *id);
@@ -628,7 +628,7 @@ fn read_process(
                 break;
             }
             // It was seen to do something with the signal a moment ago.
-            std::thread::sleep(moment);
+            sys::pause(moment);
             first = first_sight(proc, own, &fresh, None, signal);
         }
         process.disposition = first.disposition.unwrap_or(Disposition::Unreadable);

@@ -49,9 +49,13 @@ fn stderr() -> BorrowedFd<'static> {
 
 /// Writes all of it and waits for whoever reads it.
 pub(crate) fn write_all(to: BorrowedFd<'_>, mut text: &[u8]) -> Result<(), Errno> {
+    // std tries without end.
+    let mut interruptions = 0..4;
     while !text.is_empty() {
-        let written = nix::unistd::write(to, text)?;
-        text = text.get(written.max(1)..).unwrap_or_default();
+        match nix::unistd::write(to, text) {
+            Err(Errno::EINTR) if interruptions.next().is_some() => {}
+            written => text = text.get(written?.max(1)..).unwrap_or_default(),
+        }
     }
     Ok(())
 }

@@ -151,6 +151,18 @@ pub(crate) fn wait_signal(set: SignalSet, limit: Option<Duration>) -> Result<Opt
     Ok(signal.map(|signal| (signal, sender(info.si_code, unsafe { info.si_pid() }))))
 }
 
+/// Stands still for this long.
+///
+/// Not std's `sleep`: that panics where the call is refused, and an adieu that ends takes everything with it.
+pub(crate) fn pause(time: Duration) {
+    use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
+    let time = nix::sys::time::TimeSpec::from(time);
+    if nix::poll::ppoll(&mut [], Some(time), None).is_err() {
+        // Refused as well, there is no pause: whoever asks for one asks for a limited number of them, or has tried to wait.
+        let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::empty(), &time);
+    }
+}
+
 /// Sends a signal to a process, or to a process group where `pid` is negative (`kill(2)`).
 pub(crate) fn kill(pid: i32, signal: Signal) -> Result<(), Errno> {
     // SAFETY: takes two integers.
