@@ -18,7 +18,7 @@ const ONLY_IN: [(&str, &[&str], &[&str]); 8] = [
     ),
     (
         "who may block",
-        &["ppoll(", "epoll_wait", ".wait(&mut", "thread::sleep(", "poll(&mut"],
+        &["ppoll(", "epoll_wait", ".wait(&mut", "thread::sleep(", "sys::pause(", "poll(&mut"],
         &["inbox.rs", "proctable.rs", "report.rs", "files.rs"],
     ),
     ("who reaps", &["wait_any(", "waitpid(", "waitid("], &["inbox.rs", "report.rs"]),

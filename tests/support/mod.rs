@@ -410,11 +410,10 @@ impl Started {
         let unshare = self.child_pid();
         let mut pid1 = None;
         eventually("unshare(1) has started PID 1, or has ended", || {
-            let all = processes();
             // It goes by the names of what led to it until its last exec.
-            let arrived = |it: &&Process| it.parent == unshare && !["unshare", "setsid"].contains(&&*it.name);
-            pid1 = all.iter().find(arrived).map(|it| it.pid);
-            pid1.is_some() || all.iter().any(|it| it.pid == unshare && it.state == 'Z')
+            let arrived = |it: &Process| !["unshare", "setsid"].contains(&&*it.name);
+            pid1 = children(unshare).into_iter().find(arrived).map(|it| it.pid);
+            pid1.is_some() || process(unshare).is_none_or(|it| it.state == 'Z')
         });
         pid1
     }
@@ -935,6 +934,16 @@ pub(crate) fn processes() -> Vec<Process> {
     let entries = fs::read_dir("/proc").unwrap();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid| process(Pid::from_raw(pid))).collect()
+}
+
+/// The children of a process with one thread, without a look at all that the machine has where the kernel lists them.
+pub(crate) fn children(of: Pid) -> Vec<Process> {
+    match fs::read_to_string(format!("/proc/{of}/task/{of}/children")) {
+        Ok(pids) => {
+            pids.split_whitespace().filter_map(|pid| process(Pid::from_raw(pid.parse().ok()?))).collect()
+        }
+        Err(_) => processes().into_iter().filter(|it| it.parent == of).collect(),
+    }
 }
 
 /// Everything below a process, parents before children.
