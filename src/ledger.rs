@@ -125,16 +125,13 @@ impl Ledger {
     /// Whoever was told as a shell and is a program by now had not yet executed it: the signal went to the trap that it
     /// still had from its parent (which may be gone by now), and with that it is lost. The program is judged afresh.
     pub(crate) fn untell_copies(&mut self, snapshot: &Snapshot) {
-        let mut copies: BTreeMap<ProcId, &mut Entry> = BTreeMap::new();
-        for entries in [&mut self.0, &mut self.1, &mut self.2] {
-            copies.extend(entries.iter_mut().filter(|(_, e)| e.copy_of_trap).map(|(id, entry)| (*id, entry)));
-        }
-        if copies.is_empty() {
+        let mut all = [&mut self.0, &mut self.1, &mut self.2];
+        if !all.iter().any(|entries| entries.values().any(|entry| entry.copy_of_trap)) {
             return;
         }
-        for process in &snapshot.processes {
-            let Some(entry) = copies.get_mut(&process.id) else { continue };
-            if entry.copy_of_trap && process.kind != Kind::Shell {
+        for process in snapshot.processes.iter().filter(|process| process.kind != Kind::Shell) {
+            let found = all.iter_mut().find_map(|entries| entries.get_mut(&process.id));
+            if let Some(entry) = found.filter(|entry| entry.copy_of_trap) {
                 (entry.told, entry.owner, entry.copy_of_trap) = (None, false, false);
             }
         }
@@ -200,14 +197,14 @@ impl Ledger {
             entry.role = if keeps { Role::Shielded } else { verdict.role };
             self.0.insert(process.id, entry);
         }
-        let (reported, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        let (reported, others): (Vec<_>, Vec<_>) =
             gone.into_iter().partition(|(_, entry)| entry.own_child || entry.watched);
         self.1.extend(reported);
         self.lose(others)
     }
 
     /// Nobody will report the end of these.
-    fn lose(&mut self, entries: BTreeMap<ProcId, Entry>) -> Vec<Action> {
+    fn lose(&mut self, entries: Vec<(ProcId, Entry)>) -> Vec<Action> {
         let said = entries.iter().map(|(id, entry)| Action::Say(Note::Ended(entry.who(*id), None))).collect();
         self.2.extend(entries);
         said

@@ -15,7 +15,6 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, fstat};
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -107,28 +106,27 @@ pub(crate) struct Reporter {
 /// The signals that were dropped, each with when that was last said and how often it happened since: a storm of them must
 /// not flood the log.
 #[derive(Debug, Default)]
-struct Dropped(BTreeMap<Signal, (Time, u32)>);
+struct Dropped(Vec<(Signal, Time, u32)>);
 
 impl Dropped {
     /// One more. How many others are to be said with it, if that is to be said now.
     fn count(&mut self, signal: Signal, now: Time) -> Option<u32> {
-        match self.0.get_mut(&signal) {
-            Some((said, unsaid)) if now < said.saturating_add(QUIET) => {
-                *unsaid = unsaid.saturating_add(1);
-                None
-            }
-            before => {
-                let unsaid = before.map_or(0, |(_, unsaid)| *unsaid);
-                self.0.insert(signal, (now, 0));
-                Some(unsaid)
-            }
+        let Some((_, said, unsaid)) = self.0.iter_mut().find(|(other, ..)| *other == signal) else {
+            self.0.push((signal, now, 0));
+            return Some(0);
+        };
+        if now < said.saturating_add(QUIET) {
+            *unsaid = unsaid.saturating_add(1);
+            return None;
         }
+        *said = now;
+        Some(std::mem::take(unsaid))
     }
 
     /// A line for each signal that was dropped and not said yet.
     fn rest(&self) -> impl Iterator<Item = String> {
-        let unsaid = self.0.iter().filter(|(_, (_, unsaid))| *unsaid > 0);
-        unsaid.map(|(signal, (_, unsaid))| format!("{signal} dropped: {unsaid} more"))
+        let unsaid = self.0.iter().filter(|(_, _, unsaid)| *unsaid > 0);
+        unsaid.map(|(signal, _, unsaid)| format!("{signal} dropped: {unsaid} more"))
     }
 }
 
