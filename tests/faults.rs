@@ -654,6 +654,9 @@ fn faults(scenario: &Scenario, calls: &[Call], whole: bool) -> Vec<Fault> {
 
 // --- What is right -----------------------------------------------------------------------------------------
 
+/// The outcome where the call to fail came in none of the tries.
+const NOT_REACHED: &str = "not reached";
+
 /// A few thousand calls are a busy second; adieu needs some hundreds for all of a scenario.
 const MOST_CALLS: usize = 5_000;
 
@@ -672,7 +675,7 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
         return broken("panics");
     }
     if !facts.hit {
-        return broken("the call did not come");
+        return Ok(NOT_REACHED);
     }
     if facts.code.is_none() && fault.may_go_on() {
         return Ok("tries again");
@@ -784,17 +787,29 @@ fn at_once<T: Sync, R: Send>(jobs: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R>
 }
 
 /// How often a fault is tried whose call does not come, or in another phase.
-const TRIES: usize = 40;
+const TRIES: usize = 10;
 
-/// Everything as it is without a fault, as it is most often.
+/// Everything as it is without a fault, as it is most often: without the calls of a look that only some runs have.
 fn record(scenario: &Scenario) -> (Facts, Vec<Call>) {
     const RECORDINGS: usize = 7;
-    let names = |calls: &[Call]| calls.iter().map(|call| (call.phase, call.name.clone())).collect::<Vec<_>>();
-    let mut alike: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (facts, calls) in (0..RECORDINGS).map(|_| record_once(scenario)) {
-        alike.entry(names(&calls)).or_default().push((facts, calls));
-    }
-    alike.into_values().max_by_key(Vec::len).unwrap().remove(0)
+    let mut all: Vec<_> = (0..RECORDINGS).map(|_| record_once(scenario)).collect();
+    let places = |calls: &[Call]| {
+        let mut counts: BTreeMap<(Phase, String), usize> = BTreeMap::new();
+        for call in calls {
+            *counts.entry((call.phase, call.name.clone())).or_default() += 1;
+        }
+        counts
+    };
+    let counts: Vec<_> = all.iter().map(|(_, calls)| places(calls)).collect();
+    let (facts, mut calls) = all.swap_remove(0);
+    let mut seen: BTreeMap<(Phase, String), usize> = BTreeMap::new();
+    calls.retain(|call| {
+        let key = (call.phase, call.name.clone());
+        let place = seen.entry(key.clone()).or_default();
+        *place += 1;
+        counts.iter().filter(|it| it.get(&key).is_some_and(|count| count >= place)).count() > RECORDINGS / 2
+    });
+    (facts, calls)
 }
 
 fn record_once(scenario: &Scenario) -> (Facts, Vec<Call>) {
@@ -861,6 +876,7 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
         let fault = &fault;
         let result = judge(scenario, fault, &facts, usual);
         match &result {
+            Ok(word) if *word == NOT_REACHED => say(&format!("{}: {word}", name_of(scenario, fault))),
             Ok(word) => {
                 let line = format!("{}\t{word}\n", name_of(scenario, fault));
                 if let Some(mut notes) = notes.as_ref() {
@@ -872,6 +888,7 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
         }
         result.map(ToOwned::to_owned)
     });
+    let missed = results.iter().filter(|result| result.as_deref() == Ok(NOT_REACHED)).count();
     let mut broken = String::new();
     let mut table: Table = BTreeMap::new();
     for ((scenario, _, fault), result) in jobs.iter().zip(results) {
@@ -887,7 +904,9 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
         of_what.1 += 1;
         of_what.0.entry(fault.what.clone()).or_default().insert(word.to_owned());
     }
-    eprintln!("{} faults", jobs.len());
+    eprintln!("{} faults, {missed} of them not reached", jobs.len());
+    // Listed as such, and few: which looks a stop has is a matter of time.
+    assert!(missed * 50 <= jobs.len(), "{missed} of {} faults were not reached", jobs.len());
     if mode == "write" && only.is_none() {
         write_table(&table, jobs.len());
     }
@@ -956,7 +975,8 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
         let (_, calls) = record_once(scenario);
         let refused = |before: Phase| -> Vec<String> {
             let first = |name: &str| {
-                1 + calls.iter().filter(|it| it.is_main() && it.name == name && it.phase < before).count()
+                let before = calls.iter().filter(|it| it.is_main() && it.name == name && it.phase < before);
+                1 + before.map(|it| it.nth).max().unwrap_or(0)
             };
             let (brk, mmap) = (first("brk"), first("mmap"));
             vec![format!("inject=brk:retval=0:when={brk}+"), format!("inject=mmap:error=ENOMEM:when={mmap}+")]
