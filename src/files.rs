@@ -132,18 +132,19 @@ pub(crate) fn save(journal: &Journal, settings: &Settings, places: &Places, term
             report.as_ref().map(|(place, text)| named("--report", place, replace(place, text, own_pid)));
         let appended =
             message.as_ref().map(|(place, text)| named("--termination-log", place, append(place, text)));
-        for problem in [written, appended].into_iter().flatten().flatten() {
+        [written, appended].into_iter().flatten().flatten().all(|problem| {
             let said = [problem.as_bytes(), &[END_OF_PROBLEM]].concat();
-            let _ = report::write_all(sys::standard(libc::STDERR_FILENO), &said);
-        }
+            report::write_all(sys::standard(libc::STDERR_FILENO), &said).is_ok()
+        })
     });
     for problem in problems.iter().filter(|_| settings.verbosity >= Verbosity::Warnings) {
         report::say(problem);
     }
 }
 
-/// Does the work in a process of its own, waits for it for a limited time, and returns what it had to say on stderr.
-fn in_time(work: &mut dyn FnMut()) -> Vec<String> {
+/// Does the work in a process of its own, waits for it for a limited time, and returns what it had to say on stderr; the
+/// work returns whether it could.
+fn in_time(work: &mut dyn FnMut() -> bool) -> Vec<String> {
     let aside = match sys::aside(work) {
         Ok(aside) => aside,
         // Without one, a disk that does not answer would keep adieu from ending.

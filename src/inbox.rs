@@ -303,6 +303,7 @@ mod tests {
             watched.wait(None, &mut ended).expect("an end");
         }
         child.wait().expect("its end");
+        ended.make_contiguous().sort_unstable();
         assert_eq!(ended, [1, 2].map(|start| ProcId { pid: 7, start }));
         assert!(watched.processes.is_empty());
     }

@@ -558,13 +558,14 @@ pub(crate) struct Aside {
 }
 
 /// Does `work` in a child process, which does not outlive this one and keeps nothing open that this one has: no pipe of the
-/// caller's stays open for as long as it hangs. It inherits the signal mask, so of all signals only SIGKILL ends it.
+/// caller's stays open for as long as it hangs. It inherits the signal mask, so of all signals only SIGKILL ends it. It exits with 0
+/// where `work` returns `true`, else with 1.
 ///
 /// `clone` as `fork(2)` does it, on a stack of its own because the wrapper wants one; `fork(3)` is for programs with threads.
 ///
 /// # Errors
 /// Where no pipe or no process is to be had.
-pub(crate) fn aside(work: &mut dyn FnMut()) -> Result<Aside, Errno> {
+pub(crate) fn aside(work: &mut dyn FnMut() -> bool) -> Result<Aside, Errno> {
     const STACK: usize = 256 * 1024;
     let (said, says) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     let mut task = Task { says, work };
@@ -583,7 +584,7 @@ pub(crate) fn aside(work: &mut dyn FnMut()) -> Result<Aside, Errno> {
 /// What the child of [`aside`] gets.
 struct Task<'a> {
     says: OwnedFd,
-    work: &'a mut dyn FnMut(),
+    work: &'a mut dyn FnMut() -> bool,
 }
 
 /// The child of [`aside`]; it ends when this returns.
@@ -596,8 +597,7 @@ extern "C" fn do_aside(task: *mut c_void) -> c_int {
     let _ = nix::unistd::dup2_stdout(&task.says);
     let _ = nix::unistd::dup2_stderr(&task.says);
     close_from(libc::STDERR_FILENO + 1);
-    (task.work)();
-    0
+    c_int::from(!(task.work)())
 }
 
 /// Closes the descriptors from this one on: all, or where the kernel is older than 5.9 those that are likely.
