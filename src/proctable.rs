@@ -512,7 +512,8 @@ struct FirstSight {
     disposition: Option<Disposition>,
     /// `/proc/<pid>/stat` was enough for that.
     by_stat: bool,
-    /// Nothing was seen, of a process that was awake: it may have been about to say more.
+    /// It was awake and may have been about to show more: a program of which nothing was seen that it waits for the signal,
+    /// or one with a handler that runs, which is a shell about to start a command, perhaps.
     awake: bool,
 }
 
@@ -562,6 +563,8 @@ fn first_sight(
             awake &= is_quiet(seen);
         }
     }
+    // What a shell with a trap starts after the look counts as the trap's own work, and is not told.
+    awake |= seen == Disposition::Caught && stat.runs;
     FirstSight { disposition: Some(seen), by_stat, awake }
 }
 
@@ -624,7 +627,7 @@ fn read_process(
         // Never a program's name with what its shell did: what is seen after the name holds.
         first = sight;
         for moment in MOMENTS {
-            if !first.awake {
+            if !first.awake || !first.disposition.is_some_and(is_quiet) {
                 break;
             }
             // It was seen to do something with the signal a moment ago.
@@ -940,6 +943,8 @@ struct Stat {
     name: Vec<u8>,
     alive: bool,
     stopped: bool,
+    /// It has a processor, or waits for nothing else.
+    runs: bool,
     parent: i32,
     group: i32,
     threads: u64,
@@ -971,6 +976,7 @@ impl Stat {
             // A process whose first thread has ended is shown as a zombie while its other threads go on.
             alive: !matches!(state, b"Z" | b"X" | b"x") || threads > 1,
             stopped: state == b"T",
+            runs: state == b"R",
             parent,
             group,
             threads,

