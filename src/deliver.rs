@@ -72,6 +72,9 @@ fn answer(sent: Result<(), Errno>, watched: bool) -> Answer {
 
 /// Sends one signal to every process of the main process's group.
 pub(crate) fn tell_group(group: i32, signal: Signal) {
-    // Nobody there, or nobody who may be signalled: whoever is left is found by the next look.
-    let _ = sys::kill(-group, signal);
+    // Tried once more: told one by one, a child could end before its shell is told, which would go on.
+    if sys::kill(-group, signal).is_err() {
+        // Nobody there, or nobody who may be signalled: whoever is left is found by the next look.
+        let _ = sys::kill(-group, signal);
+    }
 }
