@@ -337,11 +337,20 @@ impl Table {
             };
             stats.extend(seen.map(|seen| (pid, seen)));
         }
-        // A parent that ended while we read: its child has another by now.
+        // A parent that ended while we read: its child has another by now. One that is still its parent is there, whatever
+        // reading it said.
         let orphans = stats.iter().filter(|(_, s)| s.stat.parent != 0 && !stats.contains_key(&s.stat.parent));
         for pid in orphans.map(|(pid, _)| *pid).collect::<Vec<_>>() {
+            let again = proc.listed(|proc| proc.stat(pid))?;
+            let parent = again.as_ref().map_or(0, |stat| stat.parent);
+            if parent != 0
+                && !stats.contains_key(&parent)
+                && let Some(stat) = proc.listed(|proc| proc.stat(parent))?
+            {
+                stats.insert(parent, stat.into());
+            }
             if let Some(seen) = stats.get_mut(&pid) {
-                match proc.listed(|proc| proc.stat(pid))? {
+                match again {
                     Some(again) => *seen = again.into(),
                     // Gone itself, it is in nobody's tree.
                     None => seen.stat.parent = 0,

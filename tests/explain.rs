@@ -51,6 +51,10 @@ fn below(init: &[&str], script: &str) -> Running {
     let running = container().program(support::tool(init.first().unwrap_or(&"sh")).unwrap());
     let running = if init.is_empty() { running.args(["-c", script]) } else { running.args(words) }.start();
     running.wait_lines(1, " ready");
+    // A shell blocks every signal while it forks, and may be on its way back from that when its child is ready.
+    let blocks = |pid| support::status_field(pid, "SigBlk").is_some_and(|set| set.contains(|c| c != '0'));
+    let of_tree = || running.tree().into_iter().chain(process(running.pid()));
+    support::eventually("no shell blocks signals", || !of_tree().any(|it| it.name == "sh" && blocks(it.pid)));
     running
 }
 
