@@ -295,7 +295,7 @@ impl State {
         match input {
             Input::Signal(signal) => self.signal(signal, now),
             Input::Ended(pid, end) => self.ended(pid, end, now),
-            Input::Stopped(pid, signal) if pid == self.terms.main => self.main_stopped(signal),
+            Input::Stopped(pid, signal) if self.is_main(pid) => self.main_stopped(signal),
             Input::Stopped(..) => Vec::new(),
             Input::Reaped { left } => self.reaped(left, now),
             Input::Gone(id) => self.forget(id, None, now),
@@ -389,9 +389,14 @@ impl State {
         vec![said, Action::Look(Why::Stop, signal)]
     }
 
+    /// Its pid can be another's once it has been reaped.
+    fn is_main(&self, pid: i32) -> bool {
+        pid == self.terms.main && self.main_end.is_none()
+    }
+
     fn ended(&mut self, pid: i32, end: End, now: Time) -> Vec<Action> {
         let mut actions = Vec::new();
-        if pid == self.terms.main {
+        if self.is_main(pid) {
             self.main_end = Some(end);
             actions.push(Action::TakeTerminal);
             actions.push(Action::Say(Note::MainEnded(end)));
@@ -993,6 +998,15 @@ mod tests {
         world.step(Input::Ended(MAIN, End::Exited(0)), 0);
         world.step(Input::Reaped { left: true }, 0);
         assert_eq!(world.step(Input::Signal(TERM), 60_000), []);
+    }
+
+    #[test]
+    fn an_orphan_with_the_pid_that_the_main_process_had_is_not_the_main_process() {
+        let mut world = World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
+        world.step(Input::Ended(MAIN, End::Exited(7)), 0);
+        assert_eq!(world.step(Input::Ended(MAIN, End::Exited(0)), 10), []);
+        assert_eq!(world.state.main_end, Some(End::Exited(7)));
+        assert_eq!(world.step(Input::Stopped(MAIN, Signal::TSTP), 20), []);
     }
 
     #[test]
