@@ -213,7 +213,9 @@ impl Inbox {
             {
                 self.failures += 1;
             }
-            Ok(()) if !in_time || !self.arrived.is_empty() || !self.ended.is_empty() => self.failures = 0,
+            Ok(()) | Err(Errno::EINTR) if !in_time || !self.arrived.is_empty() || !self.ended.is_empty() => {
+                self.failures = 0;
+            }
             // Nothing else is known that makes these calls fail; should one, adieu waits without descriptors from now on.
             _ => self.close(),
         }

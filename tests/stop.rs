@@ -17,6 +17,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -717,6 +718,26 @@ fn a_stopped_process_is_continued_and_finishes() {
         assert_each_told_once(&finished, "TERM", &["server"]);
         assert_eq!(finished.count("after"), script.matches("after").count(), "{finished}");
     }
+}
+
+/// `docker pause`, or a debugger: the wait is interrupted, and what it waited until is over.
+#[test]
+fn an_adieu_that_is_stopped_for_a_while_keeps_its_descriptors() {
+    let running = sh("server --work 2s; :").start();
+    running.wait_line("server ready");
+    let adieu = running.pid();
+    let files = || fs::read_dir(format!("/proc/{adieu}/fd")).unwrap().count();
+    let before = files();
+    running.signal(SIGTERM);
+    running.wait_line("TERM");
+    // The signalfd was there; a pidfd and what waits for both have come.
+    eventually("the server is watched", || files() == before + 2);
+    kill(adieu, SIGSTOP).unwrap();
+    thread::sleep(Duration::from_millis(700));
+    kill(adieu, SIGCONT).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(files(), before + 2);
+    assert_each_told_once(&running.expect_exit(0), "TERM", &["server"]);
 }
 
 #[test]
