@@ -12,9 +12,10 @@ use std::os::fd::OwnedFd;
 /// was seen. adieu's own children keep theirs until they are reaped; any other is held by a pidfd and then compared.
 /// Without pidfds only the comparison is left, and a gap of some microseconds behind it.
 pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
+    let renamed = || tell.named.as_deref().is_some_and(|name| proctable::has_other_name(tell.id.pid, name));
     if tell.own_child {
         // Its end comes with SIGCHLD.
-        return answer(send(tell, None), true);
+        return if renamed() { Answer::Changed } else { answer(send(tell, None), true) };
     }
     let mut pidfd = sys::pidfd_open(tell.id.pid);
     let mut found = proctable::identify(tell.id.pid);
@@ -30,7 +31,7 @@ pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
     if found != Ok(Some(tell.id)) {
         return Answer::Gone;
     }
-    if tell.named.as_deref().is_some_and(|name| proctable::has_other_name(tell.id.pid, name)) {
+    if renamed() {
         return Answer::Changed;
     }
     let pidfd = pidfd.ok();

@@ -220,7 +220,11 @@ impl Ledger {
     ) -> Vec<Action> {
         let mut actions = Vec::new();
         for (process, verdict) in tree.iter() {
-            let below_trap = process.above.and_then(|above| tree.owner_shell(above)).is_some();
+            let below_trap = match process.above {
+                Some(above) => tree.owner_shell(above).is_some(),
+                // An orphan's parent may have been one. (The main process leads its group, and a copy does not yet.)
+                None => process.group != process.id.pid,
+            };
             let Some(entry) = self.0.get_mut(&process.id) else { continue };
             if entry.told.is_some() || !due(entry, process, verdict) {
                 continue;

@@ -917,6 +917,16 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_is_told_as_an_orphan_is_told_again_as_the_program() {
+        let background = Process { in_wait: true, ..process(2, 1, "sh", Caught) };
+        let mut world = World::new(terms(|_| ()), vec![background, process(3, 2, "sh", Caught)]);
+        assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM)]);
+        assert_eq!(told(&world.end(2, 10)), [(3, TERM)], "with the trap of a shell that is gone");
+        world.tree[0] = Process { own_child: true, ..process(3, 1, "sleep", Plain) };
+        assert_eq!(told(&world.step(Input::Deadline, 20)), [(3, TERM)]);
+    }
+
+    #[test]
     fn the_filter_that_was_told_before_it_was_a_program_is_judged_as_one() {
         let tree =
             vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught), process(4, 2, "server", Caught)];

@@ -226,3 +226,15 @@ fn a_term_while_a_shell_starts_a_command_is_for_both() {
         assert_eq!(finished.out, ["ready"], "{finished}");
     }
 }
+
+/// strace makes the time longer in which the copy of a shell still has its handler. The shell itself ends by its trap, so that its
+/// copy is an orphan by then.
+#[test]
+fn the_program_of_a_copy_that_was_told_as_an_orphan_is_told() {
+    const SCRIPT: &str = "trap 'exit 3' HUP INT TERM; kill -TERM $PPID; sleep 1h & wait";
+    if tool("strace").is_none() {
+        return;
+    }
+    let slowly = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=rt_sigaction:delay_enter=20ms"];
+    Adieu::new().as_child().program("strace").args(slowly).arg(adieu()).arg(SCRIPT).start().expect_exit(3);
+}

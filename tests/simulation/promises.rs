@@ -768,9 +768,13 @@ impl Oracle {
     fn note_told(&mut self, p: &Proc, by_group: bool, now: Micros) {
         let role = self.view(p.id).map(|v| v.role);
         // A young shell below a trap may be a copy that has yet to execute its program, and what it hears is lost then.
-        let below_trap =
+        // So may an orphan whose shell is gone.
+        let above =
             self.view(p.id).and_then(|v| self.seen.iter().find(|up| up.process.id.pid == v.process.parent));
-        let below_trap = below_trap.is_some_and(|up| up.role == Role::Owner && up.is_shell());
+        let below_trap = match above {
+            Some(up) => up.role == Role::Owner && up.is_shell(),
+            None => p.group != p.id.pid,
+        };
         let shell = self.view(p.id).is_some_and(View::is_shell) && p.kind(now) == Kind::Shell;
         let young = self.tick.saturating_sub(p.id.start) < YOUTH;
         let copy = below_trap && shell && young && !by_group;
