@@ -1236,9 +1236,11 @@ fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
     running.signal(SIGTERM);
     running.wait_line("server told TERM");
     let pids = status_field(running.process("server").pid, "NSpid").unwrap();
-    let path = format!("/proc/{}/stat", pids.split_whitespace().next_back().unwrap());
+    // strace compares the text: by its path, or from /proc held open.
+    let from_there = format!("{}/stat", pids.split_whitespace().next_back().unwrap());
+    let path = format!("/proc/{from_there}");
     let mut tracer = Command::new(strace)
-        .args(["-p", &running.pid().to_string(), "-P", &path, "-e", "trace=openat", "-o"])
+        .args(["-p", &running.pid().to_string(), "-P", &path, "-P", &from_there, "-e", "trace=openat", "-o"])
         .arg(&log)
         .args(["-e", "inject=openat:error=ENFILE:when=1+3"])
         .stderr(Stdio::piped())
