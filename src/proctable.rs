@@ -478,8 +478,7 @@ pub(crate) fn identify(pid: i32) -> Result<Option<ProcId>, NoDescriptor> {
 /// Whether the process has another name by now, as it gets with every program that it executes. Where that may not be read
 /// it has not.
 pub(crate) fn has_other_name(pid: i32, name: &str) -> bool {
-    let differs = |line: &[u8]| printable(line.strip_suffix(b"\n").unwrap_or(line)) != name;
-    Proc::default().line(format_args!("{pid}/comm"), differs).unwrap_or(false)
+    Proc::default().stat(pid).is_ok_and(|stat| printable(&stat.name) != name)
 }
 
 /// Whether this process has ended: its pid is free or another's by now, or it is a zombie that its parent has not reaped.
