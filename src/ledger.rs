@@ -248,7 +248,7 @@ impl Ledger {
             // One that has been there for longer is a subshell, and the trap that it runs is its own.
             let young = proctable::is_young(tree.snapshot.tick, process.id);
             entry.copy_of_trap = process.kind == Kind::Shell && below_trap && young;
-            let watch = entry.owner && !process.own_child;
+            let watch = entry.owner && !process.own_child && !entry.watched;
             let last = request.last_call && !verdict.at_once;
             let reason = if last { Reason::LastCall } else { verdict.reason };
             actions.push(Action::Say(Note::Tells(entry.who(process.id), reason, signal)));

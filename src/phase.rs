@@ -927,6 +927,15 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_that_is_told_again_is_watched_already() {
+        let mut world = World::new(terms(|_| ()), script());
+        for (at, first) in [(0, true), (1_100, false), (2_200, false)] {
+            let actions = world.step(Input::Signal(TERM), at);
+            assert!(matches!(&actions[..], [Action::Tell(tell)] if tell.watch == first), "{actions:?}");
+        }
+    }
+
+    #[test]
     fn the_filter_that_was_told_before_it_was_a_program_is_judged_as_one() {
         let tree =
             vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught), process(4, 2, "server", Caught)];
