@@ -1015,6 +1015,9 @@ fn what_was_seen_is_told_even_when_proc_goes_away_and_the_main_process_with_it()
         let daemons = "(setsid sleep 3600 &); (sleep 3600 &)";
         let running = with([&*format!("{daemons}; {script}")]).start();
         running.wait_line("ready");
+        support::eventually("the daemons are adieu's", || {
+            support::children(running.pid()).iter().filter(|it| it.name == "sleep").count() == 2
+        });
         running.signal(SIGTERM);
         let finished = running.expect_exit(code);
         assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");
@@ -1376,7 +1379,11 @@ fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
 
 #[test]
 fn the_log_filter_of_a_main_process_that_ended_keeps_the_last_lines() {
-    let script = "exec > >(while IFS= read -r line; do echo \"$line\"; done); seq 1 500; exit 3";
-    let finished = with(["--shell", "bash -c", "--epilogue", "20s", script]).start().expect_exit(3);
+    let scratch = Scratch::new();
+    // Before it has its pipe it is no filter yet (docs/reliability.md, Limits).
+    let filter = ">(: >\"$UP\"; while IFS= read -r line; do echo \"$line\"; done)";
+    let script = format!("exec > {filter}; until [ -e \"$UP\" ]; do :; done; seq 1 500; exit 3");
+    let adieu = with(["--shell", "bash -c", "--epilogue", "20s", &*script]).env("UP", scratch.join("up"));
+    let finished = adieu.start().expect_exit(3);
     assert_eq!(finished.out.len(), 500, "{finished}");
 }
