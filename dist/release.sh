@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes what a release consists of: sh dist/release.sh [OUT]; OUT is target/dist unless given. Static binaries with man pages and
 # completions as adieu-VERSION-TARGET.tar.gz and as .deb for each target, and SHA256SUMS. What cannot be built for the lack of a
-# toolchain is skipped aloud; with CI=true it is a failure. Needs cargo, dpkg-deb, file, GNU tar, gzip, and
+# toolchain is skipped aloud; with CI=true it is a failure. Needs cargo, dpkg-deb, file, git (or SOURCE_DATE_EPOCH), GNU tar, gzip, and
 # for aarch64: rustup target add aarch64-unknown-linux-gnu, and Debian's gcc-aarch64-linux-gnu and libc6-dev-arm64-cross.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
