@@ -478,7 +478,8 @@ fn what_rests_on_a_fact_links_to_one_that_is_there() {
 // --- The document ------------------------------------------------------------------------------------------
 
 fn document(answers: &BTreeMap<Key, String>, versions: &[Option<String>]) -> String {
-    let mut text = format!("```sh\nshell=dash    # or another of the eight\n{PREAMBLE}```\n");
+    let mut text =
+        format!("```sh\nshell=dash    # or another of the eight (busybox: \"busybox sh\")\n{PREAMBLE}```\n");
     for fact in &FACTS {
         let (question, why, first) = (fact.question, fact.why, fact.rows.first().unwrap());
         write!(text, "\n## {question}\n\n{why}\n\n```sh\n{}```\n\n", fact.script(first)).unwrap();
