@@ -1012,11 +1012,10 @@ fn what_was_seen_is_told_even_when_proc_goes_away_and_the_main_process_with_it()
         |then: &str| format!("trap 'umount -l /proc; {then}' TERM; echo ready; while :; do sleep 0.1; done");
     // The main process gone, and still there.
     for (script, code) in [(trap("exit 3"), 3), (format!("({}); sleep 1000; exit 3", trap("exit 4")), 143)] {
-        // Until it is sleep, the first may be in the group of the shell, which is all that is known of it later.
-        let daemons = "(setsid sleep 3600 &); (sleep 3600 &)
-            until [ $(cat /proc/[0-9]*/comm 2>/dev/null | grep -c '^sleep$') = 2 ]; do :; done";
+        let daemons = "(setsid sleep 3600 &); (sleep 3600 &)";
         let running = with([&*format!("{daemons}; {script}")]).start();
         running.wait_line("ready");
+        // Until it is sleep, the first may be in the group of the shell, which is all that is known of it later.
         support::eventually("the daemons are adieu's", || {
             support::children(running.pid()).iter().filter(|it| it.name == "sleep").count() == 2
         });
@@ -1346,7 +1345,7 @@ fn a_log_that_is_full_does_not_keep_adieu_busy() {
     let log = File::create(scratch.join("log")).unwrap();
     let running = through_sh("ulimit -f 0", &["server; :"]).stderr(log).start();
     running.wait_line("server ready");
-    running.signal(SIGUSR2); // not SIGHUP, which is a stop where there is no PID namespace
+    running.signal(SIGUSR2);
     running.signal(SIGUSR1);
     running.signal(SIGTERM);
     running.wait_line("server told TERM");
