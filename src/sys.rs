@@ -391,7 +391,32 @@ pub(crate) enum BirthError {
     Exec(usize, Errno),
 }
 
-const CHILD_STACK: usize = 64 * 1024;
+/// Memory for a child's stack, given back when the child has its own: in the allocator's what was used of it would stay.
+struct ChildStack(*mut c_void);
+
+impl ChildStack {
+    const SIZE: usize = 64 * 1024;
+
+    fn new() -> Result<Self, Errno> {
+        let (access, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK);
+        // SAFETY: a new mapping at a place of the kernel's choice.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), Self::SIZE, access, flags, -1, 0) };
+        if start == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(Self(start)) }
+    }
+
+    /// Its end, where a stack begins; page-aligned.
+    fn top(&self) -> *mut c_void {
+        self.0.wrapping_byte_add(Self::SIZE)
+    }
+}
+
+impl Drop for ChildStack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this one's, and whoever ran on it has a memory of its own by now.
+        unsafe { libc::munmap(self.0, Self::SIZE) };
+    }
+}
 const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 
 /// All that the child touches, prepared by the parent: the child may not allocate.
@@ -437,16 +462,12 @@ pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
         foreground: birth.foreground,
         failed: None,
     };
-    // Not zeroed: what the child does not use of it never becomes memory.
-    let mut stack = Box::<[u128]>::new_uninit_slice(CHILD_STACK / size_of::<u128>());
+    let stack = ChildStack::new().map_err(BirthError::Fork)?;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: CLONE_VFORK suspends this thread, the only one, until the child has executed a program or exited, so the
-    // stack and `womb` are the child's alone and outlive its use of them. The stack's end is 16-byte aligned. `child`
-    // only makes system calls and never returns here. Signals stay blocked, so no handler runs on the shared memory.
-    let pid = unsafe {
-        let top = stack.as_mut_ptr().add(stack.len());
-        libc::clone(child, top.cast::<c_void>(), flags, (&raw mut womb).cast::<c_void>())
-    };
+    // stack and `womb` are the child's alone and outlive its use of them. `child` only makes system calls and never returns
+    // here. Signals stay blocked, so no handler runs on the shared memory.
+    let pid = unsafe { libc::clone(child, stack.top(), flags, (&raw mut womb).cast::<c_void>()) };
     let pid = check(libc::c_long::from(pid)).map_err(BirthError::Fork)?;
     match womb.failed {
         None => Ok(i32::try_from(pid).unwrap_or(0)),

@@ -28,6 +28,7 @@ pub(crate) fn count(scratch: &Path, trivial: &str, tini: Option<&Path>, parts: b
         out.push(&file);
         let mut command = Command::new(&valgrind);
         command.args(["--quiet", "--tool=callgrind"]).arg(out).arg(program).args(words);
+        command.env_clear().envs(crate::launch::environment());
         let output = command.stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         fs::read_to_string(&file).unwrap()

@@ -1,7 +1,7 @@
 //! Starts processes as leanly as a runtime can: `clone(CLONE_VM | CLONE_VFORK)`, with everything made ready beforehand, so
 //! that what is measured is the init and not its launcher. As PID 1 of a fresh PID namespace, or as a plain child.
 
-use std::ffi::{CString, OsStr, c_char, c_int, c_void};
+use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_void};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -34,10 +34,16 @@ pub(crate) struct Prepared {
     environment: Vec<CString>,
 }
 
+/// The environment that `docker run` gives: every init pays for each variable, in the C library at least.
+pub(crate) fn environment() -> [(&'static str, OsString); 3] {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    [("PATH", path), ("HOSTNAME", "4a0c5ea8a8bd".into()), ("HOME", "/root".into())]
+}
+
 impl Prepared {
     pub(crate) fn new<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> Self {
-        let environment = std::env::vars_os()
-            .filter(|(name, _)| !name.as_bytes().starts_with(b"ADIEU_"))
+        let environment = environment()
+            .into_iter()
             .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).unwrap());
         Self {
             words: words.into_iter().map(|word| CString::new(word.as_ref().as_bytes()).unwrap()).collect(),
