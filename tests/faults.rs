@@ -995,6 +995,9 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
             vec![format!("inject=brk:retval=0:when={brk}+"), format!("inject=mmap:error=ENOMEM:when={mmap}+")]
         };
         let facts = run(scenario, &refused(Phase::Start), &Tracing::Main);
+        assert_eq!(facts.code, Some(125), "{}: {facts:#?}", scenario.name);
+        assert!(facts.err.iter().any(|line| line.contains("Out of memory")), "{facts:#?}");
+        let facts = run(scenario, &refused(Phase::Idle), &Tracing::Main);
         assert_eq!(facts.code, Some(scenario.code), "{}: {facts:#?}", scenario.name);
         assert_eq!(facts.out, scenario.out, "{}: {facts:#?}", scenario.name);
     }
