@@ -53,6 +53,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// What it was told as, it is no more.
+    fn judge_afresh(&mut self) {
+        (self.told, self.owner, self.copy_of_trap) = (None, false, false);
+    }
+
     pub(crate) fn who(&self, id: ProcId) -> Who {
         let Self { role, asked, ignores, refused, .. } = *self;
         let (name, arguments) = (self.name.clone(), self.arguments.clone());
@@ -132,7 +137,7 @@ impl Ledger {
         for process in snapshot.processes.iter().filter(|process| process.kind != Kind::Shell) {
             let found = all.iter_mut().find_map(|entries| entries.get_mut(&process.id));
             if let Some(entry) = found.filter(|entry| entry.copy_of_trap) {
-                (entry.told, entry.owner, entry.copy_of_trap) = (None, false, false);
+                entry.judge_afresh();
             }
         }
     }
@@ -265,7 +270,7 @@ impl Ledger {
         if entry.asked == entry.told {
             entry.asked = None;
         }
-        (entry.told, entry.owner, entry.copy_of_trap) = (None, false, false);
+        entry.judge_afresh();
         Some(Action::Say(Note::Changed(entry.who(id))))
     }
 
