@@ -3,7 +3,8 @@
 //! `simulation/promises.rs` is checked after every step. `docs/simulation.md` tells what is simulated and what is not.
 //!
 //! `ADIEU_SEEDS=1000000 cargo test --profile simulation --test simulation` runs that many seeds, `ADIEU_SEED=17` one,
-//! with its story.
+//! with its story. `ADIEU_STORIES=FILE` writes the stories of all of them, to be compared before and after a change
+//! of the structure.
 
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
 #![allow(clippy::collapsible_if, clippy::collapsible_match, reason = "one check, one condition")]
@@ -21,6 +22,7 @@ use promises::Promise;
 use run::{run, title};
 use scenario::Scenario;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many seeds a plain `cargo test` runs, which does not optimize.
@@ -98,6 +100,15 @@ fn story(scenario: &Scenario) -> String {
     text
 }
 
+/// Every story in one file: a change of structure leaves it the same byte for byte.
+fn write_stories(file: &std::ffi::OsStr, seeds: u64) -> std::io::Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(file)?);
+    for seed in 1..=seeds {
+        writeln!(file, "seed {seed}\n{}", story(&Scenario::new(seed)))?;
+    }
+    file.flush()
+}
+
 #[test]
 fn every_seed_keeps_the_promises() {
     if let Some(seed) = number("ADIEU_SEED") {
@@ -107,6 +118,9 @@ fn every_seed_keeps_the_promises() {
         return;
     }
     let seeds = number("ADIEU_SEEDS").unwrap_or(SEEDS);
+    if let Some(file) = std::env::var_os("ADIEU_STORIES") {
+        write_stories(&file, seeds).expect("the file of ADIEU_STORIES can be written");
+    }
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let failed = first_failure(seeds).map(|seed| {
