@@ -1,4 +1,5 @@
-//! Everything that can keep adieu from starting: what was wrong, where, what to write instead, and the exit code.
+//! Everything that can keep adieu from starting: what was wrong, where, what to write instead, and
+//! the exit code.
 
 use crate::exit;
 use std::fmt;
@@ -29,8 +30,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Usage(text) | Self::NotFound(text) | Self::NotExecutable(text) | Self::System(text)) =
-            self;
+        let (Self::Usage(text)
+        | Self::NotFound(text)
+        | Self::NotExecutable(text)
+        | Self::System(text)) = self;
         f.write_str(text)
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::signal::Signal;
 
-/// adieu itself failed: bad usage, a bad environment variable, no process to be had. As `docker run` and `env(1)` have it.
+/// adieu itself failed: bad usage, a bad environment variable, no process to be had. As `docker
+/// run` and `env(1)` have it.
 pub const OWN_FAILURE: u8 = 125;
 /// The program was found and could not be executed.
 pub const NOT_EXECUTABLE: u8 = 126;

@@ -9,8 +9,8 @@ use std::path::Path;
 
 const PART: usize = 128 << 10;
 
-/// Copies adieu to `path`, or into it where it is a directory. Written beside it and renamed, so that nobody ever
-/// executes a half of it, and so that an adieu that runs from there goes on.
+/// Copies adieu to `path`, or into it where it is a directory. Written beside it and renamed, so
+/// that nobody ever executes a half of it, and so that an adieu that runs from there goes on.
 ///
 /// # Errors
 /// [`Error::System`], naming the path and what the system said.
@@ -41,8 +41,8 @@ fn copy(to: &Path) -> std::io::Result<()> {
     let mut program = open(Path::new("/proc/self/exe"))
         .or_else(|e| std::env::current_exe().and_then(|path| open(&path)).map_err(|_| e))?;
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(to)?;
-    // Piece by piece: an init container's limit of memory may be less than the size of a debug build. (std's own copy tries
-    // three system calls for it, and is 3 kB.)
+    // Piece by piece: an init container's limit of memory may be less than the size of a debug
+    // build. (std's own copy tries three system calls for it, and is 3 kB.)
     let mut part = vec![0; PART];
     loop {
         let length = program.read(&mut part)?;

@@ -1,18 +1,21 @@
-//! adieu runs a shell string and, when told to stop, lets every program that handles the stop signal finish.
+//! adieu runs a shell string and, when told to stop, lets every program that handles the stop
+//! signal finish.
 //!
-//! Read in this order: what was typed ([`cli`]) and what it means ([`settings`], [`signal`], [`command`]); the child
-//! (`spawn`); what happens (`inbox`) and what there is ([`proctable`]); who is told ([`plan`]) and when ([`phase`], with
-//! the words in [`event`] and the memory in `ledger`); the doing (`deliver`, `terminal`) and the loop (`supervise`); the
-//! end ([`exit`], `report`, [`error`]). `sys` holds every `unsafe`. [`plan`], [`phase`] and `ledger` decide and do nothing
+//! Read in this order: what was typed ([`cli`]) and what it means ([`settings`], [`signal`],
+//! [`command`]); the child (`spawn`); what happens (`inbox`) and what there is ([`proctable`]); who
+//! is told ([`plan`]) and when ([`phase`], with the words in [`event`] and the memory in `ledger`);
+//! the doing (`deliver`, `terminal`) and the loop (`supervise`); the end ([`exit`], `report`,
+//! [`error`]). `sys` holds every `unsafe`. [`plan`], [`phase`] and `ledger` decide and do nothing
 //! else; the others do and decide nothing. [`runtime`] is another program, `adieu-runtime`.
 //!
-//! The programs are what is stable; the library's half is public for them, for the tests and for the fuzz targets. What
-//! decides can be asked without a process: who would be told in the tree of `cd /app && ./server | tee log`?
+//! The programs are what is stable; the library's half is public for them, for the tests and for
+//! the fuzz targets. What decides can be asked without a process: who would be told in the tree of
+//! `cd /app && ./server | tee log`?
 //!
 //! ```
-//! use adieu::plan::{self, Question, Role};
-//! use adieu::proctable::{Disposition, Kind, ProcId, Process, Snapshot};
-//! use adieu::settings::Deliver;
+//! use adieu::decide::role::{self, Question, Role};
+//! use adieu::procfs::{Disposition, Kind, ProcId, Process, Snapshot};
+//! use adieu::cli::settings::Deliver;
 //! use adieu::signal::{Signal, SignalSet};
 //!
 //! let process = |pid: i32, above: Option<usize>, name: &str, kind, disposition| Process {
@@ -44,7 +47,7 @@
 //!     inherited_ignored: SignalSet::EMPTY,
 //!     only_known_handlers: false,
 //! };
-//! let verdicts = plan::plan(&Snapshot { processes, tick: 1, last_pid: 4 }, &question, |_| None);
+//! let verdicts = role::assign(&Snapshot { processes, tick: 1, last_pid: 4 }, &question, |_| None);
 //! let roles: Vec<Role> = verdicts.iter().map(|verdict| verdict.role).collect();
 //! assert_eq!(roles, [Role::Shielded, Role::Owner, Role::Spared]);
 //! ```
@@ -60,44 +63,36 @@
 //! ```
 
 pub mod cli;
-pub mod command;
-mod deliver;
+pub mod decide;
 pub mod error;
-pub mod event;
 pub mod exit;
 mod explain;
-mod files;
-mod inbox;
 mod install;
-mod journal;
-mod json;
-mod ledger;
-pub mod phase;
-pub mod plan;
-pub mod proctable;
+mod printable;
+pub mod process;
+pub mod procfs;
+mod programs;
 mod report;
 pub mod runtime;
-pub mod settings;
 pub mod signal;
-mod spawn;
 mod supervise;
-mod sys;
-mod terminal;
-mod timeline;
+mod system;
 
+use cli::command::{self, Surroundings};
+use cli::settings::{self, Settings, Verbosity};
 use cli::{Request, Typed};
-use command::Surroundings;
+use decide::terms::Terms;
 use error::Error;
-use inbox::{ALL_SIGNALS, Inbox};
-use phase::Terms;
 use report::Reporter;
-use settings::{Settings, Verbosity};
 use signal::{Signal, SignalSet};
 use std::ffi::{CStr, OsString};
 use std::io::IsTerminal;
 use std::time::Instant;
+use system::inbox::{ALL_SIGNALS, Inbox};
+use system::{spawn, sys, terminal};
 
-/// Sets memory aside, for what must not fail for want of it later. To be called before anything that allocates.
+/// Sets memory aside, for what must not fail for want of it later. To be called before anything
+/// that allocates.
 ///
 /// # Errors
 /// The exit status, where there is none; stderr has been told.
@@ -167,8 +162,10 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         terminal::take_from(None);
     })?;
     // From here on a failure is a warning: adieu's end would be the end of everything.
-    let ignored =
-        [Signal::HUP, Signal::INT, Signal::QUIT].into_iter().filter(|s| sys::is_ignored(*s)).collect();
+    let ignored = [Signal::HUP, Signal::INT, Signal::QUIT]
+        .into_iter()
+        .filter(|s| sys::is_ignored(*s))
+        .collect();
     let terms = Terms::new(&settings, main, is_init, terminal::can_suspend(), ignored);
     let mut inbox = Inbox::open(started);
     let code = settings.ok_exits.apply(supervise::supervise(&mut inbox, &terms, &mut reporter));

@@ -1,12 +1,15 @@
-//! Signals as words and numbers: what a user types, what a log prints, what a set holds. Sends nothing.
+//! Signals as words and numbers: what a user types, what a log prints, what a set holds. Sends
+//! nothing.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The number of the highest signal that Linux knows on the architectures supported here (`signal(7)`).
+/// The number of the highest signal that Linux knows on the architectures supported here
+/// (`signal(7)`).
 const HIGHEST: i32 = 64;
 
-/// The standard signals with their names. Real-time signals are named by their distance from either end.
+/// The standard signals with their names. Real-time signals are named by their distance from either
+/// end.
 const NAMES: [(&str, i32); 31] = [
     ("HUP", libc::SIGHUP),
     ("INT", libc::SIGINT),
@@ -42,8 +45,12 @@ const NAMES: [(&str, i32); 31] = [
 ];
 
 /// Second names, accepted but not printed.
-const ALIASES: [(&str, i32); 4] =
-    [("IOT", libc::SIGABRT), ("CLD", libc::SIGCHLD), ("POLL", libc::SIGIO), ("UNUSED", libc::SIGSYS)];
+const ALIASES: [(&str, i32); 4] = [
+    ("IOT", libc::SIGABRT),
+    ("CLD", libc::SIGCHLD),
+    ("POLL", libc::SIGIO),
+    ("UNUSED", libc::SIGSYS),
+];
 
 /// One signal, 1 to 64, real-time signals included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,13 +102,14 @@ impl Signal {
         i32::from(self.0)
     }
 
-    /// Whether a process can arrange to be asked: nobody is ever asked before SIGKILL and SIGSTOP act (`signal(7)`).
+    /// Whether a process can arrange to be asked: nobody is ever asked before SIGKILL and SIGSTOP
+    /// act (`signal(7)`).
     pub fn can_be_caught(self) -> bool {
         self != Self::KILL && self != Self::STOP
     }
 
-    /// A job-control stop, which a terminal sends: the three that a shell's user causes with Ctrl-Z or by
-    /// touching the terminal from the background.
+    /// A job-control stop, which a terminal sends: the three that a shell's user causes with Ctrl-Z
+    /// or by touching the terminal from the background.
     pub fn is_terminal_stop(self) -> bool {
         matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
     }
@@ -160,7 +168,8 @@ impl FromStr for Signal {
     }
 }
 
-/// `RTMIN`, `RTMIN+n`, `RTMAX`, `RTMAX-n` as numbers, within the range that the C library leaves to programs.
+/// `RTMIN`, `RTMIN+n`, `RTMAX`, `RTMAX-n` as numbers, within the range that the C library leaves to
+/// programs.
 fn real_time(name: &str) -> Option<i32> {
     let (lowest, highest) = (libc::SIGRTMIN(), libc::SIGRTMAX());
     let distance = |text: &str, sign: char| -> Option<i32> {
@@ -179,7 +188,8 @@ fn real_time(name: &str) -> Option<i32> {
     (lowest..=highest).contains(&number).then_some(number)
 }
 
-/// A set of signals in the kernel's form: bit `n - 1` stands for signal `n`, as `/proc/<pid>/status` prints it.
+/// A set of signals in the kernel's form: bit `n - 1` stands for signal `n`, as
+/// `/proc/<pid>/status` prints it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SignalSet(pub u64);
 

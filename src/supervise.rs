@@ -1,13 +1,16 @@
-//! The loop: waits for an event, has the pure half decide, carries the decision out. Logs and goes on; never exits.
+//! The loop: waits for an event, has the pure half decide, carries the decision out. Logs and goes
+//! on; never exits.
 
-use crate::deliver;
-use crate::event::{Action, Input, Why};
-use crate::inbox::{Event, Inbox};
-use crate::phase::{State, Terms};
-use crate::proctable::{self, Detail, NoDescriptor, Own, Snapshot};
+use crate::decide::machine::State;
+use crate::decide::terms::Terms;
+use crate::decide::{Action, Input, Why};
+use crate::process::Snapshot;
+use crate::procfs::{self, Detail, NoDescriptor, Own};
 use crate::report::Reporter;
 use crate::signal::Signal;
-use crate::terminal;
+use crate::system::deliver;
+use crate::system::inbox::{Event, Inbox};
+use crate::system::terminal;
 use std::collections::VecDeque;
 
 /// Runs until nothing is left below adieu, or until the time is over; returns the exit status.
@@ -62,7 +65,8 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
                     terminal::suspend(main, signal);
                     continue;
                 }
-                // Said when all is done: even a log on a disk that stands still delays nobody's signal.
+                // Said when all is done: even a log on a disk that stands still delays nobody's
+                // signal.
                 Action::Say(note) => {
                     said.push((note, inbox.now()));
                     continue;
@@ -74,8 +78,9 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
     }
 }
 
-/// Looks at the tree; where descriptors have run out, without those that adieu itself holds. What fails is tried once
-/// more, before the whole stop goes on blindly for one call that was interrupted or refused.
+/// Looks at the tree; where descriptors have run out, without those that adieu itself holds. What
+/// fails is tried once more, before the whole stop goes on blindly for one call that was
+/// interrupted or refused.
 fn look(
     own: &mut Option<Own>,
     arguments: bool,
@@ -91,7 +96,7 @@ fn look(
     for _ in 0..2 {
         let known = own.take().filter(|own| own.pid > 0);
         let own = own.insert(known.unwrap_or_else(|| Own::look(arguments)));
-        match proctable::look_below(own, signal, detail) {
+        match procfs::look_below(own, signal, detail) {
             Err(NoDescriptor) => inbox.close(),
             Ok(None) => {}
             Ok(snapshot) => return snapshot,

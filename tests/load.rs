@@ -21,7 +21,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use adieu::proctable::{Detail, Own, look_below};
+use adieu::procfs::{Detail, Own, look_below};
 use adieu::signal::Signal as Number;
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM, SIGTSTP, SIGUSR2};
 use nix::unistd::Pid;

@@ -1,10 +1,11 @@
-//! Deterministic simulation of a stop: the pure half of adieu (roles and phases) in a made-up Linux with a virtual
-//! clock. A seed decides the settings, the tree, what each program does, and when what happens; every promise of
-//! `simulation/promises.rs` is checked after every step. `docs/simulation.md` tells what is simulated and what is not.
+//! Deterministic simulation of a stop: the pure half of adieu (roles and phases) in a made-up Linux
+//! with a virtual clock. A seed decides the settings, the tree, what each program does, and when
+//! what happens; every promise of `simulation/promises.rs` is checked after every step.
+//! `docs/simulation.md` tells what is simulated and what is not.
 //!
-//! `ADIEU_SEEDS=1000000 cargo test --profile simulation --test simulation` runs that many seeds, `ADIEU_SEED=17` one,
-//! with its story. `ADIEU_STORIES=FILE` writes the stories of all of them, to be compared before and after a change
-//! of the structure.
+//! `ADIEU_SEEDS=1000000 cargo test --profile simulation --test simulation` runs that many seeds,
+//! `ADIEU_SEED=17` one, with its story. `ADIEU_STORIES=FILE` writes the stories of all of them, to
+//! be compared before and after a change of the structure.
 
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
 #![allow(clippy::collapsible_if, clippy::collapsible_match, reason = "one check, one condition")]
@@ -82,7 +83,8 @@ fn shrink(scenario: Scenario, promise: Promise) -> Scenario {
     }
 }
 
-/// What happened, for a person: which promise broke and how, the settings, and every event with its time.
+/// What happened, for a person: which promise broke and how, the settings, and every event with its
+/// time.
 fn story(scenario: &Scenario) -> String {
     let outcome = run(scenario, true);
     let mut text = String::new();

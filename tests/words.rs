@@ -10,8 +10,8 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 
 use adieu::cli::{Typed, TypedCommand};
-use adieu::command::{self, Surroundings};
-use adieu::settings;
+use adieu::cli::command::{self, Surroundings};
+use adieu::cli::settings;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::{Adieu, Scratch, adieu, tool};

@@ -3,8 +3,8 @@
 #![no_main]
 
 use adieu::cli::{Typed, TypedCommand};
-use adieu::command::{self, Surroundings};
-use adieu::settings;
+use adieu::cli::command::{self, Surroundings};
+use adieu::cli::settings;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 

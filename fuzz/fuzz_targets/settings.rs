@@ -3,7 +3,7 @@
 
 use adieu::cli::{self, Request};
 use adieu::error::Error;
-use adieu::settings;
+use adieu::cli::settings;
 use adieu::signal::{Signal, UnknownSignal};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

@@ -1,16 +1,19 @@
-//! What an engine asks its runtime for: the subcommand, the bundle and the log, found among the options. Pure.
+//! What an engine asks its runtime for: the subcommand, the bundle and the log, found among the
+//! options. Pure.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// The global options of the runtimes that take the next word as their value: runc's, crun's and youki's.
+/// The global options of the runtimes that take the next word as their value: runc's, crun's and
+/// youki's.
 const GLOBAL_WITH_VALUE: [&str; 9] =
     ["log", "log-format", "log-level", "root", "rootless", "criu", "cgroup-manager", "r", "l"];
 /// Those that take none.
 const GLOBAL_WITHOUT_VALUE: [&str; 9] =
     ["debug", "systemd-cgroup", "help", "version", "h", "v", "V", "s", "no-color"];
-/// The options of `create`, `run` and `restore` that take the next word as their value, of runc, crun and youki.
+/// The options of `create`, `run` and `restore` that take the next word as their value, of runc,
+/// crun and youki.
 const LOCAL_WITH_VALUE: [&str; 16] = [
     "bundle",
     "b",
@@ -29,7 +32,8 @@ const LOCAL_WITH_VALUE: [&str; 16] = [
     "lsm-mount-context",
     "empty-ns",
 ];
-/// The subcommands of OCI runtimes: none of them is taken for the value of an option that is not known here.
+/// The subcommands of OCI runtimes: none of them is taken for the value of an option that is not
+/// known here.
 const SUBCOMMANDS: [&str; 21] = [
     "checkpoint",
     "create",
@@ -57,7 +61,8 @@ const SUBCOMMANDS: [&str; 21] = [
 /// What matters of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// The bundle's configuration, relative to the working directory, where the call makes a container of it.
+    /// The bundle's configuration, relative to the working directory, where the call makes a
+    /// container of it.
     pub(crate) config: Option<PathBuf>,
     /// `--log`: where the engine reads errors.
     pub(crate) log: Option<PathBuf>,
@@ -134,7 +139,8 @@ impl Call {
 /// The file that a `--log` means. crun's `journald:` and `syslog:` are none.
 fn log_file(value: &OsStr) -> Option<PathBuf> {
     let bytes = value.as_bytes();
-    let elsewhere = bytes.is_empty() || bytes.starts_with(b"journald:") || bytes.starts_with(b"syslog:");
+    let elsewhere =
+        bytes.is_empty() || bytes.starts_with(b"journald:") || bytes.starts_with(b"syslog:");
     let path = OsStr::from_bytes(bytes.strip_prefix(b"file:").unwrap_or(bytes));
     (!elsewhere).then(|| path.into())
 }
@@ -156,8 +162,11 @@ mod tests {
         // containerd's shim
         let shim = "--root /run/containerd/runc/k8s.io --log /b/log.json --log-format json --systemd-cgroup create \
                     --bundle /b --pid-file /b/init.pid abc";
-        let expected =
-            Call { config: Some("/b/config.json".into()), log: Some("/b/log.json".into()), json: true };
+        let expected = Call {
+            config: Some("/b/config.json".into()),
+            log: Some("/b/log.json".into()),
+            json: true,
+        };
         assert_eq!(call(shim), expected);
         // conmon, for podman and CRI-O
         assert_eq!(

@@ -1,10 +1,12 @@
-//! The decision about a bundle's `config.json` ([`decide`]) and the change ([`edit`]): pure, over its text.
+//! The decision about a bundle's `config.json` ([`decide`]) and the change ([`edit`]): pure, over
+//! its text.
 //!
-//! The text is changed in two places and never written anew, so whatever else it holds keeps its order, its numbers and
-//! its white space. Names are those of the OCI runtime specification, `config.md` and `config-linux.md`.
+//! The text is changed in two places and never written anew, so whatever else it holds keeps its
+//! order, its numbers and its white space. Names are those of the OCI runtime specification,
+//! `config.md` and `config-linux.md`.
 
 use crate::cli::Typed;
-use crate::settings;
+use crate::cli::settings;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -16,10 +18,11 @@ use std::ops::Range;
 pub(crate) const INJECT: &str = "io.adieu.inject";
 /// The same in the container's environment, for engines that pass on no annotations.
 const INJECT_VARIABLE: &str = "ADIEU_INJECT=";
-/// Where adieu may be in the container. On /dev every engine mounts a fresh tmpfs, so that nothing is left in the
-/// image's own files; it is also where Kubernetes has its `/dev/termination-log`.
+/// Where adieu may be in the container. On /dev every engine mounts a fresh tmpfs, so that nothing
+/// is left in the image's own files; it is also where Kubernetes has its `/dev/termination-log`.
 const DESTINATIONS: [&str; 2] = ["/dev/adieu", "/.adieu"];
-/// Programs that are an init by themselves, besides those of whole systems ([`crate::spawn::SYSTEM_INITS`]).
+/// Programs that are an init by themselves, besides those of whole systems
+/// ([`crate::system::spawn::SYSTEM_INITS`]).
 const INITS: [&str; 9] = [
     "adieu",
     ".adieu",
@@ -121,7 +124,8 @@ impl<'a> Config<'a> {
     /// # Errors
     /// What is no JSON, or has another type than the specification gives it.
     pub(crate) fn parse(text: &'a str) -> Result<Self, String> {
-        let whole: &RawValue = serde_json::from_str(text).map_err(|e| format!("it is no JSON: {e}"))?;
+        let whole: &RawValue =
+            serde_json::from_str(text).map_err(|e| format!("it is no JSON: {e}"))?;
         let at = |part: &RawValue| {
             // A `RawValue` that was borrowed is a part of the text.
             let start = (part.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
@@ -134,17 +138,23 @@ impl<'a> Config<'a> {
         let args: Option<Vec<String>> =
             read("process.args", process.get("args"), strings, serde_json::from_str)?;
         let args_at = process.get("args").map(|args| at(args));
-        let mounts: Option<Vec<Value>> = read("mounts", top.get("mounts"), "a list", serde_json::from_str)?;
+        let mounts: Option<Vec<Value>> =
+            read("mounts", top.get("mounts"), "a list", serde_json::from_str)?;
         let namespaces: Option<Vec<Value>> =
             read("linux.namespaces", linux.get("namespaces"), "a list", serde_json::from_str)?;
         let env = read("process.env", process.get("env"), strings, serde_json::from_str)?;
-        let annotations =
-            read("annotations", top.get("annotations"), "an object of strings", serde_json::from_str)?;
+        let annotations = read(
+            "annotations",
+            top.get("annotations"),
+            "an object of strings",
+            serde_json::from_str,
+        )?;
         let parts = mounts.iter().chain(&namespaces).flatten().filter_map(Value::as_object);
         let mut all = [&top, &process, &linux].into_iter().flat_map(BTreeMap::keys);
         let mut all_of_parts = parts.flat_map(serde_json::Map::keys);
-        let other_case =
-            all.find(|name| is_other_case(name)).or_else(|| all_of_parts.find(|name| is_other_case(name)));
+        let other_case = all
+            .find(|name| is_other_case(name))
+            .or_else(|| all_of_parts.find(|name| is_other_case(name)));
         let other_case = other_case.cloned();
         let is_pid = |namespace: &&Value| text_of(namespace, "type") == "pid";
         Ok(Self {
@@ -161,7 +171,9 @@ impl<'a> Config<'a> {
                 .filter(is_pid)
                 .map(|namespace| text_of(namespace, "path"))
                 .collect(),
-            plain_linux: is_there(&top, "linux") && !is_there(&top, "windows") && !is_there(&top, "vm"),
+            plain_linux: is_there(&top, "linux")
+                && !is_there(&top, "windows")
+                && !is_there(&top, "vm"),
             other_case,
         })
     }
@@ -185,7 +197,9 @@ impl<'a> Config<'a> {
         match value {
             "false" | "False" | "no" | "0" => Ok(Some(by)),
             "true" | "True" | "yes" | "1" => Ok(None),
-            _ => Err(format!("{by} is '{value}'; write 'false' to leave the container alone, or 'true'")),
+            _ => Err(format!(
+                "{by} is '{value}'; write 'false' to leave the container alone, or 'true'"
+            )),
         }
     }
 
@@ -202,18 +216,21 @@ impl<'a> Config<'a> {
             let Some(value) = self.annotation(annotation) else { continue };
             let mut typed = Typed::default();
             *place(&mut typed) = Some(OsString::from(value));
-            settings::resolve(&typed, |_| None)
-                .map_err(|e| e.to_string().replacen(option, &format!("the annotation {annotation}"), 1))?;
+            settings::resolve(&typed, |_| None).map_err(|e| {
+                e.to_string().replacen(option, &format!("the annotation {annotation}"), 1)
+            })?;
             options.push(format!("{option}={value}"));
         }
         Ok(options)
     }
 
-    /// Where a file can be mounted without a trace on the node: on a fresh tmpfs, or in the container's own root.
+    /// Where a file can be mounted without a trace on the node: on a fresh tmpfs, or in the
+    /// container's own root.
     fn destination(&self) -> Option<&'static str> {
         DESTINATIONS.into_iter().find(|candidate| {
             let candidate = parts(candidate);
-            let above = |(path, ..): &&(String, String, Vec<String>)| candidate.starts_with(&parts(path));
+            let above =
+                |(path, ..): &&(String, String, Vec<String>)| candidate.starts_with(&parts(path));
             // The last one hides those before it.
             match self.mount_points.iter().rfind(above) {
                 None => candidate.len() == 1,
@@ -236,7 +253,8 @@ pub(crate) fn decide(config: &Config<'_>) -> Result<Decision, String> {
     if let Some(name) = &config.other_case {
         return leave_alone(Why::OtherCase(name.clone()));
     }
-    let Some((program, arguments)) = config.args.as_ref().and_then(|(_, args)| args.split_first()) else {
+    let Some((program, arguments)) = config.args.as_ref().and_then(|(_, args)| args.split_first())
+    else {
         return leave_alone(Why::NoProcess);
     };
     if !config.plain_linux {
@@ -250,10 +268,11 @@ pub(crate) fn decide(config: &Config<'_>) -> Result<Decision, String> {
     {
         return leave_alone(Why::Sandbox);
     }
-    if INITS.contains(&name) || crate::spawn::SYSTEM_INITS.contains(&name) {
+    if INITS.contains(&name) || crate::system::spawn::SYSTEM_INITS.contains(&name) {
         return leave_alone(Why::Init(program.clone()));
     }
-    if config.pid_namespaces.is_empty() || config.pid_namespaces.iter().any(|path| !path.is_empty()) {
+    if config.pid_namespaces.is_empty() || config.pid_namespaces.iter().any(|path| !path.is_empty())
+    {
         return leave_alone(Why::SharedPid);
     }
     if let Some(by) = config.excluded()? {
@@ -269,8 +288,14 @@ pub(crate) fn decide(config: &Config<'_>) -> Result<Decision, String> {
     Ok(Decision::Wrap(destination, config.options()?))
 }
 
-/// The text with adieu, the file `source` of the node, mounted at `destination` and put before the program.
-pub(crate) fn edit(config: &Config<'_>, destination: &str, options: &[String], source: &str) -> String {
+/// The text with adieu, the file `source` of the node, mounted at `destination` and put before the
+/// program.
+pub(crate) fn edit(
+    config: &Config<'_>,
+    destination: &str,
+    options: &[String],
+    source: &str,
+) -> String {
     let mount = json!({
         "destination": destination,
         "type": "bind",
@@ -292,7 +317,8 @@ pub(crate) fn edit(config: &Config<'_>, destination: &str, options: &[String], s
     }
     if let Some((list, _)) = &config.args {
         let start = list.start + 1;
-        let words = [destination].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);
+        let words =
+            [destination].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);
         let words: String = words.map(|word| format!("{},", Value::from(word))).collect();
         insertions.push((start..start, words));
     }
@@ -341,7 +367,8 @@ fn mount_point(mount: &Value) -> (String, String, Vec<String>) {
     (text_of(mount, "destination"), text_of(mount, "type"), options)
 }
 
-/// The names in a path, `.` and `..` resolved. A path of the configuration begins at the container's root.
+/// The names in a path, `.` and `..` resolved. A path of the configuration begins at the
+/// container's root.
 fn parts(path: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     for part in path.split('/') {
@@ -386,7 +413,9 @@ mod tests {
     /// The configuration with adieu in it.
     fn edited(text: &str) -> String {
         let config = Config::parse(text).expect("a configuration");
-        let Ok(Decision::Wrap(destination, options)) = decide(&config) else { panic!("not wrapped: {text}") };
+        let Ok(Decision::Wrap(destination, options)) = decide(&config) else {
+            panic!("not wrapped: {text}")
+        };
         edit(&config, destination, &options, SOURCE)
     }
 
@@ -406,7 +435,8 @@ mod tests {
     fn expected(text: &str, destination: &str, options: &[String]) -> Value {
         let mut config: Value = serde_json::from_str(text).expect("JSON");
         let args = config["process"]["args"].as_array_mut().expect("arguments");
-        let words = [destination].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);
+        let words =
+            [destination].into_iter().chain(options.iter().map(String::as_str)).chain(["--"]);
         args.splice(..0, words.map(Value::from));
         if config["mounts"].is_null() {
             config["mounts"] = json!([]);
@@ -448,8 +478,7 @@ mod tests {
                     \"linux\":{\"namespaces\":[{\"type\":\"pid\"}]} }\n";
         let edited = edited(text);
         let rest = edited.replacen(r#""/.adieu","--","#, "", 1);
-        let mounts =
-            r#""mounts":[{"destination":"/.adieu","options":["bind","rprivate","ro","nosuid","nodev"],"#;
+        let mounts = r#""mounts":[{"destination":"/.adieu","options":["bind","rprivate","ro","nosuid","nodev"],"#;
         let mounts = format!("{mounts}\"source\":\"{SOURCE}\",\"type\":\"bind\"}}],");
         assert_eq!(rest.replacen(&mounts, "", 1), text);
     }
@@ -472,7 +501,10 @@ mod tests {
             "/adieu",
             "/.adieu",
         ] {
-            assert_eq!(why(&spec("/process/args", json!([program, "--", "x"]))), Why::Init(program.into()));
+            assert_eq!(
+                why(&spec("/process/args", json!([program, "--", "x"]))),
+                Why::Init(program.into())
+            );
         }
         for program in ["/app/init.sh", "/tini/server", "./adieu.sh", "pause.sh", "sh"] {
             assert_eq!(decided(&spec("/process/args", json!([program]))), wrapped(), "{program}");
@@ -494,7 +526,10 @@ mod tests {
         let namespaces = |list| spec("/linux/namespaces", list);
         assert_eq!(why(&namespaces(json!([]))), Why::SharedPid);
         assert_eq!(why(&namespaces(json!([{"type": "mount"}]))), Why::SharedPid);
-        assert_eq!(why(&namespaces(json!([{"type": "pid", "path": "/proc/7/ns/pid"}]))), Why::SharedPid);
+        assert_eq!(
+            why(&namespaces(json!([{"type": "pid", "path": "/proc/7/ns/pid"}]))),
+            Why::SharedPid
+        );
         assert_eq!(decided(&namespaces(json!([{"type": "pid", "path": ""}]))), wrapped());
     }
 
@@ -530,7 +565,8 @@ mod tests {
             decided(&config.to_string())
         };
         let excluded = |by| Ok(Decision::LeaveAlone(Why::Excluded(by)));
-        let (annotation, variable) = ("the annotation io.adieu.inject", "ADIEU_INJECT in its environment");
+        let (annotation, variable) =
+            ("the annotation io.adieu.inject", "ADIEU_INJECT in its environment");
         assert_eq!(both("false", &[]), excluded(annotation));
         assert_eq!(both("", &["ADIEU_INJECT=false"]), excluded(variable));
         assert_eq!(both("", &["ADIEU_INJECT=true", "ADIEU_INJECT=0"]), excluded(variable));
@@ -561,11 +597,17 @@ mod tests {
 
     #[test]
     fn an_annotation_that_adieu_would_refuse_is_named() {
-        for (annotation, value) in
-            [("io.adieu.timeout", "soon"), ("io.adieu.epilogue", "-1s"), ("io.adieu.deliver", "all")]
-        {
-            let text = decided(&spec("/annotations", json!({ annotation: value }))).expect_err("a bad value");
-            assert!(text.starts_with(&format!("the annotation {annotation} '{value}': ")), "{text}");
+        for (annotation, value) in [
+            ("io.adieu.timeout", "soon"),
+            ("io.adieu.epilogue", "-1s"),
+            ("io.adieu.deliver", "all"),
+        ] {
+            let text = decided(&spec("/annotations", json!({ annotation: value })))
+                .expect_err("a bad value");
+            assert!(
+                text.starts_with(&format!("the annotation {annotation} '{value}': ")),
+                "{text}"
+            );
             assert!(text.contains("; write for example '"), "{text}");
         }
     }
@@ -573,17 +615,28 @@ mod tests {
     #[test]
     fn the_binary_never_goes_into_a_directory_of_the_node() {
         let mounts = |list: Value| decided(&spec("/mounts", list));
-        let tmpfs = json!({"destination": "/dev", "type": "tmpfs", "options": ["nosuid", "mode=755"]});
-        let dev = json!({"destination": "/dev/", "type": "bind", "source": "/dev", "options": ["rbind"]});
+        let tmpfs =
+            json!({"destination": "/dev", "type": "tmpfs", "options": ["nosuid", "mode=755"]});
+        let dev =
+            json!({"destination": "/dev/", "type": "bind", "source": "/dev", "options": ["rbind"]});
         let root = Ok(Decision::Wrap("/.adieu", vec![]));
         assert_eq!(mounts(json!([tmpfs])), wrapped());
         assert_eq!(mounts(json!([{"destination": "dev", "type": "tmpfs"}])), wrapped());
         assert_eq!(mounts(json!([dev])), root);
         assert_eq!(mounts(json!([tmpfs, dev])), root);
         assert_eq!(mounts(json!([dev, tmpfs])), wrapped());
-        assert_eq!(mounts(json!([{"destination": "/dev", "type": "tmpfs", "options": ["ro"]}])), root);
-        assert_eq!(mounts(json!([tmpfs, {"destination": "/dev/../dev/adieu", "type": "bind"}])), root);
-        assert_eq!(mounts(json!([tmpfs, {"destination": "/dev/adieu/x", "type": "bind"}])), wrapped());
+        assert_eq!(
+            mounts(json!([{"destination": "/dev", "type": "tmpfs", "options": ["ro"]}])),
+            root
+        );
+        assert_eq!(
+            mounts(json!([tmpfs, {"destination": "/dev/../dev/adieu", "type": "bind"}])),
+            root
+        );
+        assert_eq!(
+            mounts(json!([tmpfs, {"destination": "/dev/adieu/x", "type": "bind"}])),
+            wrapped()
+        );
         assert_eq!(decided(&spec("/mounts", Value::Null)), root);
         let full = mounts(json!([dev, {"destination": "/.adieu", "type": "bind"}]));
         let text = full.expect_err("no place is left");

@@ -1,12 +1,13 @@
-//! What is promised, checked against the ground truth of the world. Nothing here calls adieu's own decisions: roles and
-//! phases are worked out anew from the contract, from what the processes are and not from how adieu sees them.
+//! What is promised, checked against the ground truth of the world. Nothing here calls adieu's own
+//! decisions: roles and phases are worked out anew from the contract, from what the processes are
+//! and not from how adieu sees them.
 
 use crate::scenario::{Chosen, MS, Micros, SECOND, Sight};
 use crate::world::{ADIEU, MAIN, Proc, World};
-use adieu::event::{Note, Tell};
+use adieu::decide::terms::{FIRST_WARNING, KILL_LIMIT, LAST_WORD, LEFTOVERS_TIMEOUT, REPEAT};
+use adieu::decide::{Note, Tell};
 use adieu::exit::End;
-use adieu::phase::{FIRST_WARNING, KILL_LIMIT, LAST_WORD, LEFTOVERS_TIMEOUT, REPEAT};
-use adieu::proctable::{Disposition, Kind, ProcId};
+use adieu::process::{Disposition, Kind, ProcId};
 use adieu::signal::{Signal, SignalSet};
 
 macro_rules! promises {
@@ -148,7 +149,8 @@ pub(crate) struct Oracle {
     first_look: Option<Micros>,
     /// When the last look was, in hundredths of a second.
     tick: u64,
-    /// Since when somebody is to be looked at again, who was another program by the time that he was to be told.
+    /// Since when somebody is to be looked at again, who was another program by the time that he
+    /// was to be told.
     changed: Option<Micros>,
     marks: Vec<Marks>,
     /// Whom the last look asks to tell, and by which promise.
@@ -275,7 +277,8 @@ impl Oracle {
         }
     }
 
-    /// The main process was stopped by a terminal's signal. Where nobody could continue it, it goes on.
+    /// The main process was stopped by a terminal's signal. Where nobody could continue it, it goes
+    /// on.
     pub(crate) fn main_stopped(&mut self, signal: Signal) {
         if signal.is_terminal_stop() && !(self.suspended && self.began.is_none()) {
             self.for_group = Some(Signal::CONT);
@@ -284,8 +287,11 @@ impl Oracle {
 
     pub(crate) fn begin(&mut self, signal: Signal, by_signal: bool, now: Micros) {
         let leftovers = u64::try_from(LEFTOVERS_TIMEOUT.as_micros()).expect("small");
-        let limit =
-            if by_signal { self.chosen.timeout } else { Some(self.chosen.timeout.unwrap_or(leftovers)) };
+        let limit = if by_signal {
+            self.chosen.timeout
+        } else {
+            Some(self.chosen.timeout.unwrap_or(leftovers))
+        };
         self.forwarded = None;
         (self.began, self.by_signal, self.signal) = (Some(now), by_signal, signal);
         (self.passed, self.deadline) = (vec![(signal, now)], limit.map(|limit| now + limit));
@@ -301,7 +307,14 @@ impl Oracle {
 
     // --- roles, from the truth ---
 
-    fn counts(&self, world: &World, p: &Proc, signal: Signal, known_only: bool, anybody: bool) -> bool {
+    fn counts(
+        &self,
+        world: &World,
+        p: &Proc,
+        signal: Signal,
+        known_only: bool,
+        anybody: bool,
+    ) -> bool {
         let sure = match p.kind(world.now) {
             Kind::Relay => return false,
             Kind::Shell => p.hears(signal, world.now) == Some(crate::scenario::How::Handler),
@@ -312,10 +325,13 @@ impl Oracle {
         match p.sight {
             // What cannot be read counts as handling.
             Sight::Unreadable => true,
-            Sight::Hidden if p.kind(world.now) == Kind::Program && hidden_wait && !p.ignores(signal) => {
+            Sight::Hidden
+                if p.kind(world.now) == Kind::Program && hidden_wait && !p.ignores(signal) =>
+            {
                 !(known_only || p.reads && anybody)
             }
-            // Who sits in sigwait behind closed doors and ignores the signal beside looks as if it ignored it.
+            // Who sits in sigwait behind closed doors and ignores the signal beside looks as if it
+            // ignored it.
             Sight::Hidden if hidden_wait && p.hears(signal, world.now).is_some() => {
                 !(known_only || p.reads && anybody)
             }
@@ -323,14 +339,24 @@ impl Oracle {
         }
     }
 
-    /// The roles of all processes that were seen, in their order; `fresh` without what was done before.
-    fn views(&self, world: &World, seen: Vec<Proc>, signal: Signal, fresh: bool, now: Micros) -> Vec<View> {
+    /// The roles of all processes that were seen, in their order; `fresh` without what was done
+    /// before.
+    fn views(
+        &self,
+        world: &World,
+        seen: Vec<Proc>,
+        signal: Signal,
+        fresh: bool,
+        now: Micros,
+    ) -> Vec<View> {
         let anybody = seen.iter().any(|p| self.counts(world, p, signal, true, false));
         let marks = |p: &Proc| self.marks(p.id).filter(|_| !fresh);
         let told_owner = |p: &Proc| marks(p).is_some_and(|m| m.owner);
         let newcomer = |p: &Proc| !fresh && self.is_newcomer(p);
-        let handles: Vec<bool> =
-            seen.iter().map(|p| told_owner(p) || self.counts(world, p, signal, fresh, anybody)).collect();
+        let handles: Vec<bool> = seen
+            .iter()
+            .map(|p| told_owner(p) || self.counts(world, p, signal, fresh, anybody))
+            .collect();
         let settled = |at: usize| handles[at] && (told_owner(&seen[at]) || !newcomer(&seen[at]));
         let parent = |at: usize| seen.iter().position(|p| p.id.pid == seen[at].parent);
         let mut settled_below = vec![false; seen.len()];
@@ -343,7 +369,8 @@ impl Oracle {
                 }
             }
         }
-        // Whether this child of a shell with a trap is the shell's foreground command, as far as it shows.
+        // Whether this child of a shell with a trap is the shell's foreground command, as far as it
+        // shows.
         let awaited = |shell: usize, child: usize| {
             let (shell, child) = (&seen[shell], &seen[child]);
             let shows = |s: Signal| {
@@ -353,9 +380,12 @@ impl Oracle {
                 deaf && !(shell.sight != Sight::Unreadable && shell.ignores(s))
                     && !self.chosen.ignored.contains(&s)
             };
-            let waits = world.in_wait(shell) && world.disposition(shell, signal) == Disposition::Caught;
+            let waits =
+                world.in_wait(shell) && world.disposition(shell, signal) == Disposition::Caught;
             let in_background = waits || shows(Signal::INT) || shows(Signal::QUIT);
-            shell.kind(world.now) == Kind::Shell && !in_background && !(told_owner(shell) && newcomer(child))
+            shell.kind(world.now) == Kind::Shell
+                && !in_background
+                && !(told_owner(shell) && newcomer(child))
         };
         let by_itself = |at: usize| match (handles[at], settled_below[at]) {
             (true, _) => Role::Owner,
@@ -363,12 +393,14 @@ impl Oracle {
             (false, false) => Role::Spared,
         };
         let feeder = |up: usize| {
-            (0..seen.len()).any(|other| parent(other) == Some(up) && (settled(other) || settled_below[other]))
+            (0..seen.len())
+                .any(|other| parent(other) == Some(up) && (settled(other) || settled_below[other]))
         };
         let carries_on = |at: usize| {
             marks(&seen[at]).filter(|m| {
-                let in_time =
-                    m.free_since.is_none_or(|since| now < since.saturating_add(self.chosen.epilogue));
+                let in_time = m
+                    .free_since
+                    .is_none_or(|since| now < since.saturating_add(self.chosen.epilogue));
                 (m.role == Role::Shielded || m.reader) && in_time && !m.told
             })
         };
@@ -417,7 +449,8 @@ impl Oracle {
 
     /// Whether adieu hears of its end.
     fn watched(&self, world: &World, id: ProcId) -> bool {
-        world.watched.contains(&id) || world.find(id.pid).is_some_and(|p| p.id == id && p.parent == ADIEU)
+        world.watched.contains(&id)
+            || world.find(id.pid).is_some_and(|p| p.id == id && p.parent == ADIEU)
     }
 
     // --- what adieu does ---
@@ -435,9 +468,11 @@ impl Oracle {
             None => Vec::new(),
             Some(id) => below_and_self(world, id),
         };
-        let seen: Vec<Proc> = world.alive.iter().filter(|p| !lost.contains(&p.id)).cloned().collect();
+        let seen: Vec<Proc> =
+            world.alive.iter().filter(|p| !lost.contains(&p.id)).cloned().collect();
         self.looks += 1;
-        // While it kills, what is still being forked has to be found: there it may look half of the time.
+        // While it kills, what is still being forked has to be found: there it may look half of the
+        // time.
         self.costs += if self.stage == Stage::Killing { 0 } else { now - at };
         let first = self.first_look.is_none();
         for p in seen.iter().filter(|p| p.kind(at) != Kind::Shell) {
@@ -520,7 +555,8 @@ impl Oracle {
         // Who could not be told before is nobody to pass the repeat on to.
         let sees = |v: &View| {
             let marks = self.marks(v.process.id);
-            let due = || v.role == Role::Owner && self.due.iter().any(|(id, _)| *id == v.process.id);
+            let due =
+                || v.role == Role::Owner && self.due.iter().any(|(id, _)| *id == v.process.id);
             !marks.is_some_and(|m| m.refused) && (marks.is_some_and(|m| m.owner) || due())
         };
         self.repeated &= self.stage == Stage::Owners && !self.seen.iter().any(sees);
@@ -528,7 +564,8 @@ impl Oracle {
             self.collect(Promise::Epilogue, first);
             let told = |v: &View| {
                 let id = v.process.id;
-                self.marks(id).is_some_and(|m| m.told) || self.due.iter().any(|(other, _)| *other == id)
+                self.marks(id).is_some_and(|m| m.told)
+                    || self.due.iter().any(|(other, _)| *other == id)
             };
             if self.waits_for_owner(world) {
                 self.stage = Stage::Owners;
@@ -555,7 +592,8 @@ impl Oracle {
 
     fn waits_for_owner(&self, world: &World) -> bool {
         self.marks.iter().any(|m| {
-            let told = m.owner || self.due.iter().any(|(id, _)| *id == m.id) && m.role == Role::Owner;
+            let told =
+                m.owner || self.due.iter().any(|(id, _)| *id == m.id) && m.role == Role::Owner;
             let there = self.seen.iter().any(|v| v.process.id == m.id)
                 || world.is_unreported(m.id)
                 || self.missed.contains(&m.id) && self.watched(world, m.id);
@@ -567,7 +605,10 @@ impl Oracle {
     fn collect(&mut self, why: Promise, first: bool) {
         for View { process: p, role, disposition, .. } in &self.seen {
             let Some(m) = self.marks(p.id) else { continue };
-            if self.stage != Stage::Killing && self.is_deaf_init(p.id) && self.has_others_inside(p.id) {
+            if self.stage != Stage::Killing
+                && self.is_deaf_init(p.id)
+                && self.has_others_inside(p.id)
+            {
                 continue;
             }
             let since = m.newcomer && !m.left_behind;
@@ -583,7 +624,11 @@ impl Oracle {
             let due = match self.stage {
                 Stage::Owners => at_once && m.role != Role::Shielded && !since && !filter,
                 Stage::Epilogue(_) => {
-                    *role != Role::Owned && m.role != Role::Shielded && !since && !p.reads && !m.ignored
+                    *role != Role::Owned
+                        && m.role != Role::Shielded
+                        && !since
+                        && !p.reads
+                        && !m.ignored
                 }
                 Stage::LastCall => *role != Role::Owned,
                 Stage::Killing => true,
@@ -593,7 +638,9 @@ impl Oracle {
             }
             let late = !first && *role == Role::Owner && m.first_told.is_none();
             let promise = match (why, role) {
-                (Promise::OwnersAtOnce, Role::Owner) if self.repeated && m.owner => Promise::Repeats,
+                (Promise::OwnersAtOnce, Role::Owner) if self.repeated && m.owner => {
+                    Promise::Repeats
+                }
                 (Promise::OwnersAtOnce, Role::Owner) if late && m.left_behind => Promise::Leftovers,
                 (Promise::OwnersAtOnce, Role::Owner) if late => Promise::LateHandlers,
                 (Promise::OwnersAtOnce, Role::Foreground) => Promise::Foreground,
@@ -652,25 +699,34 @@ impl Oracle {
                         // Missed twice, it is a stranger again.
                         return Ok(());
                     }
-                    let how = format!("{signal} is said to be refused for ({}) and was not", who.id.pid);
+                    let how =
+                        format!("{signal} is said to be refused for ({}) and was not", who.id.pid);
                     return broken(Promise::Notes, how);
                 };
                 self.refusals.swap_remove(at);
             }
             Note::Waits(..) => {
-                let due = u64::try_from(FIRST_WARNING.as_micros()).expect("small") << self.warnings.min(20);
+                let due = u64::try_from(FIRST_WARNING.as_micros()).expect("small")
+                    << self.warnings.min(20);
                 self.warnings += 1;
                 let began = self.began.unwrap_or(now);
                 if now < began + due {
-                    return broken(Promise::Warnings, format!("warning {} comes too early", self.warnings));
+                    return broken(
+                        Promise::Warnings,
+                        format!("warning {} comes too early", self.warnings),
+                    );
                 }
             }
             Note::Dropped(_) => {
                 if let Some((_, expected, _, dropped)) = &mut self.forwarded {
                     *dropped = true;
-                    if let Some(id) = expected.first().filter(|_| self.chosen.deliver == "programs") {
+                    if let Some(id) = expected.first().filter(|_| self.chosen.deliver == "programs")
+                    {
                         let name = world.name(id.pid);
-                        return broken(Promise::Forwarding, format!("dropped, but {name} handles it"));
+                        return broken(
+                            Promise::Forwarding,
+                            format!("dropped, but {name} handles it"),
+                        );
                     }
                 }
             }
@@ -680,9 +736,15 @@ impl Oracle {
     }
 
     /// A look for a signal that does not stop: who should get it.
-    pub(crate) fn looked_to_forward(&mut self, world: &World, signal: Signal, missed: Option<ProcId>) {
+    pub(crate) fn looked_to_forward(
+        &mut self,
+        world: &World,
+        signal: Signal,
+        missed: Option<ProcId>,
+    ) {
         let lost: Vec<ProcId> = missed.map_or_else(Vec::new, |id| below_and_self(world, id));
-        let seen: Vec<Proc> = world.alive.iter().filter(|p| !lost.contains(&p.id)).cloned().collect();
+        let seen: Vec<Proc> =
+            world.alive.iter().filter(|p| !lost.contains(&p.id)).cloned().collect();
         let views = self.views(world, seen, signal, true, world.now);
         let owners = views.iter().filter(|v| v.role == Role::Owner);
         let expected = owners.map(|v| v.process.id).collect();
@@ -698,8 +760,10 @@ impl Oracle {
                 // News, after which adieu looks at once.
                 self.inputs += 1;
                 self.marks.retain(|m| m.id != tell.id);
-            } else if let Some(m) = self.marks_mut(tell.id).filter(|_| tell.signal != Signal::CONT) {
-                // A child that was not reaped takes every signal: to adieu it is an owner until its end is reported.
+            } else if let Some(m) = self.marks_mut(tell.id).filter(|_| tell.signal != Signal::CONT)
+            {
+                // A child that was not reaped takes every signal: to adieu it is an owner until its
+                // end is reported.
                 (m.told, m.owner) = (true, m.owner || role == Some(Role::Owner));
             }
             return self.heard(tell);
@@ -724,7 +788,10 @@ impl Oracle {
         self.heard(tell)?;
         self.checks_target(&p, tell, now)?;
         if self.view(p.id).is_some_and(|v| v.process.stopped) && !tell.resume {
-            return broken(Promise::Continued, format!("{name} is stopped and is told without SIGCONT"));
+            return broken(
+                Promise::Continued,
+                format!("{name} is stopped and is told without SIGCONT"),
+            );
         }
         self.note_told(&p, false, now);
         Ok(())
@@ -757,7 +824,9 @@ impl Oracle {
                 Ok(())
             }
             None if self.forwarded.is_some() => Ok(()),
-            None => broken(Promise::Notes, format!("({}) is told and nothing says so", tell.id.pid)),
+            None => {
+                broken(Promise::Notes, format!("({}) is told and nothing says so", tell.id.pid))
+            }
         }
     }
 
@@ -767,10 +836,11 @@ impl Oracle {
 
     fn note_told(&mut self, p: &Proc, by_group: bool, now: Micros) {
         let role = self.view(p.id).map(|v| v.role);
-        // A young shell below a trap may be a copy that has yet to execute its program, and what it hears is lost then.
-        // So may an orphan whose shell is gone.
-        let above =
-            self.view(p.id).and_then(|v| self.seen.iter().find(|up| up.process.id.pid == v.process.parent));
+        // A young shell below a trap may be a copy that has yet to execute its program, and what it
+        // hears is lost then. So may an orphan whose shell is gone.
+        let above = self
+            .view(p.id)
+            .and_then(|v| self.seen.iter().find(|up| up.process.id.pid == v.process.parent));
         let below_trap = match above {
             Some(up) => up.role == Role::Owner && up.is_shell(),
             None => p.group != p.id.pid,
@@ -793,7 +863,10 @@ impl Oracle {
             return Ok(());
         }
         let Some(view) = self.view(p.id) else {
-            return broken(Promise::Outside, format!("{name} is told and was not there at the look"));
+            return broken(
+                Promise::Outside,
+                format!("{name} is told and was not there at the look"),
+            );
         };
         let (role, Some(m)) = (view.role, self.marks(p.id)) else { return Ok(()) };
         if m.told {
@@ -855,9 +928,16 @@ impl Oracle {
         match m.first_told {
             // One that could not be told at first has had the same moment as the others.
             _ if m.refused || deaf_init || p.nested_init => {}
-            None => return broken(Promise::KillUnasked, format!("{name} is killed and was never told")),
+            None => {
+                return broken(
+                    Promise::KillUnasked,
+                    format!("{name} is killed and was never told"),
+                );
+            }
             Some(told) if told < killing || now + MS >= told + last_word || new => {}
-            Some(_) => return broken(Promise::KillUnasked, format!("{name} is told and killed at once")),
+            Some(_) => {
+                return broken(Promise::KillUnasked, format!("{name} is told and killed at once"));
+            }
         }
         if !self.said_killed.contains(&p.id) {
             return broken(Promise::Notes, format!("{name} is killed and nothing says so"));
@@ -887,11 +967,17 @@ impl Oracle {
         let members: Vec<Proc> = world.alive.iter().filter(|p| p.group == MAIN).cloned().collect();
         if self.stage != Stage::LastCall && self.stage != Stage::Killing && !self.seen.is_empty() {
             let names: Vec<String> = members.iter().map(Proc::name).collect();
-            return broken(Promise::Spared, format!("the whole group is told: {}", names.join(", ")));
+            return broken(
+                Promise::Spared,
+                format!("the whole group is told: {}", names.join(", ")),
+            );
         }
         for p in members.iter().filter(|p| !p.foreign) {
             if self.marks(p.id).is_some_and(|m| m.told) && self.began.is_some() {
-                return broken(Promise::Once, format!("{} is told again, with its group", p.name()));
+                return broken(
+                    Promise::Once,
+                    format!("{} is told again, with its group", p.name()),
+                );
             }
             let view = self.view(p.id);
             let ignores = view.is_some_and(|v| v.disposition == Disposition::Ignored);
@@ -949,12 +1035,14 @@ impl Oracle {
             if self.chosen.deliver == "programs" && !self.ever_blind {
                 for id in expected.iter().filter(|id| world.by_id(**id).is_some()) {
                     if !told.contains(id) {
-                        let how = format!("{} handles {signal} and does not get it", world.name(id.pid));
+                        let how =
+                            format!("{} handles {signal} and does not get it", world.name(id.pid));
                         return broken(Promise::Forwarding, how);
                     }
                 }
             }
-            let hangup = signal == Signal::HUP && !self.is_init || self.chosen.deliver != "programs";
+            let hangup =
+                signal == Signal::HUP && !self.is_init || self.chosen.deliver != "programs";
             if told.is_empty() && expected.is_empty() && !dropped && !hangup {
                 return broken(Promise::Forwarding, format!("{signal} vanishes"));
             }
@@ -968,12 +1056,17 @@ impl Oracle {
         }
         let group_said = std::mem::take(&mut self.group_said);
         let said = std::mem::take(&mut self.said);
-        let untrue = said.iter().find(|(id, _)| !group_said.contains(id) && world.by_id(*id).is_some());
+        let untrue =
+            said.iter().find(|(id, _)| !group_said.contains(id) && world.by_id(*id).is_some());
         if let Some((id, signal)) = untrue {
             let how = format!("{} is said to get {signal} and does not", world.name(id.pid));
             return broken(Promise::Notes, how);
         }
-        if !looked || self.ever_blind || !self.missed.is_empty() || self.chosen.deliver != "programs" {
+        if !looked
+            || self.ever_blind
+            || !self.missed.is_empty()
+            || self.chosen.deliver != "programs"
+        {
             return Ok(());
         }
         for (id, promise) in std::mem::take(&mut self.due) {
@@ -1011,15 +1104,18 @@ impl Oracle {
         let kill_limit = u64::try_from(KILL_LIMIT.as_micros()).expect("small");
         let over = self.deadline.is_some_and(|deadline| now >= deadline + kill_limit);
         let beyond = self.is_init
-            && world.alive.iter().all(|p| p.foreign && !self.told_handler(p) || self.view(p.id).is_none());
+            && world
+                .alive
+                .iter()
+                .all(|p| p.foreign && !self.told_handler(p) || self.view(p.id).is_none());
         if over || beyond {
             return Ok(());
         }
         broken(Promise::ExitsEarly, format!("{} processes are left", world.alive.len()))
     }
 
-    /// Where nothing tells everybody, what waits for somebody who was not told waits for ever: with --deliver child, and
-    /// without a readable /proc.
+    /// Where nothing tells everybody, what waits for somebody who was not told waits for ever: with
+    /// --deliver child, and without a readable /proc.
     pub(crate) fn may_wait_for_ever(&self) -> bool {
         self.deadline.is_none() && (self.ever_blind || self.chosen.deliver == "child")
     }
@@ -1035,15 +1131,20 @@ impl Oracle {
             return broken(Promise::LateHandlers, "who executed another program is not looked at");
         }
         let began = self.began.unwrap_or(now);
-        let due = (0..20).filter(|n| now > began + ((5 * SECOND) << n) + SECOND + 25 * look).count() as u64;
-        let counts = self.stage != Stage::Killing && self.deadline.is_none_or(|deadline| now < deadline);
+        let due = (0..20).filter(|n| now > began + ((5 * SECOND) << n) + SECOND + 25 * look).count()
+            as u64;
+        let counts =
+            self.stage != Stage::Killing && self.deadline.is_none_or(|deadline| now < deadline);
         if counts && self.warnings < due {
             return broken(Promise::Warnings, format!("{} of {due} warnings came", self.warnings));
         }
         let elapsed = now - began;
         let most = 60 + 14 * self.inputs + elapsed / (45 * MS);
         if self.looks > most {
-            return broken(Promise::Looks, format!("{} looks after {} ms", self.looks, elapsed / MS));
+            return broken(
+                Promise::Looks,
+                format!("{} looks after {} ms", self.looks, elapsed / MS),
+            );
         }
         let share = elapsed / 10 + look * (8 + 2 * self.inputs);
         if self.costs > share {
@@ -1057,7 +1158,8 @@ impl Oracle {
 
     /// Seen to handle the signal, so worth waiting for.
     fn told_handler(&self, p: &Proc) -> bool {
-        let handles = |d| matches!(d, Disposition::Caught | Disposition::Blocked | Disposition::Waiting);
+        let handles =
+            |d| matches!(d, Disposition::Caught | Disposition::Blocked | Disposition::Waiting);
         self.view(p.id).is_some_and(|v| handles(v.disposition) && p.kind(0) != Kind::Shell)
     }
 }

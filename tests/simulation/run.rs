@@ -1,14 +1,16 @@
-//! One run: adieu's pure half (`State`) in the made-up world, with the contract watching every step.
+//! One run: adieu's pure half (`State`) in the made-up world, with the contract watching every
+//! step.
 
 use crate::promises::{Broken, Check, Oracle, Promise};
 use crate::scenario::{Happening, MS, Micros, Random, SECOND, Scenario};
 use crate::world::{ADIEU, MAIN, News, Proc, World, time};
 use adieu::cli::Typed;
-use adieu::event::{Action, Answer, Cause, Input, Note, Tell, Why};
+use adieu::cli::settings::{self, Settings};
+use adieu::decide::machine::State;
+use adieu::decide::terms::Terms;
+use adieu::decide::{Action, Answer, Cause, Input, Note, Tell, Why};
 use adieu::exit::OkExits;
-use adieu::phase::{State, Terms};
-use adieu::proctable::{Disposition, Kind, Process};
-use adieu::settings::{self, Settings};
+use adieu::process::{Disposition, Kind, Process};
 use adieu::signal::Signal;
 use std::collections::VecDeque;
 
@@ -142,8 +144,11 @@ impl<'a> Run<'a> {
                 if self.step(Input::Deadline)? {
                     return Ok(());
                 }
-                if self.world.news.is_empty() && self.state.deadline().is_some_and(|at| at <= time(now)) {
-                    return self.broken(Promise::Deadlines, "after a deadline the next one is not ahead");
+                if self.world.news.is_empty()
+                    && self.state.deadline().is_some_and(|at| at <= time(now))
+                {
+                    return self
+                        .broken(Promise::Deadlines, "after a deadline the next one is not ahead");
                 }
             }
         }
@@ -196,15 +201,17 @@ impl<'a> Run<'a> {
             }
             self.world.unreported.clear();
             if reaped {
-                let left =
-                    !self.world.zombies.is_empty() || self.world.alive.iter().any(|p| p.parent == ADIEU);
+                let left = !self.world.zombies.is_empty()
+                    || self.world.alive.iter().any(|p| p.parent == ADIEU);
                 self.oracle.reaped(left, self.world.now);
                 let over = self.oracle.main_end.is_some() && !left;
                 if self.step(Input::Reaped { left })? {
                     return Ok(true);
                 }
                 if over {
-                    return self.broken(Promise::Ends, "nothing is left and adieu stays").map(|()| true);
+                    return self
+                        .broken(Promise::Ends, "nothing is left and adieu stays")
+                        .map(|()| true);
                 }
             }
         }
@@ -228,12 +235,15 @@ impl<'a> Run<'a> {
                 Action::Tell(tell) => {
                     let now = self.world.now;
                     let answer = if tell.named.is_some() && self.is_renamed(&tell) {
-                        self.world.say(|w| format!("    {} is another program by now", w.name(tell.id.pid)));
+                        self.world.say(|w| {
+                            format!("    {} is another program by now", w.name(tell.id.pid))
+                        });
                         self.oracle.changed(&tell, now)?;
                         Answer::Changed
                     } else {
-                        self.world
-                            .say(|w| format!("    adieu sends {} to {}", tell.signal, w.name(tell.id.pid)));
+                        self.world.say(|w| {
+                            format!("    adieu sends {} to {}", tell.signal, w.name(tell.id.pid))
+                        });
                         self.oracle.tells(&tell, &self.world, now)?;
                         self.deliver(&tell)?
                     };
@@ -260,7 +270,10 @@ impl<'a> Run<'a> {
                     self.says(&note)?;
                     continue;
                 }
-                Action::GiveTerminal | Action::LendTerminal | Action::TakeTerminal | Action::Suspend(_) => {
+                Action::GiveTerminal
+                | Action::LendTerminal
+                | Action::TakeTerminal
+                | Action::Suspend(_) => {
                     continue;
                 }
             };
@@ -281,17 +294,23 @@ impl<'a> Run<'a> {
                         && !self.scenario.world.is_init
                         && !self.scenario.settings.ignored.contains(&Signal::HUP);
                     if !hangup {
-                        return self.broken(Promise::Forwarding, "a stop begins that nobody asked for");
+                        return self
+                            .broken(Promise::Forwarding, "a stop begins that nobody asked for");
                     }
                     self.oracle.begin(*signal, true, now);
                 }
             }
             Note::Enters(phase) => self.world.say(|_| format!("  adieu enters the {phase}")),
-            Note::Unhandled(signal) => self.world.say(|_| format!("  adieu: nobody handles {signal}")),
+            Note::Unhandled(signal) => {
+                self.world.say(|_| format!("  adieu: nobody handles {signal}"))
+            }
             Note::Tells(who, reason, signal) => {
                 self.world.say(|w| {
                     let name = w.name(who.id.pid);
-                    format!("    adieu will tell {name} {signal}, {:?} because {reason:?}", who.role)
+                    format!(
+                        "    adieu will tell {name} {signal}, {:?} because {reason:?}",
+                        who.role
+                    )
                 });
             }
             Note::Leaves(who, reason) => {
@@ -318,20 +337,24 @@ impl<'a> Run<'a> {
         let misses = why != Why::Forward
             && self.scenario.world.misses.is_some_and(|every| self.looks.is_multiple_of(every));
         let missed = if misses && !self.world.alive.is_empty() {
-            let at = usize::try_from(self.random.below(self.world.alive.len() as u64)).expect("small");
+            let at =
+                usize::try_from(self.random.below(self.world.alive.len() as u64)).expect("small");
             Some(self.world.alive[at].id)
         } else {
             None
         };
         self.world.say(|w| match missed {
             None => format!("  adieu looks with regard to {signal}"),
-            Some(id) => format!("  adieu looks with regard to {signal} and misses {}", w.name(id.pid)),
+            Some(id) => {
+                format!("  adieu looks with regard to {signal} and misses {}", w.name(id.pid))
+            }
         });
         self.world.looked = self.world.tick();
         self.world.looked_at = self.world.now;
         let mut snapshot = self.world.snapshot(signal, missed);
         // Where nobody handles the signal the first look goes no deeper.
-        let quiet = |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
+        let quiet =
+            |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
         let quick = why == Why::Begin && snapshot.processes.iter().all(quiet);
         for process in snapshot.processes.iter_mut().filter(|_| quick) {
             (process.nested_init, process.reads_pipe) = (false, false);
@@ -359,18 +382,22 @@ impl<'a> Run<'a> {
     fn close_if_due(&mut self) {
         if !self.closed && self.scenario.world.closes.is_some_and(|at| at <= self.world.now) {
             self.closed = true;
-            self.world.say(|_| "adieu has no descriptors left and watches nobody else any more".to_owned());
+            self.world.say(|_| {
+                "adieu has no descriptors left and watches nobody else any more".to_owned()
+            });
         }
     }
 
-    /// Whether `deliver::tell` would see another name than the look did. Every shell here has the same one.
+    /// Whether `deliver::tell` would see another name than the look did. Every shell here has the
+    /// same one.
     fn is_renamed(&self, tell: &Tell) -> bool {
         let (then, now) = (self.world.looked_at, self.world.now);
         let other = |p: &Proc| p.executed_since(then, now) && p.kind(now) != Kind::Shell;
         self.world.by_id(tell.id).is_some_and(other)
     }
 
-    /// What `deliver::tell` would do: adieu's own children by their pid, all others only while they are who was seen.
+    /// What `deliver::tell` would do: adieu's own children by their pid, all others only while they
+    /// are who was seen.
     fn deliver(&mut self, tell: &Tell) -> Result<Answer, Broken> {
         self.close_if_due();
         let pid = tell.id.pid;
@@ -429,7 +456,10 @@ pub(crate) fn title(scenario: &Scenario) -> String {
         (world.is_init, "as PID 1".to_owned()),
         (world.look != 300, format!("a look takes {} us", world.look)),
         (!world.pidfds, "no pidfds".to_owned()),
-        (world.closes.is_some(), format!("no descriptors from {} us on", world.closes.unwrap_or(0))),
+        (
+            world.closes.is_some(),
+            format!("no descriptors from {} us on", world.closes.unwrap_or(0)),
+        ),
         (world.blind.is_some(), format!("no /proc in {:?} us", world.blind.unwrap_or((0, 0)))),
         (world.misses.is_some(), format!("every {}th look misses one", world.misses.unwrap_or(0))),
         (world.reuses, "pids are reused".to_owned()),

@@ -1,5 +1,5 @@
-//! What a seed stands for: settings, a tree of programs, and what happens to it when. Plain values, so that a failing
-//! scenario can be made smaller piece by piece.
+//! What a seed stands for: settings, a tree of programs, and what happens to it when. Plain values,
+//! so that a failing scenario can be made smaller piece by piece.
 
 use adieu::signal::Signal;
 
@@ -127,7 +127,8 @@ pub(crate) enum Program {
     Ignorer,
     /// Handles signals; `since` is how long after its start it registers.
     Server { how: How, hears: Hears, since: Micros, then: Then },
-    /// A shell: the children are its pipeline in the foreground, or its background jobs; then `rest`, line by line.
+    /// A shell: the children are its pipeline in the foreground, or its background jobs; then
+    /// `rest`, line by line.
     Shell { trap: Option<Trap>, rest: Vec<Vec<Spec>>, again: bool, dash: bool },
     /// Passes signals on to its children and ends with them.
     Relay { how: How, like: Like },
@@ -223,7 +224,8 @@ impl Scenario {
         let settings = Chosen {
             timeout: limited.then(|| MS * (1 + r.below(6_000))),
             epilogue: if r.one_in(6) { 0 } else { MS * r.below(1_800) },
-            deliver: ["programs", "programs", "programs", "programs", "group", "child"][r.below(6) as usize],
+            deliver: ["programs", "programs", "programs", "programs", "group", "child"]
+                [r.below(6) as usize],
             linger: r.one_in(8),
             rewrites: match r.below(12) {
                 0 => vec![(Signal::TERM, Some(Signal::QUIT))],
@@ -267,8 +269,12 @@ impl Scenario {
             world.misses = Some(2 + random.below(6));
         }
         let namespaces = settings.deliver == "programs";
-        let mut maker =
-            Maker { left: 2 + u32::try_from(random.below(14)).expect("small"), random, limited, namespaces };
+        let mut maker = Maker {
+            left: 2 + u32::try_from(random.below(14)).expect("small"),
+            random,
+            limited,
+            namespaces,
+        };
         let mut roots = vec![maker.main()];
         while maker.random.one_in(6) {
             let mut daemon = maker.spec(1);
@@ -307,7 +313,8 @@ impl Maker {
             _ => self.shell(0),
         };
         let mut spec = self.around(program, 0);
-        (spec.own_group, spec.background, spec.reads, spec.nested_init) = (false, false, false, false);
+        (spec.own_group, spec.background, spec.reads, spec.nested_init) =
+            (false, false, false, false);
         spec
     }
 
@@ -330,15 +337,18 @@ impl Maker {
         Program::Relay { how: self.how(), like }
     }
 
-    /// `npm start`: a relay above the shell that runs the package's script, and that above the server.
+    /// `npm start`: a relay above the shell that runs the package's script, and that above the
+    /// server.
     fn npm(&mut self, depth: u32) -> Spec {
         const LEAF: u32 = 4;
         let boots = if self.one_in(3) { self.time(2 * SECOND) } else { 0 };
         let server = self.server(LEAF);
-        let shell = Program::Shell { trap: None, rest: Vec::new(), again: false, dash: self.one_in(2) };
+        let shell =
+            Program::Shell { trap: None, rest: Vec::new(), again: false, dash: self.one_in(2) };
         let mut script = self.around(shell, LEAF);
         script.children = vec![self.around(server, LEAF)];
-        let mut npm = self.around(Program::Relay { how: How::Handler, like: Like::Npm(boots) }, depth);
+        let mut npm =
+            self.around(Program::Relay { how: How::Handler, like: Like::Npm(boots) }, depth);
         npm.children = vec![script];
         npm
     }
@@ -439,8 +449,11 @@ impl Maker {
             _ => Sight::Clear,
         };
         let risky = matches!(program, Program::Ignorer) || nested_init || stopped || foreign;
-        let life =
-            if self.one_in(4) || (risky && !self.limited) { Some(self.time(6 * SECOND)) } else { None };
+        let life = if self.one_in(4) || (risky && !self.limited) {
+            Some(self.time(6 * SECOND))
+        } else {
+            None
+        };
         let again = matches!(program, Program::Shell { again: true, .. });
         Spec {
             program,
@@ -506,7 +519,9 @@ impl Maker {
             };
             let ambush = !matches!(what, Happening::Signal(_)) && self.one_in(2);
             // Whoever is stopped goes on at some time where no timeout ends it.
-            if !self.limited && matches!(what, Happening::Stops(_) | Happening::Signal(Signal::TSTP)) {
+            if !self.limited
+                && matches!(what, Happening::Stops(_) | Happening::Signal(Signal::TSTP))
+            {
                 continue;
             }
             if matches!(what, Happening::Signal(Signal::TSTP)) {
@@ -571,8 +586,13 @@ impl Scenario {
         all
     }
 
-    /// Changes the process with this number, counted from the top; the main process cannot be removed.
-    fn change(&mut self, index: usize, change: &mut dyn FnMut(&mut Vec<Spec>, usize) -> bool) -> bool {
+    /// Changes the process with this number, counted from the top; the main process cannot be
+    /// removed.
+    fn change(
+        &mut self,
+        index: usize,
+        change: &mut dyn FnMut(&mut Vec<Spec>, usize) -> bool,
+    ) -> bool {
         fn visit(
             list: &mut Vec<Spec>,
             left: &mut usize,

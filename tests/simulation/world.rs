@@ -1,11 +1,12 @@
-//! The made-up Linux: processes that live, fork, handle signals and end, on a virtual clock. Knows nothing of adieu's
-//! rules; what adieu would read of it in /proc is [`World::snapshot`].
+//! The made-up Linux: processes that live, fork, handle signals and end, on a virtual clock. Knows
+//! nothing of adieu's rules; what adieu would read of it in /proc is [`World::snapshot`].
 
 use crate::scenario::{
-    Happening, Hears, How, Like, MS, Micros, Program, Random, SECOND, Scenario, Sight, Spec, Then, Trap,
+    Happening, Hears, How, Like, MS, Micros, Program, Random, SECOND, Scenario, Sight, Spec, Then,
+    Trap,
 };
 use adieu::exit::End;
-use adieu::proctable::{Disposition, Kind, ProcId, Process, Snapshot};
+use adieu::process::{Disposition, Kind, ProcId, Process, Snapshot};
 use adieu::signal::{Signal, SignalSet};
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -142,11 +143,14 @@ impl Proc {
             }
             Program::Shell { trap, .. } => {
                 let trap = trap.as_ref().filter(|_| !made_deaf && self.trap != Trapping::Over)?;
-                (signal == Signal::TERM || trap.int && signal == Signal::INT).then_some(How::Handler)
+                (signal == Signal::TERM || trap.int && signal == Signal::INT)
+                    .then_some(How::Handler)
             }
             Program::Relay { how, like } => {
                 let passes = match like {
-                    Like::Npm(_) => self.registers <= now && [Signal::TERM, Signal::INT].contains(&signal),
+                    Like::Npm(_) => {
+                        self.registers <= now && [Signal::TERM, Signal::INT].contains(&signal)
+                    }
                     _ => [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].contains(&signal),
                 };
                 (passes && !made_deaf).then_some(*how)
@@ -318,8 +322,11 @@ impl World {
             || spec.stopped
             || spec.nested_init
             || matches!(spec.program, Program::Ignorer);
-        let life =
-            spec.life.or((!self.stays_stopped).then_some(if stubborn { 5 * SECOND } else { 20 * SECOND }));
+        let life = spec.life.or((!self.stays_stopped).then_some(if stubborn {
+            5 * SECOND
+        } else {
+            20 * SECOND
+        }));
         let process = Proc {
             id,
             born: now,
@@ -372,7 +379,8 @@ impl World {
             text
         });
         self.alive.push(process);
-        let children: Vec<i32> = spec.children.iter().map(|c| self.start(c, id.pid, ignored)).collect();
+        let children: Vec<i32> =
+            spec.children.iter().map(|c| self.start(c, id.pid, ignored)).collect();
         if matches!(spec.program, Program::Shell { .. }) {
             let waits_for = spec.children.iter().zip(&children).filter(|(c, _)| !c.background);
             let line = waits_for.map(|(_, pid)| *pid).collect();
@@ -486,7 +494,9 @@ impl World {
                 }
                 let below: Vec<i32> = self.children(pid).map(|p| p.id.pid).collect();
                 for child in below {
-                    self.say(|w| format!("{} passes {signal} on to {}", w.name(pid), w.name(child)));
+                    self.say(|w| {
+                        format!("{} passes {signal} on to {}", w.name(pid), w.name(child))
+                    });
                     self.kill(child, signal);
                 }
             }
@@ -511,7 +521,9 @@ impl World {
                     self.end_at(pid, now + time, exit);
                     self.start(spec, pid, ignored);
                 }
-                Then::Execs(time, program) => process.becomes = Some((now + time, (**program).clone())),
+                Then::Execs(time, program) => {
+                    process.becomes = Some((now + time, (**program).clone()))
+                }
             },
         }
     }
@@ -534,9 +546,13 @@ impl World {
     pub(crate) fn live(&mut self) {
         for round in 0.. {
             assert!(round < 1_000, "the world stands still");
-            if self.later.is_some_and(|at| at <= self.now) && !self.alive.iter().any(|p| p.group == MAIN) {
+            if self.later.is_some_and(|at| at <= self.now)
+                && !self.alive.iter().any(|p| p.group == MAIN)
+            {
                 self.later = None;
-                self.say(|_| "the main process's pid is given to a process outside the tree".to_owned());
+                self.say(|_| {
+                    "the main process's pid is given to a process outside the tree".to_owned()
+                });
                 self.outsiders.push((ProcId { pid: MAIN, start: self.tick() }, MAIN));
             }
             let before = (self.births, self.deaths);
@@ -547,7 +563,8 @@ impl World {
                     self.die(process.id.pid, end);
                 }
             }
-            let pids: Vec<i32> = self.alive.iter().filter(|p| !p.stopped).map(|p| p.id.pid).collect();
+            let pids: Vec<i32> =
+                self.alive.iter().filter(|p| !p.stopped).map(|p| p.id.pid).collect();
             for pid in pids {
                 self.act(pid);
             }
@@ -567,7 +584,8 @@ impl World {
             return;
         }
         let exit = End::Exited(process.status);
-        let eof = !process.feeds.is_empty() && !process.feeds.iter().any(|feed| self.find(*feed).is_some());
+        let eof = !process.feeds.is_empty()
+            && !process.feeds.iter().any(|feed| self.find(*feed).is_some());
         let program = Rc::clone(&process.program);
         if eof && matches!(*program, Program::Plain) && !process.is_copy(now) {
             let moment = self.moment();
@@ -637,7 +655,8 @@ impl World {
         }
     }
 
-    /// The script goes on; at its end the shell waits for its jobs, or leaves them (those that exit with 1).
+    /// The script goes on; at its end the shell waits for its jobs, or leaves them (those that exit
+    /// with 1).
     fn next_line(&mut self, pid: i32, rest: &[Vec<Spec>], again: bool, exit: End) {
         let jobs = self.children(pid).next().is_some();
         let Some(process) = self.find(pid) else { return };
@@ -739,7 +758,8 @@ impl World {
                 if let Some(at) = nth(*who).filter(|at| !self.alive[*at].is_copy(self.now)) {
                     let (pid, ignored) = (self.alive[at].id.pid, self.alive[at].ignored);
                     let mut spec = spec.clone();
-                    // A shell that starts something besides its script's lines puts it in the background.
+                    // A shell that starts something besides its script's lines puts it in the
+                    // background.
                     spec.background = self.alive[at].kind(self.now) == Kind::Shell;
                     self.start(&spec, pid, ignored);
                 }
@@ -792,7 +812,9 @@ impl World {
 
     /// A shell that waits for its jobs and can be seen to.
     pub(crate) fn in_wait(&self, process: &Proc) -> bool {
-        let Program::Shell { trap: Some(_), dash: true, .. } = &*process.program else { return false };
+        let Program::Shell { trap: Some(_), dash: true, .. } = &*process.program else {
+            return false;
+        };
         !process.foreground.iter().any(|child| self.find(*child).is_some())
             && process.trap != Trapping::Over
             && self.children(process.id.pid).next().is_some()

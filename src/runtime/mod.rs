@@ -1,8 +1,9 @@
-//! `adieu-runtime`: an OCI runtime that puts adieu into containers and leaves the rest to the real runtime.
+//! `adieu-runtime`: an OCI runtime that puts adieu into containers and leaves the rest to the real
+//! runtime.
 //!
-//! An engine calls it in the place of runc. `create`, `run` and `restore` come with a bundle, whose `config.json` is
-//! changed before the real runtime is executed; every other call is handed over as it is. `call` reads the arguments,
-//! `config` decides; what is here touches files and executes.
+//! An engine calls it in the place of runc. `create`, `run` and `restore` come with a bundle, whose
+//! `config.json` is changed before the real runtime is executed; every other call is handed over as
+//! it is. `call` reads the arguments, `config` decides; what is here touches files and executes.
 
 mod call;
 mod config;
@@ -80,8 +81,8 @@ impl Own {
     }
 }
 
-/// Does what an engine asks its runtime for; `args` are without the program's own name. Returns the exit status if it
-/// could not hand over to the real runtime, or had not to.
+/// Does what an engine asks its runtime for; `args` are without the program's own name. Returns the
+/// exit status if it could not hand over to the real runtime, or had not to.
 pub fn run(args: Vec<OsString>) -> u8 {
     let (own, args, call) = match Own::split(&args) {
         Ok((own, rest)) => (own, rest, Call::of(rest)),
@@ -112,14 +113,16 @@ fn hand_over(own: &Own, args: &[OsString], call: &Call) -> Result<std::convert::
     }
     // crun chooses its handler by the name that it is called by.
     let name = [runtime.as_os_str()].into_iter();
-    let argv = crate::spawn::c_strings(name.chain(args.iter().map(OsString::as_os_str)));
+    let argv = crate::system::spawn::c_strings(name.chain(args.iter().map(OsString::as_os_str)));
     let mut environment = vec![depth];
-    environment.extend(std::env::vars_os().filter(|(name, _)| name != DEPTH).map(|(mut entry, value)| {
-        entry.push("=");
-        entry.push(value);
-        entry
-    }));
-    let environment = crate::spawn::c_strings(environment.iter().map(OsString::as_os_str));
+    environment.extend(std::env::vars_os().filter(|(name, _)| name != DEPTH).map(
+        |(mut entry, value)| {
+            entry.push("=");
+            entry.push(value);
+            entry
+        },
+    ));
+    let environment = crate::system::spawn::c_strings(environment.iter().map(OsString::as_os_str));
     let path = CString::new(runtime.clone().into_os_string().into_vec()).unwrap_or_default();
     let Err(errno) = nix::unistd::execve(&path, &argv, &environment);
     let text = format!("cannot execute the runtime {}: {}", runtime.display(), errno.desc());
@@ -143,7 +146,8 @@ fn setting(option: Option<&OsString>, variable: &str) -> Option<OsString> {
     option.cloned().or_else(|| std::env::var_os(variable).filter(|value| !value.is_empty()))
 }
 
-/// The real runtime: by its path, or by its name on `PATH`, where this program itself is passed over.
+/// The real runtime: by its path, or by its name on `PATH`, where this program itself is passed
+/// over.
 fn real_runtime(own: &Own) -> Result<PathBuf, Error> {
     let name = setting(own.runtime.as_ref(), "ADIEU_RUNTIME").unwrap_or_else(|| "runc".into());
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
@@ -156,7 +160,9 @@ fn real_runtime(own: &Own) -> Result<PathBuf, Error> {
     for directory in directories {
         let file = directory.join(&name);
         match fs::metadata(&file) {
-            Ok(found) if itself.as_ref().is_some_and(|itself| same_file(itself, &found)) => met_itself = true,
+            Ok(found) if itself.as_ref().is_some_and(|itself| same_file(itself, &found)) => {
+                met_itself = true
+            }
             Ok(found) if found.is_file() && found.mode() & 0o111 != 0 => return Ok(file),
             _ => {}
         }
@@ -193,7 +199,9 @@ fn binary(own: &Own) -> Result<String, Error> {
     let path = match setting(own.binary.as_ref(), "ADIEU_BINARY") {
         Some(path) => PathBuf::from(path),
         None => fs::read_link("/proc/self/exe")
-            .map_err(|e| Error::System(format!("cannot tell where {NAME} is: {e}; is /proc mounted?")))?
+            .map_err(|e| {
+                Error::System(format!("cannot tell where {NAME} is: {e}; is /proc mounted?"))
+            })?
             .with_file_name("adieu"),
     };
     if !path.is_absolute() {
@@ -206,19 +214,28 @@ fn binary(own: &Own) -> Result<String, Error> {
     // The container's user may be any.
     if found.mode() & 0o005 != 0o005 {
         let mode = found.mode() & 0o7777;
-        return Err(refuse(&path, &format!("not everybody may execute it (mode {mode:o}): chmod 755")));
+        return Err(refuse(
+            &path,
+            &format!("not everybody may execute it (mode {mode:o}): chmod 755"),
+        ));
     }
-    path.into_os_string().into_string().map_err(|path| refuse(Path::new(&path), &"the path is no UTF-8"))
+    path.into_os_string()
+        .into_string()
+        .map_err(|path| refuse(Path::new(&path), &"the path is no UTF-8"))
 }
 
 /// The text of a configuration.
 fn read(path: &Path) -> Result<String, Error> {
     let text = fs::read(path).and_then(|bytes| {
-        String::from_utf8(bytes)
-            .map_err(|e| io::Error::other(format!("byte {} is no UTF-8", e.utf8_error().valid_up_to())))
+        String::from_utf8(bytes).map_err(|e| {
+            io::Error::other(format!("byte {} is no UTF-8", e.utf8_error().valid_up_to()))
+        })
     });
     text.map_err(|e| {
-        Error::System(format!("cannot read the configuration {}: {e}; is this a bundle?", path.display()))
+        Error::System(format!(
+            "cannot read the configuration {}: {e}; is this a bundle?",
+            path.display()
+        ))
     })
 }
 
@@ -230,13 +247,15 @@ fn wrong(path: &Path, why: impl std::fmt::Display) -> Error {
 fn inject(own: &Own, path: &Path) -> Result<(), Error> {
     let text = read(path)?;
     let config = Config::parse(&text).map_err(|why| wrong(path, why))?;
-    let Decision::Wrap(destination, options) = config::decide(&config).map_err(|why| wrong(path, why))?
+    let Decision::Wrap(destination, options) =
+        config::decide(&config).map_err(|why| wrong(path, why))?
     else {
         return Ok(());
     };
     let edited = config::edit(&config, destination, &options, &binary(own)?);
-    replace(path, edited.as_bytes())
-        .map_err(|e| Error::System(format!("cannot change the configuration {}: {e}", path.display())))
+    replace(path, edited.as_bytes()).map_err(|e| {
+        Error::System(format!("cannot change the configuration {}: {e}", path.display()))
+    })
 }
 
 /// What would be done with a configuration, as a line.
@@ -253,8 +272,8 @@ fn check(path: &Path) -> Result<String, Error> {
     })
 }
 
-/// Replaces a file at once, with the same mode and owner, so that nobody ever reads a half of it. Not synchronised with
-/// the disk: after a crash of the node the engine writes its bundles anew.
+/// Replaces a file at once, with the same mode and owner, so that nobody ever reads a half of it.
+/// Not synchronised with the disk: after a crash of the node the engine writes its bundles anew.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let path = fs::canonicalize(path)?;
     let mut temporary = path.clone().into_os_string();

@@ -1,10 +1,11 @@
-//! What is remembered of each process while a stop goes on, and what that makes of a request: who was told, who came
-//! later, who was left behind. Pure, like `phase`, which decides when each of this happens.
+//! What is remembered of each process while a stop goes on, and what that makes of a request: who
+//! was told, who came later, who was left behind. Pure, like `phase`, which decides when each of
+//! this happens.
 
-use crate::event::{Action, Note, Tell, Time, Who};
-use crate::phase::LAST_WORD;
-use crate::plan::{self, Known, Reason, Role, Verdict};
-use crate::proctable::{self, Disposition, Kind, ProcId, Process, Snapshot};
+use crate::decide::role::{self, Known, Reason, Role, Verdict};
+use crate::decide::terms::LAST_WORD;
+use crate::decide::{Action, Note, Tell, Time, Who};
+use crate::process::{self, Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +32,8 @@ pub(crate) struct Entry {
     reader: bool,
     /// In the foreground of a trap: since when its owner is gone.
     free_since: Option<Time>,
-    /// Was below an owner, or came to adieu as an orphan: left behind, not something that the script started now.
+    /// Was below an owner, or came to adieu as an orphan: left behind, not something that the
+    /// script started now.
     pub left_behind: bool,
     /// Was told with its group only, which a process of another user does not notice.
     by_group: bool,
@@ -40,15 +42,16 @@ pub(crate) struct Entry {
     own_child: bool,
     refused: bool,
     pub ignores: bool,
-    /// Its stdin was seen to be a pipe of the tree; while it exits, nothing can be seen of its stdin any more.
+    /// Its stdin was seen to be a pipe of the tree; while it exits, nothing can be seen of its
+    /// stdin any more.
     pub reads_pipe: bool,
     stopped: bool,
     /// It is seen to handle the signal.
     handles: bool,
     /// The init of a PID namespace, to which a signal that it does not handle means nothing.
     nested_init: bool,
-    /// When it was told it was a young shell below a shell with a trap, perhaps a copy that was still to execute its
-    /// program.
+    /// When it was told it was a young shell below a shell with a trap, perhaps a copy that was
+    /// still to execute its program.
     copy_of_trap: bool,
 }
 
@@ -98,9 +101,10 @@ impl Tree<'_> {
     }
 }
 
-/// Every living process of the stop, in the order of pids; those that were not seen by the last look and whose end will
-/// be reported, so they are there until it is; and the others that it was the first not to see. A look at a changing
-/// tree can miss a process: seen again, it is the one that it was, and is not told twice.
+/// Every living process of the stop, in the order of pids; those that were not seen by the last
+/// look and whose end will be reported, so they are there until it is; and the others that it was
+/// the first not to see. A look at a changing tree can miss a process: seen again, it is the one
+/// that it was, and is not told twice.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger(BTreeMap<ProcId, Entry>, BTreeMap<ProcId, Entry>, BTreeMap<ProcId, Entry>);
 
@@ -127,8 +131,9 @@ impl Ledger {
         self.0.keys().any(|id| id.pid == pid)
     }
 
-    /// Whoever was told as a shell and is a program by now had not yet executed it: the signal went to the trap that it
-    /// still had from its parent (which may be gone by now), and with that it is lost. The program is judged afresh.
+    /// Whoever was told as a shell and is a program by now had not yet executed it: the signal went
+    /// to the trap that it still had from its parent (which may be gone by now), and with that it
+    /// is lost. The program is judged afresh.
     pub(crate) fn untell_copies(&mut self, snapshot: &Snapshot) {
         let mut all = [&mut self.0, &mut self.1, &mut self.2];
         if !all.iter().any(|entries| entries.values().any(|entry| entry.copy_of_trap)) {
@@ -153,32 +158,33 @@ impl Ledger {
         let mut missed = std::mem::take(&mut self.2);
         for (process, verdict) in tree.iter() {
             let before = gone.remove(&process.id).or_else(|| self.1.remove(&process.id));
-            let mut entry = before.or_else(|| missed.remove(&process.id)).unwrap_or_else(|| Entry {
-                name: String::new(),
-                arguments: String::new(),
-                kind: process.kind,
-                parent: process.parent,
-                group: process.group,
-                role: verdict.role,
-                asked: None,
-                told: None,
-                killed: false,
-                owner: false,
-                newcomer: is_newcomer(process.id),
-                reader: false,
-                free_since: None,
-                left_behind: process.own_child,
-                by_group: false,
-                watched: process.own_child,
-                own_child: process.own_child,
-                refused: false,
-                ignores: false,
-                reads_pipe: false,
-                stopped: false,
-                handles: false,
-                nested_init: process.nested_init,
-                copy_of_trap: false,
-            });
+            let mut entry =
+                before.or_else(|| missed.remove(&process.id)).unwrap_or_else(|| Entry {
+                    name: String::new(),
+                    arguments: String::new(),
+                    kind: process.kind,
+                    parent: process.parent,
+                    group: process.group,
+                    role: verdict.role,
+                    asked: None,
+                    told: None,
+                    killed: false,
+                    owner: false,
+                    newcomer: is_newcomer(process.id),
+                    reader: false,
+                    free_since: None,
+                    left_behind: process.own_child,
+                    by_group: false,
+                    watched: process.own_child,
+                    own_child: process.own_child,
+                    refused: false,
+                    ignores: false,
+                    reads_pipe: false,
+                    stopped: false,
+                    handles: false,
+                    nested_init: process.nested_init,
+                    copy_of_trap: false,
+                });
             if process.nested_init && !entry.nested_init {
                 // Told before that was known, it heard nothing.
                 (entry.told, entry.nested_init) = (None, true);
@@ -193,7 +199,7 @@ impl Ledger {
             entry.reads_pipe |= process.reads_pipe;
             entry.stopped = process.stopped;
             entry.ignores = process.disposition == Disposition::Ignored;
-            entry.handles = plan::handles(process, true);
+            entry.handles = role::handles(process, true);
             entry.reader |= verdict.reason == Reason::ReadsPipeline;
             let free = (verdict.reason == Reason::Finishing).then_some(now);
             entry.free_since = free.map(|now| entry.free_since.unwrap_or(now));
@@ -210,13 +216,16 @@ impl Ledger {
 
     /// Nobody will report the end of these.
     fn lose(&mut self, entries: Vec<(ProcId, Entry)>) -> Vec<Action> {
-        let said = entries.iter().map(|(id, entry)| Action::Say(Note::Ended(entry.who(*id), None))).collect();
+        let said = entries
+            .iter()
+            .map(|(id, entry)| Action::Say(Note::Ended(entry.who(*id), None)))
+            .collect();
         self.2.extend(entries);
         said
     }
 
-    /// Tells everybody who was not told yet and is `due`, parents before their children: a shell with a trap has to
-    /// know before its foreground command ends.
+    /// Tells everybody who was not told yet and is `due`, parents before their children: a shell
+    /// with a trap has to know before its foreground command ends.
     pub(crate) fn tell(
         &mut self,
         tree: &Tree<'_>,
@@ -227,7 +236,8 @@ impl Ledger {
         for (process, verdict) in tree.iter() {
             let below_trap = match process.above {
                 Some(above) => tree.owner_shell(above).is_some(),
-                // An orphan's parent may have been one. (The main process leads its group, and a copy does not yet.)
+                // An orphan's parent may have been one. (The main process leads its group, and a
+                // copy does not yet.)
                 None => process.group != process.id.pid,
             };
             let Some(entry) = self.0.get_mut(&process.id) else { continue };
@@ -236,12 +246,17 @@ impl Ledger {
             }
             let asked = request.signal;
             let signal = match process.disposition {
-                // The kernel drops what a namespace's init does not handle; killing it would end what is in it untold.
-                Disposition::Default if process.nested_init && !tree.is_empty_below(process) => continue,
+                // The kernel drops what a namespace's init does not handle; killing it would end
+                // what is in it untold.
+                Disposition::Default if process.nested_init && !tree.is_empty_below(process) => {
+                    continue;
+                }
                 Disposition::Default if process.nested_init => Signal::KILL,
-                // A shell's background job was made to ignore these two and never heard of the stop.
+                // A shell's background job was made to ignore these two and never heard of the
+                // stop.
                 Disposition::Ignored
-                    if matches!(asked, Signal::INT | Signal::QUIT) && !process.ignored.has(Signal::TERM) =>
+                    if matches!(asked, Signal::INT | Signal::QUIT)
+                        && !process.ignored.has(Signal::TERM) =>
                 {
                     Signal::TERM
                 }
@@ -250,8 +265,9 @@ impl Ledger {
             entry.tell(request.now);
             entry.by_group = false;
             entry.owner |= verdict.role == Role::Owner;
-            // One that has been there for longer is a subshell, and the trap that it runs is its own.
-            let young = proctable::is_young(tree.snapshot.tick, process.id);
+            // One that has been there for longer is a subshell, and the trap that it runs is its
+            // own.
+            let young = process::is_young(tree.snapshot.tick, process.id);
             entry.copy_of_trap = process.kind == Kind::Shell && below_trap && young;
             let watch = entry.owner && !process.own_child && !entry.watched;
             let last = request.last_call && !verdict.at_once;
@@ -274,8 +290,14 @@ impl Ledger {
         Some(Action::Say(Note::Changed(entry.who(id))))
     }
 
-    /// Nobody handles the signal: one call reaches every process of the group, also those that are just being born.
-    pub(crate) fn tell_group(&mut self, snapshot: &Snapshot, main: i32, request: Request) -> Vec<Action> {
+    /// Nobody handles the signal: one call reaches every process of the group, also those that are
+    /// just being born.
+    pub(crate) fn tell_group(
+        &mut self,
+        snapshot: &Snapshot,
+        main: i32,
+        request: Request,
+    ) -> Vec<Action> {
         let mut each = Vec::new();
         let mut any = false;
         for process in snapshot.processes.iter().filter(|p| p.group == main) {
@@ -284,7 +306,11 @@ impl Ledger {
             if let Some(entry) = self.0.get_mut(&process.id).filter(|_| !unmoved) {
                 entry.tell(request.now);
                 entry.by_group = true;
-                each.push(Action::Say(Note::Tells(entry.who(process.id), Reason::Nothing, request.signal)));
+                each.push(Action::Say(Note::Tells(
+                    entry.who(process.id),
+                    Reason::Nothing,
+                    request.signal,
+                )));
                 if process.stopped {
                     each.push(Action::Tell(tell(process, Signal::CONT, false)));
                 }
@@ -294,9 +320,13 @@ impl Ledger {
         group.into_iter().chain(each).collect()
     }
 
-    /// Nobody can be seen any more: tells adieu's own children, whose pids are theirs until adieu reaps them, but for those of
-    /// a group that is told.
-    pub(crate) fn tell_children(&mut self, told_group: Option<i32>, request: Request) -> Vec<Action> {
+    /// Nobody can be seen any more: tells adieu's own children, whose pids are theirs until adieu
+    /// reaps them, but for those of a group that is told.
+    pub(crate) fn tell_children(
+        &mut self,
+        told_group: Option<i32>,
+        request: Request,
+    ) -> Vec<Action> {
         let mut actions = Vec::new();
         for (id, entry) in self.0.iter_mut().chain(&mut self.1) {
             if !entry.own_child || entry.told.is_some() || told_group == Some(entry.group) {
@@ -317,8 +347,8 @@ impl Ledger {
         actions
     }
 
-    /// Kills whoever was asked before the timeout, the others a moment after they were, and what is born meanwhile at
-    /// once: its parent was asked.
+    /// Kills whoever was asked before the timeout, the others a moment after they were, and what is
+    /// born meanwhile at once: its parent was asked.
     pub(crate) fn kill(
         &mut self,
         snapshot: &Snapshot,
@@ -344,8 +374,9 @@ impl Ledger {
         (!whom.is_empty()).then_some(said).into_iter().chain(kills).collect()
     }
 
-    /// Who was told with the group, does not handle the signal and is there all the same belongs to another user, or
-    /// came into the group by another way: it is told by itself, and the answer says which.
+    /// Who was told with the group, does not handle the signal and is there all the same belongs to
+    /// another user, or came into the group by another way: it is told by itself, and the answer
+    /// says which.
     pub(crate) fn recheck_group(&mut self, snapshot: &Snapshot, last_look: Time) {
         for process in &snapshot.processes {
             let Some(entry) = self.0.get_mut(&process.id).filter(|entry| entry.by_group) else {
@@ -353,7 +384,7 @@ impl Ledger {
             };
             if entry.told.is_some_and(|told| told < last_look) {
                 entry.by_group = false;
-                if !plan::handles(process, false) {
+                if !role::handles(process, false) {
                     entry.told = None;
                 }
             }
@@ -376,16 +407,21 @@ impl Ledger {
         untold.collect()
     }
 
-    /// Continues the stopped among those that have to carry on untold: a stopped shell reaps no child.
+    /// Continues the stopped among those that have to carry on untold: a stopped shell reaps no
+    /// child.
     pub(crate) fn resume(&self, tree: &Tree<'_>) -> Vec<Action> {
         let untold = |id: &ProcId| self.0.get(id).is_some_and(|entry| entry.told.is_none());
-        let stopped = tree.iter().filter(|(p, v)| p.stopped && v.role != Role::Owned && untold(&p.id));
+        let stopped =
+            tree.iter().filter(|(p, v)| p.stopped && v.role != Role::Owned && untold(&p.id));
         stopped.map(|(process, _)| Action::Tell(tell(process, Signal::CONT, false))).collect()
     }
 
-    /// The kernel refuses to signal this one. A relay above it, such as su, may be allowed to pass the signal on.
+    /// The kernel refuses to signal this one. A relay above it, such as su, may be allowed to pass
+    /// the signal on.
     pub(crate) fn refused(&mut self, id: ProcId, request: Request) -> Vec<Action> {
-        let Some(entry) = self.0.get_mut(&id).filter(|entry| !entry.refused) else { return Vec::new() };
+        let Some(entry) = self.0.get_mut(&id).filter(|entry| !entry.refused) else {
+            return Vec::new();
+        };
         entry.refused = true;
         let mut actions = vec![Action::Say(Note::Refused(entry.who(id), request.signal))];
         let (mut above, was_owner) = (entry.parent, entry.owner);
@@ -397,7 +433,8 @@ impl Ledger {
                 entry.tell(request.now);
                 entry.owner = true;
                 let (signal, resume) = (request.signal, entry.stopped);
-                let tell = Tell { id: relay, own_child: false, signal, resume, watch: true, named: None };
+                let tell =
+                    Tell { id: relay, own_child: false, signal, resume, watch: true, named: None };
                 actions.push(Action::Say(Note::Tells(
                     entry.who(relay),
                     Reason::Above(id.pid),
@@ -437,7 +474,8 @@ impl Ledger {
         }
     }
 
-    /// What the plan has to know of a process; `epilogue` is what a script has after its last handler.
+    /// What the plan has to know of a process; `epilogue` is what a script has after its last
+    /// handler.
     pub(crate) fn known(&self, id: ProcId, now: Time, epilogue: Duration) -> Option<Known> {
         let entry = self.0.get(&id).or_else(|| self.1.get(&id)).or_else(|| self.2.get(&id))?;
         let keeps = entry.role == Role::Shielded || entry.reader;
@@ -451,7 +489,8 @@ impl Ledger {
         self.0.values().chain(self.1.values()).any(|entry| entry.owner && !entry.refused)
     }
 
-    /// Whether such an owner was there at the last look, and not only its end is still to be reported.
+    /// Whether such an owner was there at the last look, and not only its end is still to be
+    /// reported.
     pub(crate) fn sees_owner(&self) -> bool {
         self.0.values().any(|entry| entry.owner && !entry.refused)
     }

@@ -1,9 +1,10 @@
-//! Starts the main process, or becomes it: where the program is, and what a failure means to the user (126, 127).
+//! Starts the main process, or becomes it: where the program is, and what a failure means to the
+//! user (126, 127).
 
-use crate::command::{self, Command};
+use crate::cli::command::{self, Command};
 use crate::error::Error;
 use crate::signal::SignalSet;
-use crate::sys::{self, Birth, BirthError};
+use crate::system::sys::{self, Birth, BirthError};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -73,7 +74,11 @@ fn start_program(words: &[OsString], inherited: &Inherited) -> Result<i32, Error
     }
 }
 
-fn spawn(candidates: &[PathBuf], words: &[OsString], inherited: &Inherited) -> Result<i32, BirthError> {
+fn spawn(
+    candidates: &[PathBuf],
+    words: &[OsString],
+    inherited: &Inherited,
+) -> Result<i32, BirthError> {
     sys::spawn(&Birth {
         candidates: &c_strings(candidates.iter().map(|path| path.as_os_str())),
         arguments: &c_strings(words.iter().map(OsString::as_os_str)),
@@ -131,7 +136,8 @@ pub(crate) fn c_strings<'a>(strings: impl Iterator<Item = &'a OsStr>) -> Vec<CSt
     strings.map(|s| CString::new(s.to_owned().into_vec()).unwrap_or_default()).collect()
 }
 
-/// Whether a file without a known format is text: no zero byte in what bash too looks at, the first 80 bytes.
+/// Whether a file without a known format is text: no zero byte in what bash too looks at, the first
+/// 80 bytes.
 fn is_script(path: Option<&PathBuf>) -> bool {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let file = path.and_then(|path| nix::fcntl::open(path, flags, Mode::empty()).ok());
@@ -180,9 +186,9 @@ fn explain(words: &[OsString], candidates: &[PathBuf], error: BirthError) -> Err
         Errno::ENOENT | Errno::ENOTDIR => Error::NotFound(format!(
             "cannot run {program}: no such file; check the path, and that it is in the image{hint}"
         )),
-        Errno::EACCES if path.is_dir() => {
-            Error::NotExecutable(format!("cannot run {shown}: it is a directory; name a program in it"))
-        }
+        Errno::EACCES if path.is_dir() => Error::NotExecutable(format!(
+            "cannot run {shown}: it is a directory; name a program in it"
+        )),
         Errno::EACCES => Error::NotExecutable(format!(
             "cannot run {shown}: permission denied; make it executable (chmod +x) for this user"
         )),
@@ -204,7 +210,9 @@ mod tests {
 
     #[test]
     fn the_inits_of_whole_systems_are_known_by_name() {
-        assert!(init(&["/init"]) && init(&["/lib/systemd/systemd", "--x"]) && init(&["/sbin/init"]));
+        assert!(
+            init(&["/init"]) && init(&["/lib/systemd/systemd", "--x"]) && init(&["/sbin/init"])
+        );
         assert!(!init(&["/app/init.sh"]) && !init(&["tini"]) && !init(&["./server"]));
         assert!(!must_be_pid1(&Command { direct: None, shell: Some(vec!["/sbin/init".into()]) }));
     }

@@ -1,17 +1,19 @@
-//! What a platform reads of a stop: the report as JSON (`--report`) and a few lines for `kubectl describe pod`
-//! (`--termination-log`). Written when the stop is over, for a limited time, and never at the cost of the exit.
+//! What a platform reads of a stop: the report as JSON (`--report`) and a few lines for `kubectl
+//! describe pod` (`--termination-log`). Written when the stop is over, for a limited time, and
+//! never at the cost of the exit.
 
-use crate::event::{Cause, Time};
+use crate::cli::settings::{Settings, Verbosity};
+use crate::decide::role::Reason;
+use crate::decide::terms::Deliver;
+use crate::decide::terms::Terms;
+use crate::decide::{Cause, Time};
 use crate::exit::End;
-use crate::journal::{Journal, role};
-use crate::json::Json;
-use crate::phase::Terms;
-use crate::plan::Reason;
 use crate::report;
-use crate::settings::{Deliver, Settings, Verbosity};
+use crate::report::journal::{Journal, role};
+use crate::report::json::Json;
+use crate::report::timeline::shown;
 use crate::signal::Signal;
-use crate::sys;
-use crate::timeline::shown;
+use crate::system::sys;
 use nix::errno::Errno;
 use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -26,7 +28,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The version of the report's form, raised whenever a reader of the old one would misread the new one.
+/// The version of the report's form, raised whenever a reader of the old one would misread the new
+/// one.
 const SCHEMA: i32 = 1;
 /// What Kubernetes shows of a termination message.
 const LONGEST_MESSAGE: u64 = 4096;
@@ -44,8 +47,8 @@ pub(crate) struct Outcome {
     pub exit_status: u8,
 }
 
-/// Where the files go. Found out before there is a program that could put a link in the place of a directory: adieu may
-/// be allowed more than that.
+/// Where the files go. Found out before there is a program that could put a link in the place of a
+/// directory: adieu may be allowed more than that.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Places {
     report: Option<Place>,
@@ -87,32 +90,46 @@ impl Place {
         }
     }
 
-    /// Opens the directory, through no link: `openat2(2)`, Linux 5.6. Without that call, links are followed.
+    /// Opens the directory, through no link: `openat2(2)`, Linux 5.6. Without that call, links are
+    /// followed.
     fn open_directory(&self) -> io::Result<OwnedFd> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
         match fcntl::openat2(fcntl::AT_FDCWD, &self.directory, how) {
-            Err(Errno::ENOSYS | Errno::EPERM) => Ok(fcntl::open(&self.directory, flags, Mode::empty())?),
-            Err(Errno::ELOOP) => {
-                Err(io::Error::other("a link has taken the place of a directory in its path since the start"))
+            Err(Errno::ENOSYS | Errno::EPERM) => {
+                Ok(fcntl::open(&self.directory, flags, Mode::empty())?)
             }
+            Err(Errno::ELOOP) => Err(io::Error::other(
+                "a link has taken the place of a directory in its path since the start",
+            )),
             opened => Ok(opened?),
         }
     }
 
     /// Opens the file itself, no link in its place.
     fn open(&self, directory: &OwnedFd, name: &OsStr, flags: OFlag) -> Result<fs::File, Errno> {
-        let always =
-            OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        fcntl::openat(directory, name, flags | always, Mode::from_bits_truncate(0o666)).map(fs::File::from)
+        let always = OFlag::O_CREAT
+            | OFlag::O_NOFOLLOW
+            | OFlag::O_NONBLOCK
+            | OFlag::O_NOCTTY
+            | OFlag::O_CLOEXEC;
+        fcntl::openat(directory, name, flags | always, Mode::from_bits_truncate(0o666))
+            .map(fs::File::from)
     }
 }
 
-/// Writes what the settings ask for. A disk that does not answer is left to itself: a child process writes, the only one
-/// that adieu ever starts beside the program, and the exit does not wait for it but ends it. (The kernel may keep it, for a
-/// wait that nothing can interrupt, such as that of a frozen file system; as PID 1 adieu then stays as long, since a PID
-/// namespace ends with its last process.)
-pub(crate) fn save(journal: &Journal, settings: &Settings, places: &Places, terms: &Terms, outcome: Outcome) {
+/// Writes what the settings ask for. A disk that does not answer is left to itself: a child process
+/// writes, the only one that adieu ever starts beside the program, and the exit does not wait for
+/// it but ends it. (The kernel may keep it, for a wait that nothing can interrupt, such as that of
+/// a frozen file system; as PID 1 adieu then stays as long, since a PID namespace ends with its
+/// last process.)
+pub(crate) fn save(
+    journal: &Journal,
+    settings: &Settings,
+    places: &Places,
+    terms: &Terms,
+    outcome: Outcome,
+) {
     let report = settings.report.as_ref().map(|_| to_json(journal, settings, terms, outcome));
     let report = match (report, &places.report) {
         (Some(json), None) => {
@@ -128,10 +145,12 @@ pub(crate) fn save(journal: &Journal, settings: &Settings, places: &Places, term
     }
     let own_pid = std::process::id();
     let problems = in_time(&mut || {
-        let written =
-            report.as_ref().map(|(place, text)| named("--report", place, replace(place, text, own_pid)));
-        let appended =
-            message.as_ref().map(|(place, text)| named("--termination-log", place, append(place, text)));
+        let written = report
+            .as_ref()
+            .map(|(place, text)| named("--report", place, replace(place, text, own_pid)));
+        let appended = message
+            .as_ref()
+            .map(|(place, text)| named("--termination-log", place, append(place, text)));
         [written, appended].into_iter().flatten().flatten().all(|problem| {
             let said = [problem.as_bytes(), &[END_OF_PROBLEM]].concat();
             report::write_all(sys::standard(libc::STDERR_FILENO), &said).is_ok()
@@ -142,8 +161,8 @@ pub(crate) fn save(journal: &Journal, settings: &Settings, places: &Places, term
     }
 }
 
-/// Does the work in a process of its own, waits for it for a limited time, and returns what it had to say on stderr; the
-/// work returns whether it could.
+/// Does the work in a process of its own, waits for it for a limited time, and returns what it had
+/// to say on stderr; the work returns whether it could.
 fn in_time(work: &mut dyn FnMut() -> bool) -> Vec<String> {
     let aside = match sys::aside(work) {
         Ok(aside) => aside,
@@ -167,14 +186,14 @@ fn in_time(work: &mut dyn FnMut() -> bool) -> Vec<String> {
         }
     };
     let problems = said.split(|byte| *byte == END_OF_PROBLEM).filter(|problem| !problem.is_empty());
-    let mut problems: Vec<String> = problems.map(|it| String::from_utf8_lossy(it).into_owned()).collect();
+    let mut problems: Vec<String> =
+        problems.map(|it| String::from_utf8_lossy(it).into_owned()).collect();
     match given_up {
         Some(why) => problems.push(format!("the report is given up: {why}")),
         None => match aside.end() {
             Some(End::Exited(0)) | None => {}
-            Some(end) => {
-                problems.push(format!("the report may be missing: the process that writes it {end}"))
-            }
+            Some(end) => problems
+                .push(format!("the report may be missing: the process that writes it {end}")),
         },
     }
     problems
@@ -198,8 +217,8 @@ fn named(option: &str, place: &Place, result: io::Result<()>) -> Option<String> 
     Some(format!("{option} '{path}': {problem}; the stop and the exit status are unchanged"))
 }
 
-/// Writes a file beside the path and renames it, so that no reader ever finds a half of it. Whatever else than a file
-/// stands at the path (a device, a pipe, a link to somewhere) stays.
+/// Writes a file beside the path and renames it, so that no reader ever finds a half of it.
+/// Whatever else than a file stands at the path (a device, a pipe, a link to somewhere) stays.
 fn replace(place: &Place, text: &str, own_pid: u32) -> io::Result<()> {
     let directory = place.open_directory()?;
     let found = fstatat(&directory, place.name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
@@ -209,7 +228,8 @@ fn replace(place: &Place, text: &str, own_pid: u32) -> io::Result<()> {
     let mut temporary = place.name.clone();
     temporary.push(format!(".{own_pid}.tmp"));
     let remove = || unlinkat(&directory, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
-    // Left by an adieu that was killed while it wrote: PID 1 has the same name for it in every container.
+    // Left by an adieu that was killed while it wrote: PID 1 has the same name for it in every
+    // container.
     let _ = remove();
     let mut file = place.open(&directory, &temporary, OFlag::O_WRONLY | OFlag::O_EXCL)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| {
@@ -221,7 +241,8 @@ fn replace(place: &Place, text: &str, own_pid: u32) -> io::Result<()> {
     written
 }
 
-/// Adds to what the program may have written itself. No link is followed, and no pipe is waited for.
+/// Adds to what the program may have written itself. No link is followed, and no pipe is waited
+/// for.
 fn append(place: &Place, text: &str) -> io::Result<()> {
     let directory = place.open_directory()?;
     let open = |access: OFlag| place.open(&directory, &place.name, access | OFlag::O_APPEND);
@@ -232,11 +253,13 @@ fn append(place: &Place, text: &str) -> io::Result<()> {
         return Err(io::Error::other("it is no regular file"));
     }
     if found.nlink() > 1 {
-        return Err(io::Error::other("it has a second name (a hard link), so it may be another file"));
+        return Err(io::Error::other(
+            "it has a second name (a hard link), so it may be another file",
+        ));
     }
     let mut last = [b'\n'];
-    let ends_a_line =
-        found.len() == 0 || file.read_exact_at(&mut last, found.len() - 1).is_ok() && last == *b"\n";
+    let ends_a_line = found.len() == 0
+        || file.read_exact_at(&mut last, found.len() - 1).is_ok() && last == *b"\n";
     let text = if ends_a_line { text.to_owned() } else { format!("\n{text}") };
     let room = usize::try_from(LONGEST_MESSAGE.saturating_sub(found.len())).unwrap_or(0);
     let mut end = text.len().min(room);
@@ -261,13 +284,16 @@ fn message(journal: &Journal, outcome: Outcome) -> String {
     // The killed first: there may not be room for all.
     let (killed, others): (Vec<_>, Vec<_>) =
         journal.records.iter().partition(|record| record.killed.is_some());
-    for record in
-        killed.into_iter().chain(others.into_iter().filter(|record| record.reason == Reason::Handles))
+    for record in killed
+        .into_iter()
+        .chain(others.into_iter().filter(|record| record.reason == Reason::Handles))
     {
         let ended = record.ended.map_or(outcome.now, |(at, _)| at).saturating_sub(journal.began);
         let name = format!("{} ({})", record.who.name, record.who.id.pid);
         let _ = match record.killed {
-            Some(_) => writeln!(text, "killed: {name}, {}, after {}", role(record.who.role), shown(ended)),
+            Some(_) => {
+                writeln!(text, "killed: {name}, {}, after {}", role(record.who.role), shown(ended))
+            }
             None => writeln!(text, "waited for: {name}, {} after {}", record.how(), shown(ended)),
         };
     }
@@ -357,15 +383,18 @@ fn to_json(journal: &Journal, settings: &Settings, terms: &Terms, outcome: Outco
         ("linger", settings.linger.into()),
         ("pid1", terms.is_init.into()),
         ("rewrites", rewrites.collect()),
-        ("stop_on", all_signals().filter(|signal| settings.stop_on.has(*signal)).map(name).collect()),
+        (
+            "stop_on",
+            all_signals().filter(|signal| settings.stop_on.has(*signal)).map(name).collect(),
+        ),
         ("timeout_ms", settings.timeout.map(milliseconds).into()),
     ];
     let phases = journal.phases.iter();
-    let phases =
-        phases.map(|(name, at)| Json::Object(vec![("began_ms", since(*at)), ("name", (*name).into())]));
+    let phases = phases
+        .map(|(name, at)| Json::Object(vec![("began_ms", since(*at)), ("name", (*name).into())]));
     let repeats = journal.repeats.iter();
-    let repeats =
-        repeats.map(|(signal, at)| Json::Object(vec![("at_ms", since(*at)), ("signal", name(*signal))]));
+    let repeats = repeats
+        .map(|(signal, at)| Json::Object(vec![("at_ms", since(*at)), ("signal", name(*signal))]));
     let main = vec![("ended", ending(outcome.main_end)), ("pid", outcome.main.into())];
     Json::Object(vec![
         ("adieu", env!("CARGO_PKG_VERSION").into()),
@@ -387,12 +416,16 @@ fn to_json(journal: &Journal, settings: &Settings, terms: &Terms, outcome: Outco
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::tests::journal;
+    use crate::report::timeline::tests::journal;
 
     #[test]
     fn the_message_says_what_was_waited_for_and_what_was_killed() {
-        let outcome =
-            Outcome { now: Duration::from_secs(1), main: 2, main_end: Some(End::Exited(0)), exit_status: 0 };
+        let outcome = Outcome {
+            now: Duration::from_secs(1),
+            main: 2,
+            main_end: Some(End::Exited(0)),
+            exit_status: 0,
+        };
         assert_eq!(
             message(&journal(), outcome),
             "adieu: stopped by SIGTERM in 1.00 s, exit status 0\n\

@@ -1,11 +1,11 @@
-//! Who is told: from a snapshot of the tree to the role of each process, with the reason. No I/O, no clock, no memory of
-//! its own: what was done before comes in as [`Known`].
+//! Who is told: from a snapshot of the tree to the role of each process, with the reason. No I/O,
+//! no clock, no memory of its own: what was done before comes in as [`Known`].
 //!
-//! The rule in one sentence: every program that the script started is told once, as if it had been started alone; what
-//! it started itself is its own business until it is gone.
+//! The rule in one sentence: every program that the script started is told once, as if it had been
+//! started alone; what it started itself is its own business until it is gone.
 
-use crate::proctable::{Disposition, Kind, ProcId, Process, Snapshot};
-use crate::settings::Deliver;
+use crate::decide::terms::Deliver;
+use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::{Signal, SignalSet};
 
 /// What a process is to the stop.
@@ -13,7 +13,8 @@ use crate::signal::{Signal, SignalSet};
 pub enum Role {
     /// The first on its branch that handles the signal: told at once, waited for.
     Owner,
-    /// Handles nothing, and a shell with a trap waits for it: told at once, so that the trap can run.
+    /// Handles nothing, and a shell with a trap waits for it: told at once, so that the trap can
+    /// run.
     Foreground,
     /// Handles nothing, and an owner is below it: has to be there to reap its child and carry on.
     Shielded,
@@ -40,7 +41,8 @@ pub enum Reason {
     AwaitedBy(i32),
     /// It reads what an owner in the same pipeline writes.
     ReadsPipeline,
-    /// It was shielded, or read an owner's pipeline, in the foreground of a trap; the owner is gone, and it may carry on.
+    /// It was shielded, or read an owner's pipeline, in the foreground of a trap; the owner is
+    /// gone, and it may carry on.
     Finishing,
     /// What it does with the signal may not be read.
     Hidden,
@@ -70,25 +72,29 @@ pub struct Question {
     pub deliver: Deliver,
     /// The pid of the main process and the number of its process group.
     pub main: i32,
-    /// The signals that adieu found ignored and its child inherited: that a process ignores them says nothing.
+    /// The signals that adieu found ignored and its child inherited: that a process ignores them
+    /// says nothing.
     pub inherited_ignored: SignalSet,
-    /// For a signal that asks for no end: who may not be read is left alone, since it may die of it.
+    /// For a signal that asks for no end: who may not be read is left alone, since it may die of
+    /// it.
     pub only_known_handlers: bool,
 }
 
 /// What has been done about a process before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Known {
-    /// It was told as an owner and is waited for: it stays an owner even if it drops its handler meanwhile.
+    /// It was told as an owner and is waited for: it stays an owner even if it drops its handler
+    /// meanwhile.
     pub told_owner: bool,
     /// It was started after the first look of the stop.
     pub newcomer: bool,
-    /// The role that it keeps for as long as a script has after its last handler, should it be in a trap's foreground.
+    /// The role that it keeps for as long as a script has after its last handler, should it be in a
+    /// trap's foreground.
     pub finishing: Option<Role>,
 }
 
 /// The roles, one for each process of the snapshot, in its order.
-pub fn plan(
+pub fn assign(
     snapshot: &Snapshot,
     question: &Question,
     known: impl Fn(ProcId) -> Option<Known>,
@@ -110,10 +116,12 @@ fn verdicts(
     let known = |p: &Process| known(p.id).unwrap_or_default();
     let told = |p: &Process| known(p).told_owner;
     let seen = |p: &Process, only_known: bool| p.kind != Kind::Relay && handles(p, only_known);
-    // Beside a handler that is seen, a pipe's reader that may not be read is rather a filter than another handler.
+    // Beside a handler that is seen, a pipe's reader that may not be read is rather a filter than
+    // another handler.
     let anybody_seen = snapshot.processes.iter().any(|p| seen(p, true));
-    let is_owner =
-        |p: &Process| told(p) || seen(p, question.only_known_handlers || p.reads_pipe && anybody_seen);
+    let is_owner = |p: &Process| {
+        told(p) || seen(p, question.only_known_handlers || p.reads_pipe && anybody_seen)
+    };
     let owners: Vec<bool> = snapshot.processes.iter().map(is_owner).collect();
     // What a script starts now shields nobody: a restart loop would never end.
     let settled = |(p, owner): (&Process, &bool)| *owner && (told(p) || !known(p).newcomer);
@@ -132,7 +140,8 @@ fn verdicts(
 
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(owners.len());
     for (index, process) in snapshot.processes.iter().enumerate() {
-        let above = process.above.and_then(|at| Some((at, verdicts.get(at)?, snapshot.processes.get(at)?)));
+        let above =
+            process.above.and_then(|at| Some((at, verdicts.get(at)?, snapshot.processes.get(at)?)));
         let is_owner = owners.get(index) == Some(&true);
         let below = owner_below.get(index).copied().flatten();
         let free = || match below {
@@ -145,7 +154,9 @@ fn verdicts(
         };
         let (role, reason) = match above {
             Some((_, Verdict { role: Role::Owned, reason, .. }, _)) => (Role::Owned, *reason),
-            Some((_, Verdict { role: Role::Foreground, reason, .. }, _)) => (Role::Foreground, *reason),
+            Some((_, Verdict { role: Role::Foreground, reason, .. }, _)) => {
+                (Role::Foreground, *reason)
+            }
             Some((at, Verdict { role: Role::Owner, .. }, owner)) => {
                 if owner.kind != Kind::Shell
                     || in_background(process, owner, question)
@@ -202,28 +213,33 @@ fn owner_below(snapshot: &Snapshot, owners: &[bool]) -> Vec<Option<i32>> {
     found
 }
 
-/// Whether a child of a shell with a trap runs in its background, where a trap runs at once and sees to the child.
+/// Whether a child of a shell with a trap runs in its background, where a trap runs at once and
+/// sees to the child.
 ///
-/// A shell without job control starts a background job with INT and QUIT ignored (POSIX, 2.11); a program may catch one
-/// of them afterwards, so either is enough. A shell that is such a job itself hands both down to every child. INT shows that
-/// it is: bash ignores QUIT in any case, and gives it back to its commands.
+/// A shell without job control starts a background job with INT and QUIT ignored (POSIX, 2.11); a
+/// program may catch one of them afterwards, so either is enough. A shell that is such a job itself
+/// hands both down to every child. INT shows that it is: bash ignores QUIT in any case, and gives
+/// it back to its commands.
 fn in_background(child: &Process, shell: &Process, question: &Question) -> bool {
-    let from_above = |s: Signal| question.inherited_ignored.has(s) || shell.ignored.has(Signal::INT);
+    let from_above =
+        |s: Signal| question.inherited_ignored.has(s) || shell.ignored.has(Signal::INT);
     let telling = [Signal::INT, Signal::QUIT].into_iter().filter(|s| !from_above(*s));
     shell.in_wait || telling.into_iter().any(|s| child.ignored.has(s))
 }
 
-/// The one process that `--deliver child` means, if that can be told: for a nested namespace's init without a handler the
-/// kernel drops every signal, and those inside would never be told either.
+/// The one process that `--deliver child` means, if that can be told: for a nested namespace's init
+/// without a handler the kernel drops every signal, and those inside would never be told either.
 fn chosen_to_be_told(snapshot: &Snapshot, question: &Question) -> Option<usize> {
     let deaf = |p: &Process| p.nested_init && !handles(p, false);
     chosen(snapshot, question).filter(|at| !snapshot.processes.get(*at).is_some_and(deaf))
 }
 
-/// The one process that `--deliver child` means: the main process, or the child of a shell without a trap, if it has any.
+/// The one process that `--deliver child` means: the main process, or the child of a shell without
+/// a trap, if it has any.
 fn chosen(snapshot: &Snapshot, question: &Question) -> Option<usize> {
     let main = snapshot.processes.iter().position(|p| p.id.pid == question.main)?;
-    let shell = snapshot.processes.get(main).filter(|p| p.kind == Kind::Shell && !handles(p, false));
+    let shell =
+        snapshot.processes.get(main).filter(|p| p.kind == Kind::Shell && !handles(p, false));
     let Some(shell) = shell else { return Some(main) };
     let mut children = snapshot.processes.iter().enumerate().filter(|(_, p)| p.above == Some(main));
     let last = children.clone().next_back();
@@ -236,15 +252,20 @@ fn chosen(snapshot: &Snapshot, question: &Question) -> Option<usize> {
 fn plan_child(snapshot: &Snapshot, chosen: usize) -> Vec<Verdict> {
     let pid = snapshot.processes.get(chosen).map_or(0, |p| p.id.pid);
     let only = |index: usize| (index == chosen).then_some(pid);
-    let is_chosen: Vec<bool> = (0..snapshot.processes.len()).map(|index| only(index).is_some()).collect();
+    let is_chosen: Vec<bool> =
+        (0..snapshot.processes.len()).map(|index| only(index).is_some()).collect();
     let above = owner_below(snapshot, &is_chosen);
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(is_chosen.len());
     for (index, process) in snapshot.processes.iter().enumerate() {
         let parent = process.above.and_then(|at| verdicts.get(at));
         let (role, reason) = match parent {
             _ if index == chosen => (Role::Owner, Reason::Chosen),
-            Some(Verdict { role: Role::Owner | Role::Owned, .. }) => (Role::Owned, Reason::Below(pid)),
-            _ if above.get(index).copied().flatten().is_some() => (Role::Shielded, Reason::Above(pid)),
+            Some(Verdict { role: Role::Owner | Role::Owned, .. }) => {
+                (Role::Owned, Reason::Below(pid))
+            }
+            _ if above.get(index).copied().flatten().is_some() => {
+                (Role::Shielded, Reason::Above(pid))
+            }
             _ => (Role::Spared, Reason::Nothing),
         };
         verdicts.push(Verdict { role, reason, at_once: role == Role::Owner });
@@ -317,7 +338,7 @@ pub(crate) mod tests {
     }
 
     fn roles_for(processes: Vec<Process>, question: &Question) -> Vec<Role> {
-        plan(&snapshot(processes), question, |_| None).iter().map(|v| v.role).collect()
+        assign(&snapshot(processes), question, |_| None).iter().map(|v| v.role).collect()
     }
 
     use Role::{Foreground, Owned, Owner, Shielded, Spared};
@@ -333,10 +354,18 @@ pub(crate) mod tests {
     #[test]
     fn every_way_to_handle_a_signal_makes_an_owner_of_a_program() {
         for disposition in [Caught, Blocked, Waiting, Hidden, Unreadable] {
-            assert_eq!(roles(vec![process(2, 1, "server", disposition)]), [Owner], "{disposition:?}");
+            assert_eq!(
+                roles(vec![process(2, 1, "server", disposition)]),
+                [Owner],
+                "{disposition:?}"
+            );
         }
         for disposition in [Ignored, Plain] {
-            assert_eq!(roles(vec![process(2, 1, "server", disposition)]), [Spared], "{disposition:?}");
+            assert_eq!(
+                roles(vec![process(2, 1, "server", disposition)]),
+                [Spared],
+                "{disposition:?}"
+            );
         }
     }
 
@@ -370,7 +399,10 @@ pub(crate) mod tests {
             process(5, 4, "node", Caught),
         ];
         assert_eq!(roles(tree), [Shielded, Shielded, Shielded, Owner]);
-        assert_eq!(roles(vec![process(2, 1, "su", Caught), process(3, 2, "sleep", Plain)]), [Spared, Spared]);
+        assert_eq!(
+            roles(vec![process(2, 1, "su", Caught), process(3, 2, "sleep", Plain)]),
+            [Spared, Spared]
+        );
     }
 
     #[test]
@@ -393,8 +425,11 @@ pub(crate) mod tests {
             process(4, 2, "sleep", Plain),
         ];
         assert_eq!(roles(both), [Owner, Owned, Foreground]);
-        let deep =
-            vec![process(2, 1, "bash", Caught), process(3, 2, "make", Plain), process(4, 3, "cc", Plain)];
+        let deep = vec![
+            process(2, 1, "bash", Caught),
+            process(3, 2, "make", Plain),
+            process(4, 3, "cc", Plain),
+        ];
         assert_eq!(roles(deep), [Owner, Foreground, Foreground]);
     }
 
@@ -406,8 +441,11 @@ pub(crate) mod tests {
             process(4, 3, "worker", Caught),
         ];
         assert_eq!(roles(direct), [Owner, Owner, Owned]);
-        let behind =
-            vec![process(2, 1, "bash", Caught), process(3, 2, "sh", Plain), process(4, 3, "server", Caught)];
+        let behind = vec![
+            process(2, 1, "bash", Caught),
+            process(3, 2, "sh", Plain),
+            process(4, 3, "server", Caught),
+        ];
         assert_eq!(roles(behind), [Owner, Shielded, Owner]);
         let piped = vec![
             process(2, 1, "bash", Caught),
@@ -443,21 +481,26 @@ pub(crate) mod tests {
 
     #[test]
     fn what_adieu_itself_was_started_ignoring_tells_nothing() {
-        let tree = || vec![process(2, 1, "bash", Caught), background(process(3, 2, "sleep", Plain))];
+        let tree =
+            || vec![process(2, 1, "bash", Caught), background(process(3, 2, "sleep", Plain))];
         let inherited = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
         assert_eq!(
             roles_for(tree(), &Question { inherited_ignored: inherited, ..question() }),
             [Owner, Foreground]
         );
         let one = SignalSet::from_iter([Signal::INT]);
-        assert_eq!(roles_for(tree(), &Question { inherited_ignored: one, ..question() }), [Owner, Owned]);
+        assert_eq!(
+            roles_for(tree(), &Question { inherited_ignored: one, ..question() }),
+            [Owner, Owned]
+        );
     }
 
     #[test]
     fn a_told_owner_stays_one_when_it_drops_its_handler() {
         let tree = snapshot(vec![process(2, 1, "sh", Plain), process(3, 2, "server", Plain)]);
-        let known = |id: ProcId| (id.pid == 3).then_some(Known { told_owner: true, ..Known::default() });
-        let verdicts = plan(&tree, &question(), known);
+        let known =
+            |id: ProcId| (id.pid == 3).then_some(Known { told_owner: true, ..Known::default() });
+        let verdicts = assign(&tree, &question(), known);
         assert_eq!(verdicts.iter().map(|v| v.role).collect::<Vec<_>>(), [Shielded, Owner]);
         assert_eq!(verdicts[1].reason, Reason::WasTold);
     }
@@ -474,7 +517,7 @@ pub(crate) mod tests {
             3 => Some(Known { newcomer: true, ..Known::default() }),
             _ => None,
         };
-        let roles: Vec<Role> = plan(&tree, &question(), known).iter().map(|v| v.role).collect();
+        let roles: Vec<Role> = assign(&tree, &question(), known).iter().map(|v| v.role).collect();
         assert_eq!(roles, [Owner, Owned, Foreground]);
     }
 
@@ -493,7 +536,7 @@ pub(crate) mod tests {
                 ..Known::default()
             })
         };
-        let verdicts = plan(&tree, &question(), known);
+        let verdicts = assign(&tree, &question(), known);
         assert_eq!(verdicts.iter().map(|v| v.role).collect::<Vec<_>>(), [Owner, Shielded, Spared]);
         assert!(verdicts.iter().skip(1).all(|v| !v.at_once && v.reason == Reason::Finishing));
     }
@@ -502,7 +545,7 @@ pub(crate) mod tests {
     fn a_newcomer_shields_nobody() {
         let tree = snapshot(vec![process(2, 1, "sh", Plain), process(3, 2, "server", Caught)]);
         let known = |id: ProcId| Some(Known { newcomer: id.pid == 3, ..Known::default() });
-        let roles: Vec<Role> = plan(&tree, &question(), known).iter().map(|v| v.role).collect();
+        let roles: Vec<Role> = assign(&tree, &question(), known).iter().map(|v| v.role).collect();
         assert_eq!(roles, [Spared, Owner]);
     }
 
@@ -552,7 +595,7 @@ pub(crate) mod tests {
             outside,
         ];
         let question = Question { deliver: Deliver::Group, ..question() };
-        let verdicts = plan(&snapshot(tree), &question, |_| None);
+        let verdicts = assign(&snapshot(tree), &question, |_| None);
         let at_once: Vec<bool> = verdicts.iter().map(|v| v.at_once).collect();
         assert_eq!(at_once, [false, true, true, true, false]);
     }
@@ -581,9 +624,17 @@ pub(crate) mod tests {
         let trap = vec![process(2, 1, "sh", Caught), process(3, 2, "server", Caught)];
         assert_eq!(roles_for(trap, &question), [Owner, Owned]);
         let done = vec![process(2, 1, "sh", Plain)];
-        assert_eq!(roles_for(done, &question), [Spared], "a shell without its child is none to tell");
+        assert_eq!(
+            roles_for(done, &question),
+            [Spared],
+            "a shell without its child is none to tell"
+        );
         let gone = vec![process(9, 1, "daemon", Caught)];
-        assert_eq!(roles_for(gone, &question), [Owner], "without a main process the programs are told");
+        assert_eq!(
+            roles_for(gone, &question),
+            [Owner],
+            "without a main process the programs are told"
+        );
     }
 
     #[test]
@@ -594,7 +645,8 @@ pub(crate) mod tests {
         for (index, process) in all.iter_mut().enumerate() {
             process.above = index.checked_sub(1);
         }
-        let verdicts = plan(&Snapshot { processes: all, tick: 0, last_pid: 0 }, &question(), |_| None);
+        let verdicts =
+            assign(&Snapshot { processes: all, tick: 0, last_pid: 0 }, &question(), |_| None);
         assert_eq!(verdicts.iter().filter(|v| v.role == Shielded).count(), 59_998);
     }
 
@@ -610,7 +662,11 @@ pub(crate) mod tests {
             background(process(3, 2, "sh", Caught)),
             background(process(4, 3, "sleep", Plain)),
         ];
-        assert_eq!(roles(tree.clone()), [Shielded, Owner, Foreground], "what its shell ignores says nothing");
+        assert_eq!(
+            roles(tree.clone()),
+            [Shielded, Owner, Foreground],
+            "what its shell ignores says nothing"
+        );
         tree[1].in_wait = true;
         assert_eq!(roles(tree), [Shielded, Owner, Owned], "in its wait builtin it shows");
     }

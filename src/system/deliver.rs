@@ -1,32 +1,34 @@
 //! Carries out what was decided: signals to processes and groups. Never chooses a target.
 
-use crate::event::{Answer, Tell};
-use crate::inbox::Inbox;
-use crate::proctable;
+use crate::decide::{Answer, Tell};
+use crate::procfs;
 use crate::signal::Signal;
-use crate::sys;
+use crate::system::inbox::Inbox;
+use crate::system::sys;
 use nix::errno::Errno;
 use std::os::fd::OwnedFd;
 
-/// Sends one signal to one process, and to no other: a pid may have been given to another process since the process
-/// was seen. adieu's own children keep theirs until they are reaped; any other is held by a pidfd and then compared.
-/// Without pidfds only the comparison is left, and a gap of some microseconds behind it.
+/// Sends one signal to one process, and to no other: a pid may have been given to another process
+/// since the process was seen. adieu's own children keep theirs until they are reaped; any other is
+/// held by a pidfd and then compared. Without pidfds only the comparison is left, and a gap of some
+/// microseconds behind it.
 pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
-    let renamed = || tell.named.as_deref().is_some_and(|name| proctable::has_other_name(tell.id.pid, name));
+    let renamed =
+        || tell.named.as_deref().is_some_and(|name| procfs::has_other_name(tell.id.pid, name));
     if tell.own_child {
         // Its end comes with SIGCHLD.
         return if renamed() { Answer::Changed } else { answer(send(tell, None), true) };
     }
     let mut pidfd = sys::pidfd_open(tell.id.pid);
-    let mut found = proctable::identify(tell.id.pid);
+    let mut found = procfs::identify(tell.id.pid);
     if found.is_err() {
         // The pidfd may have taken the last descriptor, or adieu's own are too many.
         pidfd = Err(Errno::EMFILE);
-        found = proctable::identify(tell.id.pid);
+        found = procfs::identify(tell.id.pid);
     }
     if found.is_err() {
         inbox.close();
-        found = proctable::identify(tell.id.pid);
+        found = procfs::identify(tell.id.pid);
     }
     if found != Ok(Some(tell.id)) {
         return Answer::Gone;
@@ -48,7 +50,7 @@ fn send(tell: &Tell, pidfd: Option<&OwnedFd>) -> Result<(), Errno> {
     let one = |signal: Signal| match pidfd.map(|pidfd| sys::pidfd_send_signal(pidfd, signal)) {
         Some(Ok(())) => Ok(()),
         // Not for what is gone: its pid may be another's.
-        Some(Err(_)) if proctable::identify(tell.id.pid) != Ok(Some(tell.id)) => Err(Errno::ESRCH),
+        Some(Err(_)) if procfs::identify(tell.id.pid) != Ok(Some(tell.id)) => Err(Errno::ESRCH),
         Some(Err(_)) => sys::kill(tell.id.pid, signal),
         None => match sys::kill(tell.id.pid, signal) {
             // An own child keeps its pid, so that a pidfd made now is its own.
@@ -73,7 +75,8 @@ fn answer(sent: Result<(), Errno>, watched: bool) -> Answer {
 
 /// Sends one signal to every process of the main process's group.
 pub(crate) fn tell_group(group: i32, signal: Signal) {
-    // Tried once more: told one by one, a child could end before its shell is told, which would go on.
+    // Tried once more: told one by one, a child could end before its shell is told, which would go
+    // on.
     if sys::kill(-group, signal).is_err() {
         // Nobody there, or nobody who may be signalled: whoever is left is found by the next look.
         let _ = sys::kill(-group, signal);

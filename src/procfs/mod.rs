@@ -1,11 +1,16 @@
 //! The process table as plain values: reads `/proc`, decides nothing, sends nothing.
 //!
-//! Reading a tree of processes takes time in which it changes. A process that is gone by the time it is read is no
-//! error; one whose parent is gone by then is read again; what is born meanwhile is seen by the next look. The parsers
-//! take bytes, since names hold anything.
+//! Reading a tree of processes takes time in which it changes. A process that is gone by the time
+//! it is read is no error; one whose parent is gone by then is read again; what is born meanwhile
+//! is seen by the next look. The parsers take bytes, since names hold anything.
 
+#[cfg(any(test, fuzzing))]
+use crate::printable::is_unfit;
+use crate::printable::printable;
+use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
+use crate::programs::{base_name, kind};
 use crate::signal::{Signal, SignalSet};
-use crate::sys::{self, FileId};
+use crate::system::sys::{self, FileId};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
@@ -20,111 +25,13 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 
-/// A process, told from every other that had or will have the same pid by the time it started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProcId {
-    /// The pid, as adieu's PID namespace has it.
-    pub pid: i32,
-    /// When it started, in clock ticks since boot (field 22 of `/proc/<pid>/stat`).
-    pub start: u64,
-}
-
-/// What a process would do with the signal in question, and how that was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
-    /// It has a handler (SigCgt).
-    Caught,
-    /// It blocks the signal: signalfd, or a thread in sigwait.
-    Blocked,
-    /// One of its threads waits in `rt_sigtimedwait`, where the kernel shows neither.
-    Waiting,
-    /// It ignores the signal.
-    Ignored,
-    /// The signal's default action.
-    Default,
-    /// Neither caught nor blocked; whether a thread waits for it may not be read.
-    Hidden,
-    /// Nothing may be read.
-    Unreadable,
-}
-
-/// Programs that are not to be taken at their word about signals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A shell: it blocks signals for a moment around fork, and acts on a trap only between commands.
-    Shell,
-    /// Merely passes signals on to its child: tini, su, timeout, npm …
-    Relay,
-    /// Everything else.
-    Program,
-}
-
-/// One living process below adieu.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Process {
-    /// Which one.
-    pub id: ProcId,
-    /// The pid of its parent.
-    pub parent: i32,
-    /// Where its nearest living ancestor stands in [`Snapshot::processes`]; `None` when that is adieu.
-    pub above: Option<usize>,
-    /// Its parent is adieu, so its pid stays its own until adieu reaps it.
-    pub own_child: bool,
-    /// Its process group.
-    pub group: i32,
-    /// The name that the kernel has for it, control characters replaced.
-    pub name: String,
-    /// Its command line, where [`Own::show_arguments`] asked for it.
-    pub arguments: String,
-    /// What sort of program it is.
-    pub kind: Kind,
-    /// What it would do with the signal that was asked about.
-    pub disposition: Disposition,
-    /// The signals that it ignores.
-    pub ignored: SignalSet,
-    /// It is stopped (SIGSTOP, Ctrl-Z).
-    pub stopped: bool,
-    /// It is the init of a PID namespace below adieu's: the kernel drops signals that it does not handle.
-    pub nested_init: bool,
-    /// Its stdin is a pipe that the tree itself made.
-    pub reads_pipe: bool,
-    /// What its stdin is may not be read; [`Process::reads_pipe`] is then a precaution.
-    pub stdin_hidden: bool,
-    /// A shell that sits in its `wait` builtin, not in a foreground command (seen only of dash and busybox ash).
-    pub in_wait: bool,
-}
-
-/// The living processes below adieu at one moment, parents before their children.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The processes. Zombies are not among them.
-    pub processes: Vec<Process>,
-    /// When the look was over, in the unit of [`ProcId::start`].
-    pub tick: u64,
-    /// The pid that was given last by then; 0 where that may not be read. Of processes that started in the same tick it
-    /// tells those that were there from those that came afterwards.
-    pub last_pid: i32,
-}
-
-/// Whether a process was started after a look that was over at this tick, with this pid given last.
-pub(crate) fn started_after(tick: u64, last_pid: i32, id: ProcId) -> bool {
-    id.start == 0 || id.start > tick || id.start == tick && id.pid > last_pid
-}
-
-/// How long a shell's child may take from fork to exec, in clock ticks (a hundredth of a second each): microseconds
-/// mostly, more where there is no processor to be had.
-const YOUTH: u64 = 200;
-
-/// Whether a process may still be on its way from fork to exec at this tick. Where its start is not shown it may.
-pub(crate) fn is_young(tick: u64, id: ProcId) -> bool {
-    id.start == 0 || tick.saturating_sub(id.start) < YOUTH
-}
-
-/// How much of each process is looked at. A file of /proc costs some ten microseconds, and a tree can have thousands.
+/// How much of each process is looked at. A file of /proc costs some ten microseconds, and a tree
+/// can have thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// What shows whether anybody handles the signal, and the whole where somebody does. Where nobody does, every role is
-    /// the same: kinds, stdins and nested namespaces are then left unread.
+    /// What shows whether anybody handles the signal, and the whole where somebody does. Where
+    /// nobody does, every role is the same: kinds, stdins and nested namespaces are then left
+    /// unread.
     Deciding,
     /// All that a [`Process`] holds.
     Whole,
@@ -135,7 +42,8 @@ pub enum Detail {
 pub struct Own {
     /// Its pid.
     pub pid: i32,
-    /// `/proc/<pid>/stat` shows the signal sets too (gVisor's does not), so `status` is read only where it decides.
+    /// `/proc/<pid>/stat` shows the signal sets too (gVisor's does not), so `status` is read only
+    /// where it decides.
     stat_has_signals: bool,
     /// How many PID namespaces its own is deep, as far as this /proc shows.
     depth: OnceCell<usize>,
@@ -173,12 +81,16 @@ impl Own {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoDescriptor;
 
-/// Every process below this one, seen with regard to `signal`. `None` where there is no /proc, or one of another PID
-/// namespace, whose numbers would name other processes.
+/// Every process below this one, seen with regard to `signal`. `None` where there is no /proc, or
+/// one of another PID namespace, whose numbers would name other processes.
 ///
 /// # Errors
 /// [`NoDescriptor`] where not a single one is to be had.
-pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<Snapshot>, NoDescriptor> {
+pub fn look_below(
+    root: &Own,
+    signal: Signal,
+    detail: Detail,
+) -> Result<Option<Snapshot>, NoDescriptor> {
     if root.pid < 1 {
         // Not even adieu's own pid is known; below 0 there would be adieu itself.
         return Ok(None);
@@ -201,7 +113,9 @@ pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<S
     let tree = table.tree(root.pid);
     let mut sights: Vec<FirstSight> = tree
         .iter()
-        .map(|(seen, _)| seen.sight.unwrap_or_else(|| first_sight(&mut proc, root, &seen.stat, None, signal)))
+        .map(|(seen, _)| {
+            seen.sight.unwrap_or_else(|| first_sight(&mut proc, root, &seen.stat, None, signal))
+        })
         .collect();
     for moment in MOMENTS.into_iter().take_while(|_| detail == Detail::Deciding) {
         let awake = tree.iter().zip(&mut sights).filter(|(_, sight)| sight.awake);
@@ -233,17 +147,22 @@ pub fn look_below(root: &Own, signal: Signal, detail: Detail) -> Result<Option<S
     Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid(&mut proc) }))
 }
 
-/// The pid that was given last in this PID namespace, the fifth field of `/proc/loadavg` (`proc_loadavg(5)`).
+/// The pid that was given last in this PID namespace, the fifth field of `/proc/loadavg`
+/// (`proc_loadavg(5)`).
 fn last_pid(proc: &mut Proc) -> i32 {
-    let fifth = |text: &[u8]| std::str::from_utf8(text).ok()?.split_ascii_whitespace().nth(4)?.parse().ok();
+    let fifth =
+        |text: &[u8]| std::str::from_utf8(text).ok()?.split_ascii_whitespace().nth(4)?.parse().ok();
     proc.line(format_args!("loadavg"), fifth).ok().flatten().unwrap_or(0)
 }
 
 /// The time since boot in clock ticks, the unit in which /proc gives the start of a process.
 fn tick() -> u64 {
-    let boot = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map(std::time::Duration::from);
-    let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
-    let ticks = boot.unwrap_or_default().as_millis() * u128::try_from(per_second).unwrap_or(100) / 1_000;
+    let boot =
+        nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map(std::time::Duration::from);
+    let per_second =
+        nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    let ticks =
+        boot.unwrap_or_default().as_millis() * u128::try_from(per_second).unwrap_or(100) / 1_000;
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 
@@ -251,19 +170,27 @@ fn tick() -> u64 {
 pub(crate) fn one(root: &Own, pid: i32, signal: Signal) -> Option<Process> {
     let proc = &mut Proc::default();
     let (stat, first) = proc.see(pid, root, signal).ok()?;
-    let mut process =
-        read_process(proc, root, &stat, None, signal, Sight { first, whole: true, below_shell: false })?;
+    let mut process = read_process(
+        proc,
+        root,
+        &stat,
+        None,
+        signal,
+        Sight { first, whole: true, below_shell: false },
+    )?;
     // Counted from the reader: the root's own namespace is no nested one for what is below it.
     let status = proc.status(pid).ok()?;
     process.nested_init = status.is_some_and(|s| s.innermost == Some(1));
     Some(process)
 }
 
-/// The parents among the root and these processes that leave zombies behind, with their names and how many. Looks twice:
-/// every child is a zombie for the moment until its parent has waited for it.
+/// The parents among the root and these processes that leave zombies behind, with their names and
+/// how many. Looks twice: every child is a zombie for the moment until its parent has waited for
+/// it.
 pub(crate) fn zombies(root: &Own, below: &Snapshot) -> Vec<(i32, String, usize)> {
     const LONGER: std::time::Duration = std::time::Duration::from_millis(100);
-    let pids: Vec<i32> = [root.pid].into_iter().chain(below.processes.iter().map(|p| p.id.pid)).collect();
+    let pids: Vec<i32> =
+        [root.pid].into_iter().chain(below.processes.iter().map(|p| p.id.pid)).collect();
     let proc = &mut Proc::default();
     let Ok(first) = Table::all(proc, None) else { return Vec::new() };
     if pids.iter().all(|pid| first.zombies_of(*pid).next().is_none()) {
@@ -299,13 +226,14 @@ impl From<Stat> for Seen {
     }
 }
 
-/// How often a tree is gone down that changes meanwhile, before the whole machine is listed instead.
+/// How often a tree is gone down that changes meanwhile, before the whole machine is listed
+/// instead.
 const DESCENTS: usize = 3;
 
 impl Table {
-    /// At least the process and everything below it. The init of a PID namespace has most of the namespace below it and
-    /// lists that; whoever shares its namespace with others goes down from parent to child, so that a look costs what its own
-    /// tree does, not what the machine has.
+    /// At least the process and everything below it. The init of a PID namespace has most of the
+    /// namespace below it and lists that; whoever shares its namespace with others goes down from
+    /// parent to child, so that a look costs what its own tree does, not what the machine has.
     fn below(proc: &mut Proc, root: &Own, signal: Signal) -> Result<Self, NoDescriptor> {
         if root.pid == 1 {
             return Self::all(proc, Some((root, signal)));
@@ -320,8 +248,8 @@ impl Table {
         Self::all(proc, None)
     }
 
-    /// Every process of this /proc. Where all of them are wanted, and for what, the first sight of each is taken while
-    /// its `stat` is open.
+    /// Every process of this /proc. Where all of them are wanted, and for what, the first sight of
+    /// each is taken while its `stat` is open.
     fn all(proc: &mut Proc, wanted: Option<(&Own, Signal)>) -> Result<Self, NoDescriptor> {
         let pids = match proc.numbers("/proc") {
             Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
@@ -337,9 +265,10 @@ impl Table {
             };
             stats.extend(seen.map(|seen| (pid, seen)));
         }
-        // A parent that ended while we read: its child has another by now. One that is still its parent is there, whatever
-        // reading it said.
-        let orphans = stats.iter().filter(|(_, s)| s.stat.parent != 0 && !stats.contains_key(&s.stat.parent));
+        // A parent that ended while we read: its child has another by now. One that is still its
+        // parent is there, whatever reading it said.
+        let orphans =
+            stats.iter().filter(|(_, s)| s.stat.parent != 0 && !stats.contains_key(&s.stat.parent));
         for pid in orphans.map(|(pid, _)| *pid).collect::<Vec<_>>() {
             let again = proc.listed(|proc| proc.stat(pid))?;
             let parent = again.as_ref().map_or(0, |stat| stat.parent);
@@ -360,12 +289,13 @@ impl Table {
         Ok(Self::of(stats))
     }
 
-    /// What is below a process, by `/proc/<pid>/task/<tid>/children`. The kernel leaves a child out of that list where the one
-    /// before it ends while the list is being read (`proc_tid_children(5)`), so every child that was listed has to be there
-    /// still when it is read itself. The children of one that ended come to the nearest subreaper above, which is the root or
-    /// one between, whose list may have been read by then. So the lists of all that have children are read again, the
-    /// lowest first, as children only ever move up, until that brings nobody new, or a few times: whoever is born that
-    /// quickly is seen by the next look.
+    /// What is below a process, by `/proc/<pid>/task/<tid>/children`. The kernel leaves a child out
+    /// of that list where the one before it ends while the list is being read
+    /// (`proc_tid_children(5)`), so every child that was listed has to be there still when it is
+    /// read itself. The children of one that ended come to the nearest subreaper above, which is
+    /// the root or one between, whose list may have been read by then. So the lists of all that
+    /// have children are read again, the lowest first, as children only ever move up, until that
+    /// brings nobody new, or a few times: whoever is born that quickly is seen by the next look.
     fn descend(proc: &mut Proc, root: i32) -> Result<Descent, NoDescriptor> {
         let mut stats: BTreeMap<i32, Seen> = BTreeMap::new();
         match proc.stat(root).ok() {
@@ -405,8 +335,9 @@ impl Table {
                 }
                 match proc.stat(child).ok() {
                     Some(stat) if stat.parent == parent => {
-                        // The dead have nobody below them. In a storm of forks there are thousands that adieu reaps after
-                        // the look, and the longer it takes the more they are.
+                        // The dead have nobody below them. In a storm of forks there are thousands
+                        // that adieu reaps after the look, and the longer it takes the more they
+                        // are.
                         queue.extend(stat.alive.then_some((child, false)));
                         stats.insert(child, stat.into());
                         news = true;
@@ -435,8 +366,8 @@ impl Table {
         dead.map(|stat| ProcId { pid: stat.pid, start: stat.start })
     }
 
-    /// Everything below a process, parents before their children and older siblings before younger ones, each with the
-    /// place of its parent in this list (`None` for the process itself).
+    /// Everything below a process, parents before their children and older siblings before younger
+    /// ones, each with the place of its parent in this list (`None` for the process itself).
     fn tree(&self, root: i32) -> Vec<(&Seen, Option<usize>)> {
         let mut found = Vec::new();
         let mut queue: Vec<(i32, Option<usize>)> = vec![(root, None)];
@@ -475,16 +406,18 @@ pub(crate) fn identify(pid: i32) -> Result<Option<ProcId>, NoDescriptor> {
     }
 }
 
-/// Whether the process has another name by now, as it gets with every program that it executes. Where that may not be read
-/// it has not.
+/// Whether the process has another name by now, as it gets with every program that it executes.
+/// Where that may not be read it has not.
 pub(crate) fn has_other_name(pid: i32, name: &str) -> bool {
     Proc::default().stat(pid).is_ok_and(|stat| printable(&stat.name) != name)
 }
 
-/// Whether this process has ended: its pid is free or another's by now, or it is a zombie that its parent has not reaped.
-/// Where /proc cannot be read, nor a descriptor be had for it, only a free pid tells.
+/// Whether this process has ended: its pid is free or another's by now, or it is a zombie that its
+/// parent has not reaped. Where /proc cannot be read, nor a descriptor be had for it, only a free
+/// pid tells.
 pub(crate) fn has_ended(id: ProcId) -> bool {
-    let stat = || Proc::default().stat(id.pid).is_ok_and(|stat| !stat.alive || stat.start != id.start);
+    let stat =
+        || Proc::default().stat(id.pid).is_ok_and(|stat| !stat.alive || stat.start != id.start);
     sys::exists(id.pid) == Err(Errno::ESRCH) || stat()
 }
 
@@ -503,7 +436,8 @@ struct Sight {
 }
 
 impl Sight {
-    /// Whether the process may have been seen between fork and exec, with a shell's mask or its parent's trap.
+    /// Whether the process may have been seen between fork and exec, with a shell's mask or its
+    /// parent's trap.
     fn is_fleeting(self) -> bool {
         match self.first.disposition {
             None | Some(Disposition::Default | Disposition::Ignored) => false,
@@ -520,19 +454,22 @@ struct FirstSight {
     disposition: Option<Disposition>,
     /// `/proc/<pid>/stat` was enough for that.
     by_stat: bool,
-    /// It was awake and may have been about to show more: a program of which nothing was seen that it waits for the signal,
-    /// or one with a handler that runs, which is a shell about to start a command, perhaps.
+    /// It was awake and may have been about to show more: a program of which nothing was seen that
+    /// it waits for the signal, or one with a handler that runs, which is a shell about to start a
+    /// command, perhaps.
     awake: bool,
 }
 
 /// It ended while it was looked at.
-const GONE: FirstSight = FirstSight { disposition: Some(Disposition::Default), by_stat: true, awake: false };
+const GONE: FirstSight =
+    FirstSight { disposition: Some(Disposition::Default), by_stat: true, awake: false };
 
-/// How often one that is awake is looked at without a wait: it may be in the middle of waking, working and waiting again.
+/// How often one that is awake is looked at without a wait: it may be in the middle of waking,
+/// working and waiting again.
 const AT_ONCE: usize = 3;
-/// How long a deciding look waits for those that were awake, all of them at once: later looks correct what an
-/// earlier one has missed. A thread that has been woken from
-/// `rt_sigtimedwait` shows neither that nor its blocked signals until it has a processor. Mostly that is at once.
+/// How long a deciding look waits for those that were awake, all of them at once: later looks
+/// correct what an earlier one has missed. A thread that has been woken from `rt_sigtimedwait`
+/// shows neither that nor its blocked signals until it has a processor. Mostly that is at once.
 const MOMENTS: [std::time::Duration; 2] =
     [std::time::Duration::from_micros(200), std::time::Duration::from_micros(1_800)];
 
@@ -541,7 +478,8 @@ fn is_quiet(disposition: Disposition) -> bool {
     matches!(disposition, Disposition::Default | Disposition::Ignored)
 }
 
-/// What a process, taken for a program, would do with the signal. Its `stat` is read again where it is `open` still, if it is.
+/// What a process, taken for a program, would do with the signal. Its `stat` is read again where it
+/// is `open` still, if it is.
 fn first_sight(
     proc: &mut Proc,
     own: &Own,
@@ -561,9 +499,10 @@ fn first_sight(
         }
         (seen, awake) = waits_for_signal(proc, stat.pid, stat.threads, seen);
         if is_quiet(seen) {
-            // The kernel unblocks the signals for as long as a thread waits for them. One that woke between the two looks
-            // showed nothing in either.
-            let signals = if by_stat { proc.stat_again(stat.pid, open) } else { proc.signals(stat.pid) };
+            // The kernel unblocks the signals for as long as a thread waits for them. One that woke
+            // between the two looks showed nothing in either.
+            let signals =
+                if by_stat { proc.stat_again(stat.pid, open) } else { proc.signals(stat.pid) };
             seen = signals.map_or(seen, |signals| signals.disposition(signal));
             if awake && is_quiet(seen) && woken_by_signal(proc, stat.pid) {
                 seen = Disposition::Waiting;
@@ -571,23 +510,33 @@ fn first_sight(
             awake &= is_quiet(seen);
         }
     }
-    // What a shell with a trap starts after the look counts as the trap's own work, and is not told.
+    // What a shell with a trap starts after the look counts as the trap's own work, and is not
+    // told.
     awake |= seen == Disposition::Caught && stat.runs;
     FirstSight { disposition: Some(seen), by_stat, awake }
 }
 
-/// Whether a signal is pending that should have ended the process by now: the kernel ends it at once, by a KILL, but for one that a
-/// thread in `rt_sigtimedwait` takes as soon as it has a processor. (Signals that stop or dump core are pending for a moment in
-/// any process.)
+/// Whether a signal is pending that should have ended the process by now: the kernel ends it at
+/// once, by a KILL, but for one that a thread in `rt_sigtimedwait` takes as soon as it has a
+/// processor. (Signals that stop or dump core are pending for a moment in any process.)
 fn woken_by_signal(proc: &mut Proc, pid: i32) -> bool {
     let ends = |signal: Signal| {
-        let usual = [libc::SIGHUP, libc::SIGINT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGTERM];
+        let usual = [
+            libc::SIGHUP,
+            libc::SIGINT,
+            libc::SIGUSR1,
+            libc::SIGUSR2,
+            libc::SIGALRM,
+            libc::SIGTERM,
+        ];
         signal.number() > STAT_SIGNALS || usual.contains(&signal.number())
     };
     let status = proc.status(pid).ok().flatten();
     status.is_some_and(|Status { signals, pending, .. }| {
         let awaited = |signal: Signal| {
-            pending.has(signal) && ends(signal) && signals.disposition(signal) == Disposition::Default
+            pending.has(signal)
+                && ends(signal)
+                && signals.disposition(signal) == Disposition::Default
         };
         !pending.has(Signal::KILL) && (1..=64).filter_map(Signal::from_number).any(awaited)
     })
@@ -701,15 +650,21 @@ fn stdin_of(pid: i32) -> Result<FileId, Errno> {
     sys::identify_file(&CString::new(format!("/proc/{pid}/fd/0")).unwrap_or_default())
 }
 
-/// `rt_sigtimedwait` under each number that `/proc/<pid>/syscall` can show: this kernel's own, and those of the 32-bit
-/// programs that x86_64 and aarch64 run too. As 64-bit calls these are none, or one that does not wait.
+/// `rt_sigtimedwait` under each number that `/proc/<pid>/syscall` can show: this kernel's own, and
+/// those of the 32-bit programs that x86_64 and aarch64 run too. As 64-bit calls these are none, or
+/// one that does not wait.
 const SIGNAL_WAITS: [libc::c_long; 3] = [libc::SYS_rt_sigtimedwait, 177, 421];
 /// `rt_sigsuspend`, likewise. As 64-bit calls this is none of a shell's, or one that does not wait.
 const SIGNAL_SUSPENDS: [libc::c_long; 2] = [libc::SYS_rt_sigsuspend, 179];
 
-/// Whether a thread of the process sits in `rt_sigtimedwait`, as `/proc/<pid>/task/<tid>/syscall` shows it; what was
-/// `seen` otherwise, and whether one of the threads was awake.
-fn waits_for_signal(proc: &mut Proc, pid: i32, threads: u64, seen: Disposition) -> (Disposition, bool) {
+/// Whether a thread of the process sits in `rt_sigtimedwait`, as `/proc/<pid>/task/<tid>/syscall`
+/// shows it; what was `seen` otherwise, and whether one of the threads was awake.
+fn waits_for_signal(
+    proc: &mut Proc,
+    pid: i32,
+    threads: u64,
+    seen: Disposition,
+) -> (Disposition, bool) {
     let mut awake = false;
     let mut ask = |proc: &mut Proc, file: fmt::Arguments<'_>| {
         match proc.line(file, |text| (system_call(text), text.starts_with(b"running"))) {
@@ -718,7 +673,9 @@ fn waits_for_signal(proc: &mut Proc, pid: i32, threads: u64, seen: Disposition) 
                 awake |= runs;
                 None
             }
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied && seen == Disposition::Default => {
+            Err(e)
+                if e.kind() == io::ErrorKind::PermissionDenied && seen == Disposition::Default =>
+            {
                 Some(Disposition::Hidden)
             }
             // Gone; or a kernel without this file, where such a program looks as if it did nothing.
@@ -734,9 +691,9 @@ fn waits_for_signal(proc: &mut Proc, pid: i32, threads: u64, seen: Disposition) 
     found.map_or((seen, awake), |found| (found, false))
 }
 
-/// Whether a shell with a trap sits in its `wait` builtin. dash and busybox ash wait for a foreground command in
-/// `wait4` and in the builtin in `rt_sigsuspend` (seen of dash 0.5.12 and busybox 1.35); the other shells make no
-/// difference, so for them this is always `false`.
+/// Whether a shell with a trap sits in its `wait` builtin. dash and busybox ash wait for a
+/// foreground command in `wait4` and in the builtin in `rt_sigsuspend` (seen of dash 0.5.12 and
+/// busybox 1.35); the other shells make no difference, so for them this is always `false`.
 fn shell_waits(proc: &mut Proc, pid: i32) -> bool {
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
     let name = program.as_deref().and_then(|path| path.file_name()).and_then(|name| name.to_str());
@@ -753,14 +710,15 @@ fn system_call(text: &[u8]) -> Option<libc::c_long> {
 
 /// How much of a command line is kept.
 const LONGEST_COMMAND: usize = 1_000;
-/// The longest text that is read of one file: whole for what the kernel writes itself, a part of a long command line.
+/// The longest text that is read of one file: whole for what the kernel writes itself, a part of a
+/// long command line.
 const LONGEST: usize = 16 * 1024;
 
 /// /proc, as one look reads it.
 #[derive(Default)]
 struct Proc {
-    /// The directory, held open where a descriptor is to be had for it: the way there from the root is a third of what
-    /// reading a short file costs.
+    /// The directory, held open where a descriptor is to be had for it: the way there from the root
+    /// is a third of what reading a short file costs.
     directory: Option<OwnedFd>,
 }
 
@@ -793,29 +751,39 @@ impl Proc {
     }
 
     /// A file of one short line, which the kernel hands out with one read.
-    fn line<T>(&mut self, name: fmt::Arguments<'_>, parse: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    fn line<T>(
+        &mut self,
+        name: fmt::Arguments<'_>,
+        parse: impl FnOnce(&[u8]) -> T,
+    ) -> io::Result<T> {
         let file = self.file(name)?;
         read_line(|line| read(&file, line), parse)
     }
 
     fn stat(&mut self, pid: i32) -> io::Result<Stat> {
-        self.line(format_args!("{pid}/stat"), Stat::parse)?.ok_or_else(|| io::ErrorKind::InvalidData.into())
+        self.line(format_args!("{pid}/stat"), Stat::parse)?
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// What a process that was listed shows; `None` where it is gone by now or may not be read. Where no descriptor was to be
-    /// had for a moment it is read once more: it would be missing for no reason of its own.
-    fn listed<T>(&mut self, read: impl Fn(&mut Self) -> io::Result<T>) -> Result<Option<T>, NoDescriptor> {
+    /// What a process that was listed shows; `None` where it is gone by now or may not be read.
+    /// Where no descriptor was to be had for a moment it is read once more: it would be missing for
+    /// no reason of its own.
+    fn listed<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> io::Result<T>,
+    ) -> Result<Option<T>, NoDescriptor> {
         match read(self).or_else(|e| if is_exhausted(&e) { read(self) } else { Err(e) }) {
             Err(e) if is_exhausted(&e) => Err(NoDescriptor),
             seen => Ok(seen.ok()),
         }
     }
 
-    /// The process at first sight. Its `stat` is held open meanwhile, since reading it again is cheap then; but only beside the
-    /// directory, so that one descriptor is enough for a look.
+    /// The process at first sight. Its `stat` is held open meanwhile, since reading it again is
+    /// cheap then; but only beside the directory, so that one descriptor is enough for a look.
     fn see(&mut self, pid: i32, own: &Own, signal: Signal) -> io::Result<(Stat, FirstSight)> {
         let file = self.file(format_args!("{pid}/stat"))?;
-        let stat = read_line(|line| read(&file, line), Stat::parse)?.ok_or(io::ErrorKind::InvalidData)?;
+        let stat =
+            read_line(|line| read(&file, line), Stat::parse)?.ok_or(io::ErrorKind::InvalidData)?;
         let file = Some(file).filter(|_| self.directory.is_some());
         let sight = first_sight(self, own, &stat, file.as_ref(), signal);
         Ok((stat, sight))
@@ -873,7 +841,8 @@ impl Proc {
         Ok(children)
     }
 
-    /// The entries of a directory that are numbers. All at once, so that one descriptor is enough for a look.
+    /// The entries of a directory that are numbers. All at once, so that one descriptor is enough
+    /// for a look.
     ///
     /// # Errors
     /// Also where it can be read in part only: what is missing would be taken for gone.
@@ -901,8 +870,9 @@ fn read_line<T>(
     Ok(parse(line.get(..length).unwrap_or_default()))
 }
 
-/// A call that is tried a few times more where it fails for another reason than that there is nothing, or no descriptor:
-/// a process that cannot be read for a moment would be taken for gone, with all that is below it.
+/// A call that is tried a few times more where it fails for another reason than that there is
+/// nothing, or no descriptor: a process that cannot be read for a moment would be taken for gone,
+/// with all that is below it.
 fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
     const AGAIN: usize = 4;
     let mut result = call();
@@ -930,8 +900,8 @@ impl Signals {
         } else if self.caught.has(signal) {
             Disposition::Caught
         } else if self.blocked.has(signal) {
-            // Even where it is ignored as well: the kernel keeps a blocked signal for signalfd and sigwait (`trap ''
-            // TERM; exec server` with such a server, seen on Linux 6.18).
+            // Even where it is ignored as well: the kernel keeps a blocked signal for signalfd and
+            // sigwait (`trap '' TERM; exec server` with such a server, seen on Linux 6.18).
             Disposition::Blocked
         } else if self.ignored.has(signal) {
             Disposition::Ignored
@@ -962,15 +932,18 @@ struct Stat {
 }
 
 impl Stat {
-    /// The name is in brackets and may hold brackets, blanks and newlines itself, so it ends at the last bracket.
+    /// The name is in brackets and may hold brackets, blanks and newlines itself, so it ends at the
+    /// last bracket.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let open = bytes.iter().position(|b| *b == b'(')?;
         let close = bytes.iter().rposition(|b| *b == b')').filter(|at| *at > open)?;
         let small = |text: &[u8]| i32::try_from(decimal(text)?).ok();
         let pid = small(bytes.get(..open)?.trim_ascii())?;
         // From the third field of the file on, each behind the one before.
-        let mut fields =
-            bytes.get(close + 1..)?.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+        let mut fields = bytes
+            .get(close + 1..)?
+            .split(u8::is_ascii_whitespace)
+            .filter(|field| !field.is_empty());
         let state = fields.next()?;
         let parent = small(fields.next()?)?;
         let group = fields.next().and_then(small).unwrap_or(0);
@@ -981,7 +954,8 @@ impl Stat {
         Some(Self {
             pid,
             name: bytes.get(open + 1..close)?.to_vec(),
-            // A process whose first thread has ended is shown as a zombie while its other threads go on.
+            // A process whose first thread has ended is shown as a zombie while its other threads
+            // go on.
             alive: !matches!(state, b"Z" | b"X" | b"x") || threads > 1,
             stopped: state == b"T",
             runs: state == b"R",
@@ -1021,16 +995,20 @@ impl Status {
         for line in bytes.split(|b| *b == b'\n') {
             let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
             let (key, value) = line.split_at(colon);
-            let value = std::str::from_utf8(value.get(1..).unwrap_or_default()).unwrap_or_default().trim();
+            let value =
+                std::str::from_utf8(value.get(1..).unwrap_or_default()).unwrap_or_default().trim();
             let set = || u64::from_str_radix(value, 16).ok().map(SignalSet);
             match key {
-                b"SigPnd" | b"ShdPnd" => pending = SignalSet(pending.0 | set().unwrap_or(SignalSet::EMPTY).0),
+                b"SigPnd" | b"ShdPnd" => {
+                    pending = SignalSet(pending.0 | set().unwrap_or(SignalSet::EMPTY).0)
+                }
                 b"SigBlk" => blocked = set(),
                 b"SigIgn" => ignored = set(),
                 b"SigCgt" => caught = set(),
                 b"NSpid" => {
                     depth = value.split_ascii_whitespace().count().max(1);
-                    innermost = value.split_ascii_whitespace().next_back().and_then(|pid| pid.parse().ok());
+                    innermost =
+                        value.split_ascii_whitespace().next_back().and_then(|pid| pid.parse().ok());
                 }
                 _ => {}
             }
@@ -1040,106 +1018,27 @@ impl Status {
     }
 }
 
-/// Shells by name. A login shell has a `-` in front.
-const SHELLS: &[&str] = &[
-    "sh", "ash", "dash", "bash", "rbash", "busybox", "fish", "ksh", "ksh93", "rksh", "lksh", "mksh", "oksh",
-    "pdksh", "posh", "yash", "zsh", "rzsh",
-];
-/// Whether a shell's handler for this signal is the shell's own and no trap: every shell catches INT, and zsh HUP, to
-/// clean up after itself. A trap shows in no way of its own, but a script that traps one of these traps TERM as well.
-/// (Seen of dash 0.5.12, bash 5.2, busybox 1.35, yash 2.54, fish 3.6, zsh 5.9; mksh catches all three in any case.)
+/// Whether a shell's handler for this signal is the shell's own and no trap: every shell catches
+/// INT, and zsh HUP, to clean up after itself. A trap shows in no way of its own, but a script that
+/// traps one of these traps TERM as well. (Seen of dash 0.5.12, bash 5.2, busybox 1.35, yash 2.54,
+/// fish 3.6, zsh 5.9; mksh catches all three in any case.)
 fn is_shells_own(signals: &Signals, command_line: &[u8], signal: Signal) -> bool {
     let shell = base_name(command_line.split(|b| *b == 0).next().unwrap_or_default());
     let own = signal == Signal::INT || signal == Signal::HUP && matches!(shell, "zsh" | "rzsh");
     own && !signals.caught.has(Signal::TERM)
 }
 
-/// Programs that pass a signal on to their child, or hold it back while that runs (unshare), and have no work of their
-/// own to finish.
-const RELAYS: &[&str] = &[
-    "tini",
-    "tini-static",
-    "docker-init",
-    "podman-init",
-    "nerdctl-init",
-    "dumb-init",
-    "catatonit",
-    "pid1",
-    "su",
-    "sudo",
-    "doas",
-    "runuser",
-    "timeout",
-    "setpriv",
-    "unshare",
-    "nsenter",
-    "npm",
-    "npx",
-    "yarn",
-    "pnpm",
-];
-/// Interpreters behind which the name of a relay hides: `node /usr/bin/yarn`.
-const INTERPRETERS: &[&str] = &["node", "nodejs"];
-
-/// What sort of program has this name and this command line (words with a zero byte behind each).
-fn kind(name: &[u8], command_line: &[u8]) -> Kind {
-    let mut words = command_line.split(|b| *b == 0).map(base_name);
-    let first = words.next().filter(|word| !word.is_empty()).unwrap_or_else(|| base_name(name));
-    if SHELLS.contains(&first)
-        && (first != "busybox" || words.next().is_some_and(|applet| SHELLS.contains(&applet)))
-    {
-        return Kind::Shell;
-    }
-    let behind = if INTERPRETERS.contains(&first) { words.next().unwrap_or_default() } else { first };
-    let bare = behind.split('.').next().unwrap_or_default();
-    if RELAYS.contains(&bare) || bare == "npm-cli" || bare == "npx-cli" { Kind::Relay } else { Kind::Program }
-}
-
-/// The program's name in a word of a command line: without directories, without a login shell's `-`, and without what
-/// a program that names itself puts behind a blank (`npm start`).
-fn base_name(word: &[u8]) -> &str {
-    let text = match std::str::from_utf8(word) {
-        Ok(text) => text,
-        Err(e) => std::str::from_utf8(word.get(..e.valid_up_to()).unwrap_or_default()).unwrap_or_default(),
-    };
-    let text = text.split(' ').next().unwrap_or_default();
-    let text = text.rsplit('/').next().unwrap_or_default();
-    text.strip_prefix('-').unwrap_or(text)
-}
-
-/// A command line (words with a zero byte behind each) as one line, cut at a length that a log can bear.
+/// A command line (words with a zero byte behind each) as one line, cut at a length that a log can
+/// bear.
 fn words(command_line: &[u8]) -> String {
     let words = command_line.split(|b| *b == 0).map(printable);
     let text = words.collect::<Vec<_>>().join(" ");
     text.trim_end().chars().take(LONGEST_COMMAND).collect()
 }
 
-/// A name fit for a log.
-fn printable(name: &[u8]) -> String {
-    let text = String::from_utf8_lossy(name);
-    if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
-        // As nearly all are.
-        return text.into_owned();
-    }
-    text.chars().map(fit).collect()
-}
-
-/// A character fit for a log, or a question mark in its place.
-pub(crate) fn fit(c: char) -> char {
-    if is_unfit(c) { '?' } else { c }
-}
-
-/// Characters that could forge lines, steer a terminal, or show what follows in another order: the control characters,
-/// Unicode's line and paragraph separators, and its marks of direction.
-fn is_unfit(c: char) -> bool {
-    let separates = matches!(c, '\u{2028}' | '\u{2029}');
-    let turns =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || separates || turns
-}
-
-/// Asserts what holds for any bytes at all: the parsers cope, no name forges a field, and what is shown is bounded and
-/// fit for a log. For the unit tests here and the fuzz target `proc`; no part of adieu.
+/// Asserts what holds for any bytes at all: the parsers cope, no name forges a field, and what is
+/// shown is bounded and fit for a log. For the unit tests here and the fuzz target `proc`; no part
+/// of adieu.
 #[cfg(any(test, fuzzing))]
 pub fn check_parsers(bytes: &[u8]) {
     let _ = (Stat::parse(bytes), Status::parse(bytes), system_call(bytes), kind(bytes, bytes));
@@ -1156,13 +1055,17 @@ pub fn check_parsers(bytes: &[u8]) {
     let stat = Stat::parse(&line);
     assert_eq!(stat.as_ref().map(|s| s.name.as_slice()), Some(bytes));
     let sets = |signals: Signals| (signals.blocked.0, signals.ignored.0, signals.caught.0);
-    let fields = stat.map(|s| (s.pid, s.parent, s.group, s.start, s.alive, s.stopped, s.signals.map(sets)));
+    let fields =
+        stat.map(|s| (s.pid, s.parent, s.group, s.start, s.alive, s.stopped, s.signals.map(sets)));
     assert_eq!(fields, Some((42, 7, 40, 987_654, true, false, Some((4, 2, 16_384)))));
     // Here the kernel escapes newlines, and nothing else matters.
     let name: Vec<u8> = bytes.iter().copied().filter(|b| *b != b'\n').collect();
-    let text =
-        [b"Name:\t", &*name, b"\nNSpid:\t42\t1\nSigBlk:\t1\nSigIgn:\t0002\nSigCgt:\tffffffffffffffff\n"]
-            .concat();
+    let text = [
+        b"Name:\t",
+        &*name,
+        b"\nNSpid:\t42\t1\nSigBlk:\t1\nSigIgn:\t0002\nSigCgt:\tffffffffffffffff\n",
+    ]
+    .concat();
     let status = Status::parse(&text).map(|s| (sets(s.signals), s.depth, s.innermost));
     assert_eq!(status, Some(((1, 2, u64::MAX), 2, Some(1))));
 }
@@ -1206,8 +1109,9 @@ mod tests {
 
     #[test]
     fn a_stat_line_shows_the_signals_up_to_31_too() {
-        let line =
-            |tail: &str| format!("42 (a) S 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 {tail}");
+        let line = |tail: &str| {
+            format!("42 (a) S 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 {tail}")
+        };
         let signals = |tail: &str| Stat::parse(line(tail).as_bytes()).expect("a stat line").signals;
         // pending blocked ignored caught
         let sets = signals("0 16384 2 4 1 0").expect("four sets");
@@ -1220,12 +1124,14 @@ mod tests {
 
     #[test]
     fn stat_is_believed_only_where_it_shows_signals_and_the_signal() {
-        let stat =
-            Stat::parse(b"0 (a) Z 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 0 0 0 16384 1");
+        let stat = Stat::parse(
+            b"0 (a) Z 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 0 0 0 16384 1",
+        );
         let stat = stat.expect("a stat line");
         let own = Own { stat_has_signals: true, ..Own::look(false) };
-        let sight =
-            |own: &Own, signal| first_sight(&mut Proc::default(), own, &stat, None, signal).disposition;
+        let sight = |own: &Own, signal| {
+            first_sight(&mut Proc::default(), own, &stat, None, signal).disposition
+        };
         assert_eq!(sight(&own, Signal::TERM), Some(Disposition::Caught));
         assert_eq!(sight(&own, Signal::HUP), Some(Disposition::Default));
         // There is no process 0 whose status could be read instead.
@@ -1261,8 +1167,9 @@ mod tests {
     #[test]
     fn a_status_says_what_the_process_does_with_the_signal() {
         let status = |blocked: &str, ignored: &str, caught: &str| {
-            let text =
-                format!("Name:\tx\nNSpid:\t9\nSigBlk:\t{blocked}\nSigIgn:\t{ignored}\nSigCgt:\t{caught}\n");
+            let text = format!(
+                "Name:\tx\nNSpid:\t9\nSigBlk:\t{blocked}\nSigIgn:\t{ignored}\nSigCgt:\t{caught}\n"
+            );
             Status::parse(text.as_bytes()).expect("three sets").signals.disposition(Signal::TERM)
         };
         let (none, term) = ("0000000000000000", "0000000000004000");
@@ -1280,7 +1187,9 @@ mod tests {
         let text =
             b"SigPnd:\t0000000000004000\nShdPnd:\t0000000200000000\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t0\n";
         let pending = Status::parse(text).expect("three sets").pending;
-        assert!(pending.has(Signal::TERM) && pending.has(Signal::from_number(34).expect("a number")));
+        assert!(
+            pending.has(Signal::TERM) && pending.has(Signal::from_number(34).expect("a number"))
+        );
         assert!(!pending.has(Signal::KILL));
     }
 
@@ -1325,13 +1234,16 @@ mod tests {
         let me = identify(own.pid).expect("a descriptor").expect("alive");
         assert_eq!(me.pid, own.pid);
         let parent = Own { pid: nix::unistd::getppid().as_raw(), ..own };
-        let below = look_below(&parent, Signal::TERM, Detail::Whole).expect("a descriptor").expect("a /proc");
+        let below = look_below(&parent, Signal::TERM, Detail::Whole)
+            .expect("a descriptor")
+            .expect("a /proc");
         assert!(below.processes.iter().any(|p| p.id == me && p.own_child));
     }
 
     #[test]
     fn going_down_the_tree_finds_what_the_list_of_the_machine_has() {
-        // Ten that stay, in two generations and one of them an orphan by now, while others come and go.
+        // Ten that stay, in two generations and one of them an orphan by now, while others come and
+        // go.
         let script = "for i in 1 2 3; do sleep 1000 & done
             (sleep 1000 & sleep 1000 & (sleep 1000 & sleep 1000 & echo go; sleep 1000) & sleep 1000) &
             while :; do /bin/true; /bin/true & done";
@@ -1373,7 +1285,8 @@ mod tests {
             }
         }
         for pid in all.into_iter().chain([root]) {
-            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL);
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL);
         }
         shell.wait().expect("a child");
         assert!(whole > 0 || changed == 0, "{whole} whole, {changed} changed");

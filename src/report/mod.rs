@@ -1,16 +1,22 @@
-//! What a person reads of a stop: sentences on stderr. Never consulted for a decision, and never waited for.
+//! What a person reads of a stop: sentences on stderr. Never consulted for a decision, and never
+//! waited for.
 
-use crate::event::{Cause, Note, Time, Who};
+mod files;
+pub(crate) mod journal;
+pub(crate) mod json;
+pub(crate) mod timeline;
+
+use crate::cli::settings::{Settings, Verbosity};
+use crate::decide::role::Reason;
+use crate::decide::terms::Terms;
+use crate::decide::{Cause, Note, Time, Who};
 use crate::exit::End;
-use crate::files::{self, Outcome, Places};
-use crate::journal::{Journal, role};
-use crate::phase::Terms;
-use crate::plan::Reason;
-use crate::proctable;
-use crate::settings::{Settings, Verbosity};
+use crate::printable;
+use crate::report::files::{Outcome, Places};
+use crate::report::journal::{Journal, role};
+use crate::report::timeline::shown;
 use crate::signal::Signal;
-use crate::sys;
-use crate::timeline::{self, shown};
+use crate::system::sys;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -28,10 +34,11 @@ const QUIET: Duration = Duration::from_secs(10);
 /// What every line begins with.
 const NAME: &str = "adieu: ";
 
-/// Says one line on stderr if that is possible without waiting: a log that nobody reads must not stop a stop.
+/// Says one line on stderr if that is possible without waiting: a log that nobody reads must not
+/// stop a stop.
 pub(crate) fn say(text: &str) {
     // Names are fit for a log by now; a path or a command that was typed may not be.
-    let mut line: String = NAME.chars().chain(text.chars().map(proctable::fit)).collect();
+    let mut line: String = NAME.chars().chain(text.chars().map(printable::fit)).collect();
     let mut end = line.len().min(LONGEST_LINE - 1);
     while !line.is_char_boundary(end) {
         end -= 1;
@@ -77,7 +84,8 @@ fn write_part(stderr: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
         Ok(own) => nix::unistd::write(own, part),
         Err(e) if kind == libc::S_IFCHR => Err(e),
         Err(_) => {
-            // Another user's pipe. Another writer may take the room between the question and the write.
+            // Another user's pipe. Another writer may take the room between the question and the
+            // write.
             let mut ready = [PollFd::new(stderr, PollFlags::POLLOUT)];
             let asked = poll(&mut ready, PollTimeout::ZERO);
             let events = ready.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty());
@@ -103,8 +111,8 @@ pub(crate) struct Reporter {
     dropped: Dropped,
 }
 
-/// The signals that were dropped, each with when that was last said and how often it happened since: a storm of them must
-/// not flood the log.
+/// The signals that were dropped, each with when that was last said and how often it happened
+/// since: a storm of them must not flood the log.
 #[derive(Debug, Default)]
 struct Dropped(Vec<(Signal, Time, u32)>);
 
@@ -188,12 +196,19 @@ impl Reporter {
             Some(unsaid) => format!(" ({unsaid} more before this)"),
         };
         let since = self.journal.as_ref().filter(|_| level == Verbosity::Verbose);
-        let since = since.map(|journal| format!("{:>8}  ", shown(now.saturating_sub(journal.began))));
+        let since =
+            since.map(|journal| format!("{:>8}  ", shown(now.saturating_sub(journal.began))));
         say(&format!("{}{}{more}", since.unwrap_or_default(), sentence(note, now)));
     }
 
     /// Prints the timeline of the stop, and writes the files that are wanted of it.
-    pub(crate) fn finish(&mut self, settings: &Settings, terms: &Terms, now: Time, exit_status: u8) {
+    pub(crate) fn finish(
+        &mut self,
+        settings: &Settings,
+        terms: &Terms,
+        now: Time,
+        exit_status: u8,
+    ) {
         self.dropped.rest().for_each(|line| say(&line));
         let Some(journal) = &mut self.journal else { return };
         if sys::wait_any() == sys::Waited::NoChildren {
@@ -228,7 +243,9 @@ fn level(note: &Note) -> Verbosity {
 /// A note as a sentence.
 fn sentence(note: &Note, now: Time) -> String {
     match note {
-        Note::Begins(Cause::Signal(arrived), signal) if arrived == signal => format!("{signal} arrived"),
+        Note::Begins(Cause::Signal(arrived), signal) if arrived == signal => {
+            format!("{signal} arrived")
+        }
         Note::Begins(Cause::Signal(arrived), signal) => {
             format!("{arrived} arrived, {signal} is delivered in its place")
         }
@@ -261,7 +278,10 @@ fn sentence(note: &Note, now: Time) -> String {
             format!("{signal} dropped: no program handles it, and its default action could end one")
         }
         Note::Changed(who) => {
-            format!("{} executed another program before it was told; it is looked at again", named(who))
+            format!(
+                "{} executed another program before it was told; it is looked at again",
+                named(who)
+            )
         }
         Note::Refused(who, signal) => format!(
             "may not send {signal} to {}: it belongs to another user; run adieu as root or as that user",
@@ -335,7 +355,7 @@ fn list(whom: &[Who], remark: impl Fn(&Who) -> String) -> String {
 /// The line for an adieu that could not start: nothing runs that a wait could hold up.
 pub(crate) fn fail(error: &crate::error::Error) {
     // In several lines where the parser of the options wrote it so.
-    let fit = |c: char| if c == '\n' { c } else { proctable::fit(c) };
+    let fit = |c: char| if c == '\n' { c } else { printable::fit(c) };
     let text: String = error.to_string().chars().map(fit).collect();
     let _ = write_all(stderr(), format!("{NAME}{text}\n").as_bytes());
 }
@@ -365,7 +385,7 @@ pub(crate) fn patiently(text: &str, limit: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::tests::who;
+    use crate::report::timeline::tests::who;
 
     #[test]
     fn a_long_list_of_names_is_cut_and_counted() {
@@ -391,11 +411,15 @@ mod tests {
     #[test]
     fn every_warning_names_what_it_is_about() {
         let dropped = Note::Dropped(Signal::HUP);
-        assert!(level(&dropped) == Verbosity::Warnings && sentence(&dropped, Time::ZERO).contains("SIGHUP"));
+        assert!(
+            level(&dropped) == Verbosity::Warnings
+                && sentence(&dropped, Time::ZERO).contains("SIGHUP")
+        );
         let kills = Note::Kills(Duration::from_secs(3), vec![who(12, "server", Some(0))]);
         assert!(
             level(&kills) == Verbosity::Warnings
-                && sentence(&kills, Duration::from_secs(3)).contains("server (12), told 3.00 s before")
+                && sentence(&kills, Duration::from_secs(3))
+                    .contains("server (12), told 3.00 s before")
         );
     }
 }

@@ -1,23 +1,13 @@
-//! What the options and the environment mean. Pure: every usage error is found here, before anything is started.
+//! What the options and the environment mean. Pure: every usage error is found here, before
+//! anything is started.
 
 use crate::cli::Typed;
+use crate::decide::terms::Deliver;
 use crate::error::Error;
 use crate::exit::OkExits;
 use crate::signal::{Rewrites, Signal, SignalSet};
 use std::ffi::OsString;
 use std::time::Duration;
-
-/// Who gets a signal that arrives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Deliver {
-    /// Every program that the script started, once.
-    #[default]
-    Programs,
-    /// The whole process group at once, but for the shielded.
-    Group,
-    /// Only the main process; when that is a shell without a trap, its child.
-    Child,
-}
 
 /// How much adieu says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +54,8 @@ pub struct Settings {
     pub show_args: bool,
 }
 
-/// The shells that take a string behind `-c` only; without it, one is the name of a script (ksh93 executes it as well).
+/// The shells that take a string behind `-c` only; without it, one is the name of a script (ksh93
+/// executes it as well).
 const SHELLS: [&str; 8] = ["sh", "ash", "dash", "bash", "mksh", "yash", "zsh", "fish"];
 
 /// A value with the place that it was read from, for errors.
@@ -82,7 +73,11 @@ impl Source<'_> {
     fn refuse(&self, why: impl std::fmt::Display, example: &str) -> Error {
         let Self { name, value } = self;
         let value = value.to_string_lossy();
-        let hint = if example.is_empty() { String::new() } else { format!("; write for example {example}") };
+        let hint = if example.is_empty() {
+            String::new()
+        } else {
+            format!("; write for example {example}")
+        };
         Error::Usage(format!("{name} '{value}': {why}{hint}"))
     }
 }
@@ -92,7 +87,8 @@ impl Source<'_> {
 /// `env` looks up a variable. An empty variable counts as unset.
 ///
 /// # Errors
-/// [`Error::Usage`], naming the option or variable, the offending text and an example of a right one.
+/// [`Error::Usage`], naming the option or variable, the offending text and an example of a right
+/// one.
 pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
     settings(typed, &env)
 }
@@ -136,7 +132,9 @@ fn settings(typed: &Typed, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Set
         },
     };
     let stop_on = match each("--stop-on", &typed.stop_on) {
-        sources if sources.is_empty() => SignalSet::from_iter([Signal::TERM, Signal::INT, Signal::QUIT]),
+        sources if sources.is_empty() => {
+            SignalSet::from_iter([Signal::TERM, Signal::INT, Signal::QUIT])
+        }
         sources => stop_signals(&sources)?,
     };
     let mut ok_exits = OkExits::default();
@@ -183,7 +181,10 @@ fn settings(typed: &Typed, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Set
 
 fn duration(source: &Source<'_>, example: &str) -> Result<Duration, Error> {
     let text = source.text()?;
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse() != Ok(0u64) {
+    if !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse() != Ok(0u64)
+    {
         return Err(source.refuse("it has no unit", &format!("'{text}s'")));
     }
     humantime::parse_duration(text).map_err(|e| source.refuse(e, example))
@@ -197,12 +198,15 @@ fn shell_words(source: &Source<'_>) -> Result<Vec<OsString>, Error> {
     }
     if takes_a_script(&words) {
         let hint = format!("'{} -c'", source.text()?.trim_end());
-        return Err(source.refuse("without -c this shell takes the string for a script's name", &hint));
+        return Err(
+            source.refuse("without -c this shell takes the string for a script's name", &hint)
+        );
     }
     Ok(words.into_iter().map(OsString::from).collect())
 }
 
-/// Whether these are a shell and its options, without `-c` or a script that would be given the string.
+/// Whether these are a shell and its options, without `-c` or a script that would be given the
+/// string.
 fn takes_a_script(words: &[String]) -> bool {
     let is_shell = |word: &str| SHELLS.contains(&word.rsplit('/').next().unwrap_or_default());
     let mut words = words.iter().map(String::as_str);
@@ -278,7 +282,8 @@ mod tests {
     }
 
     fn lookup(env: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
-        let env: Vec<(String, OsString)> = env.iter().map(|(k, v)| ((*k).to_owned(), v.into())).collect();
+        let env: Vec<(String, OsString)> =
+            env.iter().map(|(k, v)| ((*k).to_owned(), v.into())).collect();
         move |name| env.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone())
     }
 
@@ -289,7 +294,10 @@ mod tests {
         assert_eq!(settings.epilogue, Duration::from_secs(1));
         assert_eq!(settings.shell, ["/bin/sh", "-c"]);
         assert!(settings.default_shell && !settings.linger);
-        assert_eq!(settings.stop_on, SignalSet::from_iter([Signal::TERM, Signal::INT, Signal::QUIT]));
+        assert_eq!(
+            settings.stop_on,
+            SignalSet::from_iter([Signal::TERM, Signal::INT, Signal::QUIT])
+        );
         assert_eq!(settings.deliver, Deliver::Programs);
         assert_eq!(settings.verbosity, Verbosity::Warnings);
     }
@@ -329,16 +337,25 @@ mod tests {
     fn a_bad_value_is_refused_with_its_place_its_text_and_an_example() {
         let cases: [(Typed, &[&str]); 15] = [
             (typed(|t| t.timeout = Some("5 parsecs".into())), &["--timeout", "5 parsecs", "'30s'"]),
-            (typed(|t| t.timeout = Some("5".into())), &["--timeout '5'", "no unit", "example '5s'"]),
+            (
+                typed(|t| t.timeout = Some("5".into())),
+                &["--timeout '5'", "no unit", "example '5s'"],
+            ),
             (typed(|t| t.epilogue = Some("none".into())), &["--epilogue 'none'", "'1s'"]),
             (
                 typed(|t| t.rewrite = vec!["FOO=1".into()]),
                 &["--rewrite 'FOO=1'", "'FOO' is no signal", "TERM=QUIT"],
             ),
             (typed(|t| t.rewrite = vec!["TERM".into()]), &["--rewrite 'TERM'", "TERM=QUIT"]),
-            (typed(|t| t.rewrite = vec!["KILL=TERM".into()]), &["--rewrite 'KILL=TERM'", "SIGKILL"]),
+            (
+                typed(|t| t.rewrite = vec!["KILL=TERM".into()]),
+                &["--rewrite 'KILL=TERM'", "SIGKILL"],
+            ),
             (typed(|t| t.rewrite = vec!["TERM=00".into()]), &["--rewrite 'TERM=00'", "'00'"]),
-            (typed(|t| t.stop_on = vec!["KILL".into()]), &["--stop-on 'KILL'", "SIGKILL", "'TERM'"]),
+            (
+                typed(|t| t.stop_on = vec!["KILL".into()]),
+                &["--stop-on 'KILL'", "SIGKILL", "'TERM'"],
+            ),
             (typed(|t| t.stop_on = vec!["CHLD".into()]), &["--stop-on 'CHLD'", "child"]),
             (typed(|t| t.stop_on = vec!["TERM,".into()]), &["--stop-on 'TERM,'", "''"]),
             (typed(|t| t.ok_exit = vec!["256".into()]), &["--ok-exit '256'", "0 to 255", "'143'"]),
@@ -353,13 +370,20 @@ mod tests {
                 assert!(text.contains(part), "{text:?} lacks {part:?}");
             }
         }
-        for shell in ["bash", "/bin/sh ", "bash -e", "bash -eo pipefail", "busybox sh", "zsh +o nomatch -f"] {
+        for shell in
+            ["bash", "/bin/sh ", "bash -e", "bash -eo pipefail", "busybox sh", "zsh +o nomatch -f"]
+        {
             let text = refusal(&typed(|t| t.shell = Some(shell.into())), &[]);
             assert!(text.contains(&format!("example '{} -c'", shell.trim_end())), "{text}");
         }
-        for shell in
-            ["bash -ce", "bash -o pipefail -c", "bash wrapper", "./own", "fish --command", "busybox sh -c"]
-        {
+        for shell in [
+            "bash -ce",
+            "bash -o pipefail -c",
+            "bash wrapper",
+            "./own",
+            "fish --command",
+            "busybox sh -c",
+        ] {
             assert!(resolve(&typed(|t| t.shell = Some(shell.into())), |_| None).is_ok(), "{shell}");
         }
         for (variable, value) in [
@@ -384,7 +408,8 @@ mod tests {
 
     #[test]
     fn rewrites_take_names_numbers_and_zero() {
-        let all = typed(|t| t.rewrite = vec!["TERM=QUIT".into(), "2:0".into(), "SIGHUP=sigusr1".into()]);
+        let all =
+            typed(|t| t.rewrite = vec!["TERM=QUIT".into(), "2:0".into(), "SIGHUP=sigusr1".into()]);
         let rewrites = resolve(&all, |_| None).expect("right").rewrites;
         assert_eq!(rewrites.apply(Signal::TERM), Some(Signal::QUIT));
         assert_eq!(rewrites.apply(Signal::INT), None);
@@ -416,14 +441,22 @@ mod tests {
         for (option, set) in options {
             check(option, resolve(&typed(|t| set(t, value.clone())), |_| None));
         }
-        let variables = ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"];
+        let variables =
+            ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"];
         for variable in variables {
-            check(variable, resolve(&Typed::default(), |name| (name == variable).then(|| value.clone())));
+            check(
+                variable,
+                resolve(&Typed::default(), |name| (name == variable).then(|| value.clone())),
+            );
         }
         // A path may be anything.
-        let all = typed(|t| (t.report, t.termination_log) = (Some(value.clone()), Some(value.clone())));
+        let all =
+            typed(|t| (t.report, t.termination_log) = (Some(value.clone()), Some(value.clone())));
         let settings = resolve(&all, |_| None).expect("paths");
-        assert_eq!((settings.report.as_ref(), settings.termination_log.as_ref()), (Some(value), Some(value)));
+        assert_eq!(
+            (settings.report.as_ref(), settings.termination_log.as_ref()),
+            (Some(value), Some(value))
+        );
     }
 
     proptest::proptest! {

@@ -1,8 +1,8 @@
 //! From a shell string, `-c` or an argument list to what is executed. Pure: looks nothing up.
 
 use crate::cli::TypedCommand;
+use crate::cli::settings::Settings;
 use crate::error::Error;
-use crate::settings::Settings;
 use std::ffi::{OsStr, OsString};
 
 /// What to execute, in the order in which it is tried.
@@ -10,7 +10,8 @@ use std::ffi::{OsStr, OsString};
 pub struct Command {
     /// Program and arguments, at least one word; `None` where the string needs a shell.
     pub direct: Option<Vec<OsString>>,
-    /// The shell with the string, for when it needs one or the direct way fails: then the answer is the shell's own.
+    /// The shell with the string, for when it needs one or the direct way fails: then the answer is
+    /// the shell's own.
     pub shell: Option<Vec<OsString>>,
 }
 
@@ -19,7 +20,8 @@ pub struct Command {
 pub struct Surroundings {
     /// `PATH` is set. Without it every shell has a search path of its own.
     pub path: bool,
-    /// The environment holds functions or options for a shell (bash: `BASH_FUNC_…`, `SHELLOPTS`, `BASHOPTS`).
+    /// The environment holds functions or options for a shell (bash: `BASH_FUNC_…`, `SHELLOPTS`,
+    /// `BASHOPTS`).
     pub shell_state: bool,
 }
 
@@ -28,9 +30,12 @@ impl Surroundings {
     pub fn from_environment<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut found = Self { path: false, shell_state: false };
         for entry in entries {
-            let is = |name: &[u8]| entry.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='));
+            let is = |name: &[u8]| {
+                entry.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&b'='))
+            };
             found.path |= is(b"PATH");
-            found.shell_state |= entry.starts_with(b"BASH_FUNC_") || is(b"SHELLOPTS") || is(b"BASHOPTS");
+            found.shell_state |=
+                entry.starts_with(b"BASH_FUNC_") || is(b"SHELLOPTS") || is(b"BASHOPTS");
         }
         found
     }
@@ -39,7 +44,8 @@ impl Surroundings {
 /// Decides what to execute. Most commands need no look `around`.
 ///
 /// # Errors
-/// [`Error::Usage`] where there is no command: a shell would end such a container at once and say nothing.
+/// [`Error::Usage`] where there is no command: a shell would end such a container at once and say
+/// nothing.
 pub fn resolve(
     typed: TypedCommand,
     settings: &Settings,
@@ -77,8 +83,9 @@ fn missing(what: &str) -> Error {
     ))
 }
 
-/// First words that a shell acts on itself: the reserved words and builtins of dash, bash, busybox ash, ksh93, mksh,
-/// yash and zsh, as each lists them. GNU make keeps such a list for the same reason.
+/// First words that a shell acts on itself: the reserved words and builtins of dash, bash, busybox
+/// ash, ksh93, mksh, yash and zsh, as each lists them. GNU make keeps such a list for the same
+/// reason.
 const SHELL_WORDS: &str = "\
     . : [ [[ alias array autoload bg bind bindkey break builtin bye caller case cd chdir command compctl \
     compgen complete compopt continue coproc declare dirs disable disown do done echo echotc echoti elif \
@@ -92,8 +99,8 @@ const SHELL_WORDS: &str = "\
 
 /// The words of a string that every shell would only split and execute; `None` at any doubt.
 ///
-/// Literal are ASCII letters, digits and `_ . / , : + @ % = -`, anything printable within single quotes, and within
-/// double quotes all but `$`, a backquote, `\` and `!`.
+/// Literal are ASCII letters, digits and `_ . / , : + @ % = -`, anything printable within single
+/// quotes, and within double quotes all but `$`, a backquote, `\` and `!`.
 fn plain_words(string: &OsStr, around: Surroundings) -> Option<Vec<OsString>> {
     if !around.path || around.shell_state {
         return None;
@@ -134,7 +141,7 @@ mod tests {
 
     fn settings(shell: Option<&str>) -> Settings {
         let typed = Typed { shell: shell.map(OsString::from), ..Typed::default() };
-        crate::settings::resolve(&typed, |_| None).expect("right")
+        crate::cli::settings::resolve(&typed, |_| None).expect("right")
     }
 
     fn direct(string: &str) -> Option<Vec<OsString>> {
@@ -144,7 +151,10 @@ mod tests {
 
     #[test]
     fn plain_words_need_no_shell() {
-        assert_eq!(direct("./server --port 80"), Some(vec!["./server".into(), "--port".into(), "80".into()]));
+        assert_eq!(
+            direct("./server --port 80"),
+            Some(vec!["./server".into(), "--port".into(), "80".into()])
+        );
         assert_eq!(
             direct("  java\t-Dx=y  -jar a.jar "),
             Some(["java", "-Dx=y", "-jar", "a.jar"].map(Into::into).into())
@@ -216,14 +226,22 @@ mod tests {
     #[test]
     fn surroundings_that_a_shell_would_mind_go_to_the_shell() {
         let string = || TypedCommand::Shell("a b".into(), Vec::new());
-        for around in
-            [Surroundings { path: false, shell_state: false }, Surroundings { path: true, shell_state: true }]
-        {
-            assert_eq!(resolve(string(), &settings(None), || around).expect("a command").direct, None);
+        for around in [
+            Surroundings { path: false, shell_state: false },
+            Surroundings { path: true, shell_state: true },
+        ] {
+            assert_eq!(
+                resolve(string(), &settings(None), || around).expect("a command").direct,
+                None
+            );
         }
-        assert_eq!(resolve(string(), &settings(Some("bash -c")), || USUAL).expect("a command").direct, None);
-        let found =
-            |entries: &[&str]| Surroundings::from_environment(entries.iter().map(|entry| entry.as_bytes()));
+        assert_eq!(
+            resolve(string(), &settings(Some("bash -c")), || USUAL).expect("a command").direct,
+            None
+        );
+        let found = |entries: &[&str]| {
+            Surroundings::from_environment(entries.iter().map(|entry| entry.as_bytes()))
+        };
         assert_eq!(found(&["A=PATH=", "PATH=/bin", "PATHX=1"]), USUAL);
         assert_eq!(
             found(&["PATHX=/bin", "SHELLOPTSX=", "XPATH=1"]),
@@ -246,7 +264,8 @@ mod tests {
 
     #[test]
     fn a_string_in_a_programs_place_is_known() {
-        for string in ["cd /x && y", "./server --port 80", "cd", "exec", "A=1", "./a;b", "$SERVER"] {
+        for string in ["cd /x && y", "./server --port 80", "cd", "exec", "A=1", "./a;b", "$SERVER"]
+        {
             assert!(looks_like_shell(string), "{string}");
         }
         for program in ["server", "./server", "/opt/a+b@1.2/x-y_z", "", "-x"] {

@@ -1,7 +1,7 @@
 //! A stop at a glance: one line for each process, its time as a bar. Pure text.
 
-use crate::event::Time;
-use crate::journal::{Journal, role};
+use crate::decide::Time;
+use crate::report::journal::{Journal, role};
 use std::time::Duration;
 
 /// How wide a line is where there is no terminal.
@@ -14,8 +14,8 @@ const BESIDE: usize = NAME + ROLE + END + 4;
 /// How many processes are drawn.
 const MOST: usize = 40;
 
-/// The lines, each at most `width` columns wide (but for names, 70 at the least): `.` before a process was told, `#`
-/// from then to its end, `X` where it was killed.
+/// The lines, each at most `width` columns wide (but for names, 70 at the least): `.` before a
+/// process was told, `#` from then to its end, `X` where it was killed.
 pub(crate) fn lines(journal: &Journal, now: Time, width: usize) -> Vec<String> {
     let bar = width.saturating_sub(BESIDE).clamp(10, 100);
     let whole = now.saturating_sub(journal.began).as_nanos().max(1);
@@ -61,10 +61,10 @@ pub(crate) fn shown(time: Duration) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::event::{Cause, Note, Who};
+    use crate::decide::role::{Reason, Role};
+    use crate::decide::{Cause, Note, Who};
     use crate::exit::End;
-    use crate::plan::{Reason, Role};
-    use crate::proctable::ProcId;
+    use crate::process::ProcId;
     use crate::signal::Signal;
 
     fn ms(n: u64) -> Time {
@@ -83,12 +83,16 @@ pub(crate) mod tests {
         }
     }
 
-    /// A server that ended by itself, one with a long name that was never told, and one that was killed.
+    /// A server that ended by itself, one with a long name that was never told, and one that was
+    /// killed.
     pub(crate) fn journal() -> Journal {
         let term = Signal::TERM;
         let mut journal = Journal::new(Cause::Signal(term), term, Some(7), ms(0));
-        let (server, other, hung) =
-            (who(12, "server", Some(0)), who(4_194_304, "a-name-of-16-chr", None), who(14, "hung", Some(0)));
+        let (server, other, hung) = (
+            who(12, "server", Some(0)),
+            who(4_194_304, "a-name-of-16-chr", None),
+            who(14, "hung", Some(0)),
+        );
         journal.note(&Note::Tells(server.clone(), Reason::Handles, term), ms(0));
         journal.note(&Note::Tells(hung.clone(), Reason::Handles, term), ms(0));
         journal.note(&Note::Leaves(other.clone(), Reason::Nothing), ms(0));

@@ -1,7 +1,7 @@
 //! The terminal on stdin: whose group is in its foreground, and stopping together with the job.
 
 use crate::signal::Signal;
-use crate::sys;
+use crate::system::sys;
 use nix::errno::Errno;
 use nix::sys::signal::killpg;
 use nix::unistd::{Pid, getpgrp, getpid, getsid, isatty, tcgetpgrp, tcsetpgrp};
@@ -12,7 +12,8 @@ fn stdin() -> BorrowedFd<'static> {
     sys::standard(libc::STDIN_FILENO)
 }
 
-/// Whether stdin is a terminal that adieu's own process group holds. A background job must not take it.
+/// Whether stdin is a terminal that adieu's own process group holds. A background job must not take
+/// it.
 pub(crate) fn is_held() -> bool {
     isatty(stdin()).unwrap_or(false) && tcgetpgrp(stdin()) == Ok(getpgrp())
 }
@@ -25,7 +26,8 @@ pub(crate) fn give_to(group: i32) {
     }
 }
 
-/// Gives the terminal to a group that was stopped for the lack of it and continues that, if adieu's own group holds it.
+/// Gives the terminal to a group that was stopped for the lack of it and continues that, if adieu's
+/// own group holds it.
 pub(crate) fn lend_to(group: i32) -> bool {
     let held = is_held();
     if held {
@@ -35,8 +37,8 @@ pub(crate) fn lend_to(group: i32) -> bool {
     held
 }
 
-/// Takes the terminal back from a process group, or from one that is gone. SIGTTOU is blocked, so this does not stop
-/// adieu.
+/// Takes the terminal back from a process group, or from one that is gone. SIGTTOU is blocked, so
+/// this does not stop adieu.
 pub(crate) fn take_from(group: Option<i32>) {
     let Ok(holder) = tcgetpgrp(stdin()) else { return };
     let gone = || holder.as_raw() > 0 && killpg(holder, None) == Err(Errno::ESRCH);
@@ -45,13 +47,15 @@ pub(crate) fn take_from(group: Option<i32>) {
     }
 }
 
-/// The main process was stopped by the terminal: stops adieu's own group as well, so that the shell above sees the job
-/// stopped. A group that only lacked the terminal, which adieu holds, gets that instead.
+/// The main process was stopped by the terminal: stops adieu's own group as well, so that the shell
+/// above sees the job stopped. A group that only lacked the terminal, which adieu holds, gets that
+/// instead.
 pub(crate) fn suspend(group: i32, signal: Signal) {
     if signal != Signal::TSTP && lend_to(group) {
         return;
     }
-    // A script that started adieu is in the same group and has to stop too. adieu itself blocks TSTP.
+    // A script that started adieu is in the same group and has to stop too. adieu itself blocks
+    // TSTP.
     let _ = sys::kill(0, Signal::TSTP);
     // Goes on behind this when the shell continues the job; its SIGCONT is in the inbox then.
     let _ = sys::kill(getpid().as_raw(), Signal::STOP);

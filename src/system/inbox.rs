@@ -1,14 +1,17 @@
-//! Turns everything that adieu waits for into one event at a time, and is the only place that blocks.
+//! Turns everything that adieu waits for into one event at a time, and is the only place that
+//! blocks.
 //!
-//! All signals are blocked in adieu and read from a signalfd, so nothing can arrive between a check and a wait. While
-//! nothing is pending the wait has no timeout, and nothing else wakes adieu. A process deeper in the tree is watched by
-//! its pidfd. Where no descriptor is to be had, `rt_sigtimedwait` waits for the signals, and whoever needs more looks.
+//! All signals are blocked in adieu and read from a signalfd, so nothing can arrive between a check
+//! and a wait. While nothing is pending the wait has no timeout, and nothing else wakes adieu. A
+//! process deeper in the tree is watched by its pidfd. Where no descriptor is to be had,
+//! `rt_sigtimedwait` waits for the signals, and whoever needs more looks.
 
-use crate::event::Time;
+use crate::decide::Time;
 use crate::exit::End;
-use crate::proctable::{self, ProcId};
+use crate::process::ProcId;
+use crate::procfs;
 use crate::signal::{Signal, SignalSet};
-use crate::sys::{self, Arrived, Waited};
+use crate::system::sys::{self, Arrived, Waited};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::collections::VecDeque;
@@ -18,7 +21,8 @@ use std::time::{Duration, Instant};
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A signal came for adieu, from this pid (0: the kernel, or somebody outside the PID namespace).
+    /// A signal came for adieu, from this pid (0: the kernel, or somebody outside the PID
+    /// namespace).
     Signal(Signal, i32),
     /// A child ended and is reaped.
     Ended(i32, End),
@@ -35,8 +39,8 @@ pub(crate) enum Event {
 /// Every signal that can be blocked. The kernel leaves KILL and STOP out by itself.
 pub(crate) const ALL_SIGNALS: SignalSet = SignalSet(u64::MAX);
 
-/// After this many children in a row that ended or were stopped the signals are looked at again, so that a flood of
-/// orphans delays no stop, and a child that stops and continues for ever neither.
+/// After this many children in a row that ended or were stopped the signals are looked at again, so
+/// that a flood of orphans delays no stop, and a child that stops and continues for ever neither.
 const REAPED_IN_A_ROW: u32 = 64;
 
 /// After this many waits in a row that ended early for nothing another way to wait is taken.
@@ -72,7 +76,8 @@ pub(crate) struct Inbox {
 /// The pidfds of the watched and what waits for all of them at once.
 struct Watched {
     epoll: Epoll,
-    /// Each keeps its place until it ends: a pid can be given anew while the end of who had it is still to be reported.
+    /// Each keeps its place until it ends: a pid can be given anew while the end of who had it is
+    /// still to be reported.
     processes: Vec<Option<(ProcId, OwnedFd)>>,
 }
 
@@ -98,7 +103,8 @@ impl Inbox {
         }
     }
 
-    /// Makes room for a descriptor for each watched process, as far as adieu may; the child has had its limits by now.
+    /// Makes room for a descriptor for each watched process, as far as adieu may; the child has had
+    /// its limits by now.
     pub(crate) fn raise_limit(&mut self) {
         use nix::sys::resource::{Resource, getrlimit, setrlimit};
         if self.limit.is_none()
@@ -110,8 +116,8 @@ impl Inbox {
         }
     }
 
-    /// Gives every descriptor back and waits without from now on. What is pending stays pending: it is blocked. The end of
-    /// the watched was promised, so it is asked for in short intervals.
+    /// Gives every descriptor back and waits without from now on. What is pending stays pending: it
+    /// is blocked. The end of the watched was promised, so it is asked for in short intervals.
     pub(crate) fn close(&mut self) {
         self.signals = None;
         let watched = self.watched.take().into_iter().flat_map(|watched| watched.processes);
@@ -123,8 +129,8 @@ impl Inbox {
         self.started.elapsed()
     }
 
-    /// Reports the end of a process that is not adieu's child. `false` where there is no descriptor for it, but for the
-    /// few that the next look needs.
+    /// Reports the end of a process that is not adieu's child. `false` where there is no descriptor
+    /// for it, but for the few that the next look needs.
     pub(crate) fn watch(&mut self, id: ProcId, pidfd: OwnedFd) -> bool {
         let number = u64::try_from(pidfd.as_raw_fd()).unwrap_or(0);
         if self.limit.is_some_and(|limit| number + KEPT_FREE >= limit) {
@@ -154,8 +160,9 @@ impl Inbox {
                 {
                     return Event::Signal(signal, sender);
                 }
-                // What adieu sent itself: the signals of a log that nobody reads or that is full, the stop of its own group. (A shell that
-                // sent itself a TERM before it executed adieu had the same pid.)
+                // What adieu sent itself: the signals of a log that nobody reads or that is full,
+                // the stop of its own group. (A shell that sent itself a TERM before it executed
+                // adieu had the same pid.)
             }
             // Those further down first: they end before their parents do.
             if let Some(id) = self.ended.pop_front() {
@@ -184,7 +191,10 @@ impl Inbox {
             }
             let limit = deadline.map(|deadline| deadline.saturating_sub(self.now()));
             self.collect(limit);
-            if self.arrived.is_empty() && self.ended.is_empty() && deadline.is_some_and(|d| d <= self.now()) {
+            if self.arrived.is_empty()
+                && self.ended.is_empty()
+                && deadline.is_some_and(|d| d <= self.now())
+            {
                 return Event::Deadline;
             }
         }
@@ -213,10 +223,13 @@ impl Inbox {
             {
                 self.failures += 1;
             }
-            Ok(()) | Err(Errno::EINTR) if !in_time || !self.arrived.is_empty() || !self.ended.is_empty() => {
+            Ok(()) | Err(Errno::EINTR)
+                if !in_time || !self.arrived.is_empty() || !self.ended.is_empty() =>
+            {
                 self.failures = 0;
             }
-            // Nothing else is known that makes these calls fail; should one, adieu waits without descriptors from now on.
+            // Nothing else is known that makes these calls fail; should one, adieu waits without
+            // descriptors from now on.
             _ => self.close(),
         }
     }
@@ -234,13 +247,14 @@ impl Inbox {
             }
             Err(Errno::EAGAIN) => self.failures = 0,
             Err(Errno::EINTR) if self.failures < FAILURES_IN_A_ROW => self.failures += 1,
-            // There is no other way left to wait: not to be busy is all that can be done, and children are asked for.
+            // There is no other way left to wait: not to be busy is all that can be done, and
+            // children are asked for.
             Err(_) => {
                 sys::pause(limit.unwrap_or(UNWATCHED_LOOK).min(UNWATCHED_LOOK));
                 self.reaping = Some(0);
             }
         }
-        let (ended, left) = self.unwatched.iter().partition(|id| proctable::has_ended(**id));
+        let (ended, left) = self.unwatched.iter().partition(|id| procfs::has_ended(**id));
         self.ended.extend::<Vec<ProcId>>(ended);
         self.unwatched = left;
     }
@@ -270,13 +284,16 @@ impl Watched {
     fn wait(&mut self, limit: Option<Duration>, ended: &mut VecDeque<ProcId>) -> Result<(), Errno> {
         let mut events = [EpollEvent::empty(); 64];
         // Whole milliseconds, rounded up: a wait that ends too early would spin until the deadline.
-        let limit = match limit.map(|d| i32::try_from(d.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)) {
+        let limit = match limit
+            .map(|d| i32::try_from(d.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX))
+        {
             None => EpollTimeout::NONE,
             Some(ms) => EpollTimeout::try_from(ms).unwrap_or(EpollTimeout::MAX),
         };
         let count = self.epoll.wait(&mut events, limit)?;
         for event in events.iter().take(count) {
-            let place = usize::try_from(event.data()).ok().and_then(|place| self.processes.get_mut(place));
+            let place =
+                usize::try_from(event.data()).ok().and_then(|place| self.processes.get_mut(place));
             // Its pidfd closed, it is no longer waited for.
             ended.extend(place.and_then(Option::take).map(|(id, _)| id));
         }
@@ -298,7 +315,9 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().expect("a child");
         let pid = i32::try_from(child.id()).expect("a pid");
         for start in [1, 2] {
-            watched.add(ProcId { pid: 7, start }, sys::pidfd_open(pid).expect("a pidfd")).expect("room");
+            watched
+                .add(ProcId { pid: 7, start }, sys::pidfd_open(pid).expect("a pidfd"))
+                .expect("room");
         }
         let mut ended = VecDeque::new();
         while ended.len() < 2 {

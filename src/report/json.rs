@@ -1,6 +1,7 @@
 //! JSON to be written: what the report and `--explain --format json` are made of.
 //!
-//! Not serde_json's own value: its maps and numbers of every kind are a tenth of what adieu itself is long.
+//! Not serde_json's own value: its maps and numbers of every kind are a tenth of what adieu itself
+//! is long.
 
 use std::fmt;
 
@@ -76,9 +77,12 @@ impl Json {
             Self::List(values) => {
                 write_all(f, depth, ["[", "]"], &mut values.iter().map(|value| (None, value)))
             }
-            Self::Object(fields) => {
-                write_all(f, depth, ["{", "}"], &mut fields.iter().map(|(name, value)| (Some(*name), value)))
-            }
+            Self::Object(fields) => write_all(
+                f,
+                depth,
+                ["{", "}"],
+                &mut fields.iter().map(|(name, value)| (Some(*name), value)),
+            ),
         }
     }
 }

@@ -1,18 +1,21 @@
-//! `--explain [PID]`: what a stop would do to a running tree, process by process. Reads /proc, sends nothing.
+//! `--explain [PID]`: what a stop would do to a running tree, process by process. Reads /proc,
+//! sends nothing.
 //!
-//! The roles are those of `plan`, the same function that a stop uses. What runs at the top decides what they are worth:
-//! adieu would act on them; of other inits, and of a bare program as PID 1, it is said what they would do instead, where
-//! that is certain.
+//! The roles are those of `plan`, the same function that a stop uses. What runs at the top decides
+//! what they are worth: adieu would act on them; of other inits, and of a bare program as PID 1, it
+//! is said what they would do instead, where that is certain.
 
+use crate::cli::settings::{self, Settings};
 use crate::cli::{self, Request, TypedExplain};
+use crate::decide::role::{self, Question, Reason, Role, Verdict};
+use crate::decide::terms::Deliver;
 use crate::error::Error;
-use crate::journal::role;
-use crate::json::Json;
-use crate::plan::{self, Question, Reason, Role, Verdict};
-use crate::proctable::{self, Detail, Disposition, Own, Process, Snapshot};
-use crate::settings::{self, Deliver, Settings};
+use crate::process::{Disposition, Process, Snapshot};
+use crate::procfs::{self, Detail, Own};
+use crate::report::journal::role;
+use crate::report::json::Json;
+use crate::report::timeline::shown;
 use crate::signal::{Signal, SignalSet};
-use crate::timeline::shown;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 
@@ -73,7 +76,10 @@ struct Explained {
 /// [`Error::Usage`] for bad options, [`Error::System`] where there is no such process or no /proc.
 pub(crate) fn explain(typed: &TypedExplain, colour: bool) -> Result<String, Error> {
     let bad = |option: &str, value: &OsStr, example: &str| {
-        Error::Usage(format!("{option} '{}': unknown; write for example {example}", value.to_string_lossy()))
+        Error::Usage(format!(
+            "{option} '{}': unknown; write for example {example}",
+            value.to_string_lossy()
+        ))
     };
     let pid = typed.pid.to_str().and_then(|pid| pid.parse::<i32>().ok()).filter(|pid| *pid > 0);
     let pid = pid.ok_or_else(|| bad("--explain", &typed.pid, "--explain 1"))?;
@@ -114,12 +120,14 @@ fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
         ))
     };
     let mut snapshot =
-        proctable::look_below(&own, seen_for, Detail::Whole).ok().flatten().ok_or_else(no_proc)?;
+        procfs::look_below(&own, seen_for, Detail::Whole).ok().flatten().ok_or_else(no_proc)?;
     let below_root = snapshot.processes.len();
     leave_out(&mut snapshot, i32::try_from(std::process::id()).unwrap_or(0));
     let explains_within = snapshot.processes.len() < below_root;
-    let root = proctable::one(&own, pid, seen_for).ok_or_else(|| {
-        Error::System(format!("--explain {pid}: there is no such process; write for example --explain 1"))
+    let root = procfs::one(&own, pid, seen_for).ok_or_else(|| {
+        Error::System(format!(
+            "--explain {pid}: there is no such process; write for example --explain 1"
+        ))
     })?;
     let main = snapshot.processes.iter().find(|p| p.own_child).map_or(0, |p| p.id.pid);
     let deliver = match &top {
@@ -133,8 +141,8 @@ fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
         inherited_ignored: shells_ignored(&root),
         only_known_handlers: false,
     };
-    let verdicts = plan::plan(&snapshot, &question, |_| None);
-    let zombies = proctable::zombies(&own, &snapshot);
+    let verdicts = role::assign(&snapshot, &question, |_| None);
+    let zombies = procfs::zombies(&own, &snapshot);
     let root_is_init = root.nested_init || pid == 1;
     Ok(Explained {
         signal,
@@ -151,10 +159,13 @@ fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
     })
 }
 
-/// Of the signals that shells and nohup make a program ignore, those that adieu was started ignoring: it never changes
-/// its own dispositions.
+/// Of the signals that shells and nohup make a program ignore, those that adieu was started
+/// ignoring: it never changes its own dispositions.
 fn shells_ignored(root: &Process) -> SignalSet {
-    [Signal::HUP, Signal::INT, Signal::QUIT].into_iter().filter(|signal| root.ignored.has(*signal)).collect()
+    [Signal::HUP, Signal::INT, Signal::QUIT]
+        .into_iter()
+        .filter(|signal| root.ignored.has(*signal))
+        .collect()
 }
 
 /// Takes a process that has no children out: the one that explains is no part of what it explains.
@@ -167,9 +178,10 @@ fn leave_out(snapshot: &mut Snapshot, pid: i32) {
     }
 }
 
-/// What kind of init a process is, from its command line and environment, and whether adieu's environment is hidden.
+/// What kind of init a process is, from its command line and environment, and whether adieu's
+/// environment is hidden.
 fn top(pid: i32) -> (Top, bool) {
-    let read = |file: &str| proctable::read_file(pid, file);
+    let read = |file: &str| procfs::read_file(pid, file);
     let words = |bytes: Vec<u8>| -> Vec<OsString> {
         let trimmed = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
         trimmed.split(|b| *b == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
@@ -194,12 +206,16 @@ fn top(pid: i32) -> (Top, bool) {
         _ if name == "adieu" || is_this_program(pid) => match cli::parse(options) {
             Ok(Request::Run(typed)) => {
                 let settings = settings::resolve(&typed, variable);
-                return (settings.map_or(Top::Bare, |settings| Top::Adieu(Box::new(settings))), hidden);
+                return (
+                    settings.map_or(Top::Bare, |settings| Top::Adieu(Box::new(settings))),
+                    hidden,
+                );
             }
             _ => Top::Bare,
         },
         "tini" | "tini-static" | "docker-init"
-            if has_flag(&options, 'g', "", "pe") || variable("TINI_KILL_PROCESS_GROUP").is_some() =>
+            if has_flag(&options, 'g', "", "pe")
+                || variable("TINI_KILL_PROCESS_GROUP").is_some() =>
         {
             Top::TellsGroup(name)
         }
@@ -223,11 +239,13 @@ fn top(pid: i32) -> (Top, bool) {
 /// Whether the process runs the very file that this one runs, under whatever name.
 fn is_this_program(pid: i32) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let file = |pid: &str| std::fs::metadata(format!("/proc/{pid}/exe")).map(|m| (m.dev(), m.ino())).ok();
+    let file =
+        |pid: &str| std::fs::metadata(format!("/proc/{pid}/exe")).map(|m| (m.dev(), m.ino())).ok();
     file("self").is_some() && file("self") == file(&pid.to_string())
 }
 
-/// Whether a flag is among the options of another init, up to its command. Those of `with_value` take a value.
+/// Whether a flag is among the options of another init, up to its command. Those of `with_value`
+/// take a value.
 fn has_flag(words: &[OsString], flag: char, long: &str, with_value: &str) -> bool {
     let mut words = words.iter().map(|word| word.to_string_lossy());
     while let Some(word) = words.next().filter(|word| word.starts_with('-') && *word != "--") {
@@ -270,8 +288,10 @@ impl Explained {
     fn meaning(&self, settings: &Settings) -> Meaning {
         let Some(to) = self.delivered else { return Meaning::Nothing };
         let deaf = shells_ignored(&self.root).has(self.signal) && to == self.signal;
-        let stops = settings.stop_on.has(self.signal) || settings.stop_on.has(to) || to == Signal::KILL;
-        let hangs_up = to == Signal::HUP && !self.root_is_init && self.with_role(Role::Owner).is_empty();
+        let stops =
+            settings.stop_on.has(self.signal) || settings.stop_on.has(to) || to == Signal::KILL;
+        let hangs_up =
+            to == Signal::HUP && !self.root_is_init && self.with_role(Role::Owner).is_empty();
         match to {
             _ if (stops || hangs_up) && !deaf => Meaning::Stop,
             Signal::CHLD | Signal::TTIN | Signal::TTOU => Meaning::Nothing,
@@ -284,8 +304,10 @@ impl Explained {
     fn when(&self, process: &Process, verdict: &Verdict) -> String {
         let Top::Adieu(settings) = &self.top else { return String::new() };
         let gets_it = match self.meaning(settings) {
-            Meaning::Stop if self.signal.can_be_caught() => return self.when_stopped(process, verdict),
-            Meaning::Forward => plan::handles(process, true) && verdict.at_once,
+            Meaning::Stop if self.signal.can_be_caught() => {
+                return self.when_stopped(process, verdict);
+            }
+            Meaning::Forward => role::handles(process, true) && verdict.at_once,
             Meaning::Group => process.group == self.main,
             Meaning::Stop | Meaning::Nothing => false,
         };
@@ -334,11 +356,15 @@ impl Explained {
                     Meaning::Stop => self.of_adieu(settings),
                     Meaning::Forward => {
                         let seen: Vec<&Process> =
-                            owners.iter().copied().filter(|p| plan::handles(p, true)).collect();
+                            owners.iter().copied().filter(|p| role::handles(p, true)).collect();
                         forwarded(signal, &seen)
                     }
-                    Meaning::Group => format!("{signal} would go to every process of group {}.", self.main),
-                    Meaning::Nothing => format!("{signal} is for adieu itself, and passed on to nobody."),
+                    Meaning::Group => {
+                        format!("{signal} would go to every process of group {}.", self.main)
+                    }
+                    Meaning::Nothing => {
+                        format!("{signal} is for adieu itself, and passed on to nobody.")
+                    }
                 };
                 match self.delivered.filter(|to| *to != signal) {
                     Some(to) => format!("{to} is delivered in place of {signal}. {text}"),
@@ -348,8 +374,10 @@ impl Explained {
             Top::TellsChild(_) => match self.snapshot.processes.iter().find(|p| p.own_child) {
                 None => self.alone(),
                 Some(child) => {
-                    let told =
-                        format!("{root} would pass {signal} to {} alone and end with it", named(child));
+                    let told = format!(
+                        "{root} would pass {signal} to {} alone and end with it",
+                        named(child)
+                    );
                     self.ends_with(told, child)
                 }
             },
@@ -380,8 +408,15 @@ impl Explained {
     fn ends_with(&self, told: String, child: &Process) -> String {
         let owners = self.with_role(Role::Owner);
         let others: Vec<&Process> = owners.into_iter().filter(|p| p.id != child.id).collect();
-        if !plan::handles(child, true) && child.disposition == Disposition::Default && !others.is_empty() {
-            let rest = if self.root_is_init { "the kernel would then kill" } else { "left behind would be" };
+        if !role::handles(child, true)
+            && child.disposition == Disposition::Default
+            && !others.is_empty()
+        {
+            let rest = if self.root_is_init {
+                "the kernel would then kill"
+            } else {
+                "left behind would be"
+            };
             return format!("{told}: {} dies at once, and {rest} {}.", child.name, names(&others));
         }
         if others.is_empty() && child.disposition == Disposition::Default {
@@ -397,8 +432,12 @@ impl Explained {
             return self.alone();
         }
         if owners.is_empty() {
-            let ignoring: Vec<&Process> =
-                self.snapshot.processes.iter().filter(|p| p.disposition == Disposition::Ignored).collect();
+            let ignoring: Vec<&Process> = self
+                .snapshot
+                .processes
+                .iter()
+                .filter(|p| p.disposition == Disposition::Ignored)
+                .collect();
             if ignoring.is_empty() {
                 return format!("Nothing here handles {signal}: the container would stop at once.");
             }
@@ -409,8 +448,11 @@ impl Explained {
                 limit(settings)
             );
         }
-        let mut parts =
-            vec![format!("A {signal} would be waited for by {}{}", names(&owners), limit(settings))];
+        let mut parts = vec![format!(
+            "A {signal} would be waited for by {}{}",
+            names(&owners),
+            limit(settings)
+        )];
         let shielded = self.with_role(Role::Shielded);
         if !shielded.is_empty() {
             parts.push(format!("{} {} shielded", names(&shielded), is_or_are(&shielded)));
@@ -444,7 +486,7 @@ impl Explained {
                     "What {root} does with {signal} may not be read: that takes its own user, or root with CAP_SYS_PTRACE."
                 )
             }
-            _ if plan::handles(&self.root, true) => format!(
+            _ if role::handles(&self.root, true) => format!(
                 "{root} handles {signal} itself; what is below it is its own business{}.",
                 if self.root_is_init { ", and is killed by the kernel when it ends" } else { "" }
             ),
@@ -488,7 +530,9 @@ impl Explained {
             let line = row(process, depth, if acts { role(verdict.role) } else { "" }, &when);
             lines.push(paint(line, if acts { verdict.role } else { Role::Foreground }));
             if !process.arguments.is_empty() {
-                lines.extend(hard_wrap(&process.arguments, 72).map(|part| format!("{:>8}{part}", "")));
+                lines.extend(
+                    hard_wrap(&process.arguments, 72).map(|part| format!("{:>8}{part}", "")),
+                );
             }
         }
         lines.push(String::new());
@@ -505,7 +549,8 @@ impl Explained {
                         counted. That takes its own user, or root with CAP_SYS_PTRACE.";
             lines.extend(wrap(text, 80));
         }
-        let unread: Vec<&Process> = self.rows().map(|(p, _)| p).filter(|p| is_unreadable(p)).collect();
+        let unread: Vec<&Process> =
+            self.rows().map(|(p, _)| p).filter(|p| is_unreadable(p)).collect();
         if !unread.is_empty() {
             let text = format!(
                 "May not be read in full: {}. That takes its own user, or root with CAP_SYS_PTRACE.",
@@ -653,11 +698,11 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::cli::Typed;
-    use crate::plan::tests::{process, question, snapshot};
+    use crate::decide::role::tests::{process, question, snapshot};
 
     fn explained(top: Top, root: Process, below: Vec<Process>) -> Explained {
         let snapshot = snapshot(below);
-        let verdicts = plan::plan(&snapshot, &question(), |_| None);
+        let verdicts = role::assign(&snapshot, &question(), |_| None);
         let signal = Signal::TERM;
         let zombies = Vec::new();
         Explained {
@@ -702,8 +747,10 @@ mod tests {
 
     #[test]
     fn where_nothing_handles_it_the_stop_takes_no_time() {
-        let below =
-            vec![process(2, 1, "sh", Disposition::Default), process(3, 2, "sleep", Disposition::Default)];
+        let below = vec![
+            process(2, 1, "sh", Disposition::Default),
+            process(3, 2, "sleep", Disposition::Default),
+        ];
         let verdict = explained(adieu(), root("adieu", Disposition::Blocked), below).verdict();
         assert_eq!(verdict, "Nothing here handles SIGTERM: the container would stop at once.");
     }
@@ -711,11 +758,15 @@ mod tests {
     #[test]
     fn whoever_ignores_it_is_named() {
         let ignoring = |pids: &[i32]| {
-            let below = pids.iter().map(|pid| process(*pid, 1, "sleep", Disposition::Ignored)).collect();
+            let below =
+                pids.iter().map(|pid| process(*pid, 1, "sleep", Disposition::Ignored)).collect();
             explained(adieu(), root("adieu", Disposition::Blocked), below).verdict()
         };
         let nothing = "Nothing here handles SIGTERM, but";
-        assert_eq!(ignoring(&[2]), format!("{nothing} sleep (2) would be waited for: it ignores it."));
+        assert_eq!(
+            ignoring(&[2]),
+            format!("{nothing} sleep (2) would be waited for: it ignores it.")
+        );
         assert_eq!(
             ignoring(&[2, 3]),
             format!("{nothing} sleep (2) and sleep (3) would be waited for: they ignore it.")

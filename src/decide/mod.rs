@@ -1,8 +1,14 @@
-//! The words between the pure half and the rest: what goes into the machine of `phase`, what comes out of it.
+//! The words between the pure half and the rest: what goes into the machine of `phase`, what comes
+//! out of it.
 
+pub(crate) mod ledger;
+pub mod machine;
+pub mod role;
+pub mod terms;
+
+use crate::decide::role::{Reason, Role};
 use crate::exit::End;
-use crate::plan::{Reason, Role};
-use crate::proctable::{ProcId, Snapshot};
+use crate::process::{ProcId, Snapshot};
 use crate::signal::Signal;
 use std::time::Duration;
 

@@ -1,7 +1,12 @@
-//! The command line: which options there are, their help, and what was typed. What it means is for `settings`.
+//! The command line: which options there are, their help, and what was typed. What it means is for
+//! `settings`.
 //!
-//! One table ([`OPTIONS`]) is the definition: what is parsed, the help and the errors all come from it. It is read in place,
-//! because a container's start waits for it: a parser that first builds its definition costs more than all else here.
+//! One table ([`OPTIONS`]) is the definition: what is parsed, the help and the errors all come from
+//! it. It is read in place, because a container's start waits for it: a parser that first builds
+//! its definition costs more than all else here.
+
+pub mod command;
+pub mod settings;
 
 use crate::error::Error;
 use lexopt::Arg;
@@ -91,7 +96,8 @@ pub enum Takes {
     Nothing,
     /// A value, which does not look like an option unless it is attached.
     Value(&'static str),
-    /// A value, whatever it looks like: what it means is decided, and refused by name, in `settings`.
+    /// A value, whatever it looks like: what it means is decided, and refused by name, in
+    /// `settings`.
     AnyValue(&'static str),
     /// A value or none; then it is this. The value has to be attached with `=`.
     Attached(&'static str, &'static str),
@@ -139,7 +145,8 @@ const fn opt(
     Opt { short, long, takes, help, set }
 }
 
-/// Every option, under the headings of the help. The man page and the completions are made from it (`tests/generated.rs`).
+/// Every option, under the headings of the help. The man page and the completions are made from it
+/// (`tests/generated.rs`).
 pub const OPTIONS: &[(&str, &[Opt])] = &[
     (
         "Running",
@@ -231,9 +238,13 @@ pub const OPTIONS: &[(&str, &[Opt])] = &[
                 "The stop and its timeline [ADIEU_LOG=verbose]",
                 |given, _| (given.typed.verbose, given.typed.quiet) = (true, false),
             ),
-            opt(Some('q'), Some("quiet"), Takes::Nothing, "No warnings [ADIEU_LOG=quiet]", |given, _| {
-                (given.typed.verbose, given.typed.quiet) = (false, true)
-            }),
+            opt(
+                Some('q'),
+                Some("quiet"),
+                Takes::Nothing,
+                "No warnings [ADIEU_LOG=quiet]",
+                |given, _| (given.typed.verbose, given.typed.quiet) = (false, true),
+            ),
             opt(
                 None,
                 Some("report"),
@@ -274,9 +285,13 @@ pub const OPTIONS: &[(&str, &[Opt])] = &[
                 "... what this signal would do [TERM]",
                 |given, word| given.signal = Some(word),
             ),
-            opt(None, Some("format"), Takes::Value("FORMAT"), "... as text or json [text]", |given, word| {
-                given.format = Some(word)
-            }),
+            opt(
+                None,
+                Some("format"),
+                Takes::Value("FORMAT"),
+                "... as text or json [text]",
+                |given, word| given.format = Some(word),
+            ),
         ],
     ),
     (
@@ -289,7 +304,9 @@ pub const OPTIONS: &[(&str, &[Opt])] = &[
                 "Copy adieu to PATH (images FROM scratch have no cp)",
                 |given, word| given.install = Some(word),
             ),
-            opt(Some('h'), Some("help"), Takes::Nothing, "Print this help", |given, _| given.help = true),
+            opt(Some('h'), Some("help"), Takes::Nothing, "Print this help", |given, _| {
+                given.help = true
+            }),
             opt(Some('V'), Some("version"), Takes::Nothing, "Print the version", |given, _| {
                 given.version = true;
             }),
@@ -301,7 +318,13 @@ pub const OPTIONS: &[(&str, &[Opt])] = &[
             opt(Some('g'), None, Takes::Nothing, "The same as --deliver group", |given, _| {
                 given.group = true;
             }),
-            opt(Some('s'), None, Takes::Nothing, "No effect: adieu is always a subreaper", |_, _| {}),
+            opt(
+                Some('s'),
+                None,
+                Takes::Nothing,
+                "No effect: adieu is always a subreaper",
+                |_, _| {},
+            ),
             opt(Some('w'), None, Takes::Nothing, "No effect", |_, _| {}),
         ],
     ),
@@ -360,8 +383,12 @@ fn is_option(word: &OsStr) -> bool {
 
 fn read_option(parser: &mut lexopt::Parser, given: &mut Given) -> Result<(), Error> {
     let (found, name) = match parser.next() {
-        Ok(Some(Arg::Short(short))) => (options().find(|it| it.short == Some(short)), format!("-{short}")),
-        Ok(Some(Arg::Long(long))) => (options().find(|it| it.long == Some(long)), format!("--{long}")),
+        Ok(Some(Arg::Short(short))) => {
+            (options().find(|it| it.short == Some(short)), format!("-{short}"))
+        }
+        Ok(Some(Arg::Long(long))) => {
+            (options().find(|it| it.long == Some(long)), format!("--{long}"))
+        }
         Ok(Some(Arg::Value(_)) | None) => return Ok(()),
         Err(lexopt::Error::UnexpectedValue { option, value }) => {
             let value = value.to_string_lossy();
@@ -391,7 +418,8 @@ fn read_option(parser: &mut lexopt::Parser, given: &mut Given) -> Result<(), Err
         (Takes::AnyValue(_), None) => following(parser, option, &name, true)?,
         (Takes::Attached(_, default), None) => default.into(),
         (Takes::Maybe(_, default), None) => {
-            let next = parser.try_raw_args().and_then(|mut words| words.next_if(|word| !is_option(word)));
+            let next =
+                parser.try_raw_args().and_then(|mut words| words.next_if(|word| !is_option(word)));
             next.unwrap_or_else(|| default.into())
         }
     };
@@ -400,8 +428,14 @@ fn read_option(parser: &mut lexopt::Parser, given: &mut Given) -> Result<(), Err
 }
 
 /// The next word as the option's value.
-fn following(parser: &mut lexopt::Parser, option: &Opt, name: &str, any: bool) -> Result<OsString, Error> {
-    let next = parser.try_raw_args().and_then(|mut words| words.next_if(|word| any || !is_option(word)));
+fn following(
+    parser: &mut lexopt::Parser,
+    option: &Opt,
+    name: &str,
+    any: bool,
+) -> Result<OsString, Error> {
+    let next =
+        parser.try_raw_args().and_then(|mut words| words.next_if(|word| any || !is_option(word)));
     next.ok_or_else(|| {
         let form = form(option);
         Error::Usage(format!("{name} needs a value; write {} (adieu --help)", form.trim_start()))
@@ -413,7 +447,8 @@ fn unknown(name: &str) -> Error {
         return Error::Usage(format!("there is no option '{name}': {hint} (adieu --help)"));
     }
     let alike = |long: &'static str| (strsim::jaro(name.trim_start_matches('-'), long), long);
-    let nearest = options().filter_map(|it| it.long).map(alike).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let nearest =
+        options().filter_map(|it| it.long).map(alike).max_by(|(a, _), (b, _)| a.total_cmp(b));
     let hint = match nearest.filter(|(likeness, _)| name.starts_with("--") && *likeness > 0.7) {
         Some((_, long)) => format!("did you mean '--{long}'?"),
         None => format!("a program of that name takes -- before it: adieu -- {name}"),
@@ -462,8 +497,9 @@ fn request(given: Given, command: Vec<OsString>, escaped: bool) -> Result<Reques
     Ok(Request::Run(Box::new(typed)))
 }
 
-/// `-c STRING NAME ARG…`. What begins with `-` and has words behind it, a shell would take for options of its own, and run
-/// the next word; `-c -- STRING` alone is what POSIX has `system()` write.
+/// `-c STRING NAME ARG…`. What begins with `-` and has words behind it, a shell would take for
+/// options of its own, and run the next word; `-c -- STRING` alone is what POSIX has `system()`
+/// write.
 fn shell_string(string: OsString, rest: Vec<OsString>) -> Result<TypedCommand, Error> {
     if rest.is_empty() || !is_option(&string) || (string == "--" && rest.len() == 1) {
         return Ok(TypedCommand::Shell(string, rest));
@@ -571,7 +607,9 @@ mod tests {
         let mut names = std::collections::BTreeSet::new();
         for option in options() {
             assert!(option.short.is_some() || option.long.is_some(), "{}", option.help);
-            for name in [option.short.map(|it| format!("-{it}")), option.long.map(|it| format!("--{it}"))] {
+            for name in
+                [option.short.map(|it| format!("-{it}")), option.long.map(|it| format!("--{it}"))]
+            {
                 let Some(name) = name else { continue };
                 assert!(help.contains(&name), "{name} is not in the help");
                 assert!(names.insert(name.clone()), "{name} is there twice");
@@ -581,7 +619,8 @@ mod tests {
 
     #[test]
     fn values_come_attached_or_behind() {
-        for words in [&["-t10s"][..], &["-t=10s"], &["-t", "10s"], &["--timeout=10s"], &["--timeout", "10s"]]
+        for words in
+            [&["-t10s"][..], &["-t=10s"], &["-t", "10s"], &["--timeout=10s"], &["--timeout", "10s"]]
         {
             assert_eq!(typed_words(words).timeout, Some("10s".into()), "{words:?}");
         }
@@ -637,7 +676,10 @@ mod tests {
                 &["-c", "--", "a", "b"],
                 &["-c '--'", "adieu -v -c '", "dumb-init", "adieu --deliver child -- P"],
             ),
-            (&["-c", "-v", "a"], &["-c '-v'", "options before it", "adieu --deliver child -- PROGRAM"]),
+            (
+                &["-c", "-v", "a"],
+                &["-c '-v'", "options before it", "adieu --deliver child -- PROGRAM"],
+            ),
             (&["--single-child", "a"], &["'--single-child'", "adieu --deliver child -- PROGRAM"]),
             (&["-gP"], &["'-P'", "keep catatonit"]),
             (&["-l"], &["'-l'", "MIT or Apache-2.0"]),
@@ -658,7 +700,10 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(typed(vec!["--report".into(), word(), "x".into()]).report, Some(word()));
-        assert_eq!(typed(vec![word(), word()]).command, TypedCommand::Program(vec![word(), word()]));
+        assert_eq!(
+            typed(vec![word(), word()]).command,
+            TypedCommand::Program(vec![word(), word()])
+        );
         assert!(parse(vec![OsString::from_vec(vec![b'-', 0xff])]).is_err());
         assert!(parse(vec![OsString::from_vec(vec![b'-', b'-', 0xff])]).is_err());
     }
@@ -705,7 +750,8 @@ mod tests {
 
     #[test]
     fn the_flags_of_tini_and_dumb_init_are_accepted() {
-        let tini = typed_words(&["-s", "-w", "-g", "-vvv", "-e", "143", "-p", "SIGKILL", "--", "a", "b"]);
+        let tini =
+            typed_words(&["-s", "-w", "-g", "-vvv", "-e", "143", "-p", "SIGKILL", "--", "a", "b"]);
         assert_eq!(tini.deliver, Some("group".into()));
         assert_eq!(tini.command, argv(&["a", "b"]));
         assert_eq!(tini.ok_exit, ["143"]);
@@ -716,7 +762,9 @@ mod tests {
 
     #[test]
     fn an_unknown_option_is_refused_by_name() {
-        let Err(Error::Usage(text)) = parse_words(&["--timeot", "5s", "x"]) else { panic!("accepted") };
+        let Err(Error::Usage(text)) = parse_words(&["--timeot", "5s", "x"]) else {
+            panic!("accepted")
+        };
         assert!(text.contains("'--timeot'") && text.contains("'--timeout'"), "{text}");
         assert!(matches!(parse_words(&["-c"]), Err(Error::Usage(_))));
         assert!(matches!(parse_words(&["-t"]), Err(Error::Usage(_))));

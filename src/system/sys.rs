@@ -1,5 +1,6 @@
-//! Every `unsafe` of adieu. What nix offers safely is used where it is needed; here is what it lacks (real-time signals
-//! and the C library's own two, which its signal type cannot name; pidfds) and the one delicate thing, the spawn.
+//! Every `unsafe` of adieu. What nix offers safely is used where it is needed; here is what it
+//! lacks (real-time signals and the C library's own two, which its signal type cannot name; pidfds)
+//! and the one delicate thing, the spawn.
 #![allow(unsafe_code, reason = "this is the module for it; each block gives its reason")]
 
 use crate::exit::End;
@@ -32,10 +33,12 @@ pub(crate) fn standard(fd: RawFd) -> BorrowedFd<'static> {
 
 /// Replaces the signal mask and returns the one before.
 ///
-/// The raw call: the C library's wrapper silently leaves its own signals 32 and 33 out, in either direction.
+/// The raw call: the C library's wrapper silently leaves its own signals 32 and 33 out, in either
+/// direction.
 pub(crate) fn set_signal_mask(mask: SignalSet) -> Result<SignalSet, Errno> {
     let mut before = SignalSet::EMPTY;
-    // SAFETY: both pointers are to u64-sized values that live through the call, and the size given is theirs.
+    // SAFETY: both pointers are to u64-sized values that live through the call, and the size given
+    // is theirs.
     let result = unsafe {
         libc::syscall(
             libc::SYS_rt_sigprocmask,
@@ -57,7 +60,8 @@ pub(crate) fn is_ignored(signal: Signal) -> bool {
     asked == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
-/// Gives a signal its default action. An ignored SIGCHLD would let the kernel reap children unseen (`sigaction(2)`).
+/// Gives a signal its default action. An ignored SIGCHLD would let the kernel reap children unseen
+/// (`sigaction(2)`).
 pub(crate) fn set_default(signal: Signal) {
     set_action(signal, libc::SIG_DFL);
 }
@@ -67,20 +71,25 @@ fn set_action(signal: Signal, action: libc::sighandler_t) {
     unsafe { libc::signal(signal.number(), action) };
 }
 
-/// A descriptor, close-on-exec and non-blocking, from which the blocked signals of the set are read (`signalfd(2)`).
+/// A descriptor, close-on-exec and non-blocking, from which the blocked signals of the set are read
+/// (`signalfd(2)`).
 pub(crate) fn signal_fd(set: SignalSet) -> Result<OwnedFd, Errno> {
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: the pointer is to a value of the size given, alive through the call.
-    let fd = check(unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const set.0, SET_SIZE, flags) })?;
+    let fd = check(unsafe {
+        libc::syscall(libc::SYS_signalfd4, -1, &raw const set.0, SET_SIZE, flags)
+    })?;
     own(fd)
 }
 
-/// Sets address space aside, so that a stop needs no more of it: Rust ends a program that gets no memory, and adieu's end
-/// would be the end of everything. Not a page of it is used before it is needed. `false` where there is none to be had.
+/// Sets address space aside, so that a stop needs no more of it: Rust ends a program that gets no
+/// memory, and adieu's end would be the end of everything. Not a page of it is used before it is
+/// needed. `false` where there is none to be had.
 pub(crate) fn reserve_memory() -> bool {
     /// A look at some thousand processes; where that is too much (`ulimit -v`), at some hundred.
     const SIZES: [usize; 2] = [8 << 20, 256 << 10];
-    // SAFETY: integers. What is freed stays with the allocator, and large pieces come from there, too.
+    // SAFETY: integers. What is freed stays with the allocator, and large pieces come from there,
+    // too.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, c_int::MAX);
         libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
@@ -96,12 +105,12 @@ pub(crate) fn reserve_memory() -> bool {
     })
 }
 
-/// A signal that has arrived and the pid that sent it: 0 for the kernel, a sender outside the PID namespace, or one that
-/// could have made the number up.
+/// A signal that has arrived and the pid that sent it: 0 for the kernel, a sender outside the PID
+/// namespace, or one that could have made the number up.
 pub(crate) type Arrived = (Signal, i32);
 
-/// The sender as the kernel filled it in, for `kill` and `tgkill` only: with `rt_sigqueueinfo(2)` a process writes what
-/// it likes there, under every other negative code.
+/// The sender as the kernel filled it in, for `kill` and `tgkill` only: with `rt_sigqueueinfo(2)` a
+/// process writes what it likes there, under every other negative code.
 fn sender(code: i32, pid: i32) -> i32 {
     if matches!(code, libc::SI_USER | libc::SI_TKILL) { pid } else { 0 }
 }
@@ -116,7 +125,8 @@ pub(crate) fn read_signals(
     // SAFETY: all zeroes is a valid value of this plain structure of integers.
     let mut infos: [libc::signalfd_siginfo; MOST] = unsafe { std::mem::zeroed() };
     // SAFETY: the buffer is writable for the length given and lives through the call.
-    let read = unsafe { libc::read(fd.as_raw_fd(), infos.as_mut_ptr().cast::<c_void>(), MOST * SIZE) };
+    let read =
+        unsafe { libc::read(fd.as_raw_fd(), infos.as_mut_ptr().cast::<c_void>(), MOST * SIZE) };
     let read = match check(read as libc::c_long) {
         Ok(read) => usize::try_from(read).unwrap_or(0),
         Err(Errno::EAGAIN | Errno::EINTR) => 0,
@@ -134,7 +144,10 @@ pub(crate) fn read_signals(
 ///
 /// # Errors
 /// EAGAIN when the time is over.
-pub(crate) fn wait_signal(set: SignalSet, limit: Option<Duration>) -> Result<Option<Arrived>, Errno> {
+pub(crate) fn wait_signal(
+    set: SignalSet,
+    limit: Option<Duration>,
+) -> Result<Option<Arrived>, Errno> {
     let limit = limit.map(|d| libc::timespec {
         tv_sec: libc::time_t::try_from(d.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(d.subsec_nanos()),
@@ -142,23 +155,27 @@ pub(crate) fn wait_signal(set: SignalSet, limit: Option<Duration>) -> Result<Opt
     let limit: *const libc::timespec = limit.as_ref().map_or(std::ptr::null(), |t| t);
     // SAFETY: all zeroes is a valid siginfo_t; the kernel overwrites it.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: every pointer is null where allowed or to a value that lives through the call; the set's size is given.
-    let number =
-        unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, &raw mut info, limit, SET_SIZE) };
+    // SAFETY: every pointer is null where allowed or to a value that lives through the call; the
+    // set's size is given.
+    let number = unsafe {
+        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, &raw mut info, limit, SET_SIZE)
+    };
     let signal = Signal::from_number(i32::try_from(check(number)?).unwrap_or(-1));
-    // SAFETY: reads an integer of the union, whose every bit the kernel or the zeroing has set; `sender` uses it only
-    // where it is the pid.
+    // SAFETY: reads an integer of the union, whose every bit the kernel or the zeroing has set;
+    // `sender` uses it only where it is the pid.
     Ok(signal.map(|signal| (signal, sender(info.si_code, unsafe { info.si_pid() }))))
 }
 
 /// Stands still for this long.
 ///
-/// Not std's `sleep`: that panics where the call is refused, and an adieu that ends takes everything with it.
+/// Not std's `sleep`: that panics where the call is refused, and an adieu that ends takes
+/// everything with it.
 pub(crate) fn pause(time: Duration) {
     use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
     let time = nix::sys::time::TimeSpec::from(time);
     if nix::poll::ppoll(&mut [], Some(time), None).is_err() {
-        // Refused as well, there is no pause: whoever asks for one asks for a limited number of them, or has tried to wait.
+        // Refused as well, there is no pause: whoever asks for one asks for a limited number of
+        // them, or has tried to wait.
         let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::empty(), &time);
     }
 }
@@ -178,7 +195,8 @@ pub(crate) fn exists(pid: i32) -> Result<(), Errno> {
     check(libc::c_long::from(unsafe { libc::kill(pid, 0) })).map(|_| ())
 }
 
-/// A descriptor that names a process for good (Linux 5.3, `pidfd_open(2)`); close-on-exec by itself.
+/// A descriptor that names a process for good (Linux 5.3, `pidfd_open(2)`); close-on-exec by
+/// itself.
 pub(crate) fn pidfd_open(pid: i32) -> Result<OwnedFd, Errno> {
     // SAFETY: takes two integers.
     let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
@@ -189,8 +207,10 @@ pub(crate) fn pidfd_open(pid: i32) -> Result<OwnedFd, Errno> {
 pub(crate) fn pidfd_send_signal(fd: &OwnedFd, signal: Signal) -> Result<(), Errno> {
     let nothing: *const c_void = std::ptr::null();
     // SAFETY: integers and a null siginfo, which asks for that of kill(2).
-    check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal.number(), nothing, 0) })
-        .map(|_| ())
+    check(unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal.number(), nothing, 0)
+    })
+    .map(|_| ())
 }
 
 /// What `waitpid(2)` has to tell.
@@ -208,13 +228,15 @@ pub(crate) enum Waited {
 
 /// Reaps one child without blocking.
 ///
-/// Not nix's `waitpid`: that reaps and then returns an error when a real-time signal ended the child.
+/// Not nix's `waitpid`: that reaps and then returns an error when a real-time signal ended the
+/// child.
 pub(crate) fn wait_any() -> Waited {
     let mut status: c_int = 0;
     // SAFETY: the pointer is to a value that lives through the call.
     let mut result = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
     if result == -1 && Errno::last() != Errno::ECHILD {
-        // Refused, as a seccomp profile may do it: unnoticed, the main process's end would keep adieu for ever.
+        // Refused, as a seccomp profile may do it: unnoticed, the main process's end would keep
+        // adieu for ever.
         (result, status) = wait_any_otherwise();
     }
     match check(libc::c_long::from(result)) {
@@ -238,7 +260,8 @@ fn end(status: c_int) -> End {
 
 /// The same by `waitid(2)`, another system call; the pid and the status as `waitpid(2)` has them.
 fn wait_any_otherwise() -> (libc::pid_t, c_int) {
-    // SAFETY: all zeroes is a valid siginfo_t; the kernel only writes to it, and it lives through the call.
+    // SAFETY: all zeroes is a valid siginfo_t; the kernel only writes to it, and it lives through
+    // the call.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: as above.
     let asked = unsafe {
@@ -266,22 +289,27 @@ pub(crate) fn set_parent_death(signal: Signal) -> Result<(), Errno> {
 
 /// Writes what fits without waiting.
 ///
-/// `RWF_NOWAIT` (pipes since Linux 6.4, sockets before) leaves the descriptor's flags alone: `O_NONBLOCK` would change
-/// them for every process that shares it. `None`: this kind of file does not take the flag.
+/// `RWF_NOWAIT` (pipes since Linux 6.4, sockets before) leaves the descriptor's flags alone:
+/// `O_NONBLOCK` would change them for every process that shares it. `None`: this kind of file does
+/// not take the flag.
 pub(crate) fn write_no_wait(fd: RawFd, bytes: &[u8]) -> Option<Result<usize, Errno>> {
-    let part = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast::<c_void>(), iov_len: bytes.len() };
-    // SAFETY: one part, which the kernel only reads and which lives through the call; offset -1 means the file's own position.
+    let part =
+        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast::<c_void>(), iov_len: bytes.len() };
+    // SAFETY: one part, which the kernel only reads and which lives through the call; offset -1
+    // means the file's own position.
     let written = unsafe { libc::pwritev2(fd, &raw const part, 1, -1, libc::RWF_NOWAIT) };
     match check(written as libc::c_long) {
         Ok(n) => Some(Ok(usize::try_from(n).unwrap_or(0))),
-        Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS | Errno::ESPIPE | Errno::EPERM) => None,
+        Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS | Errno::ESPIPE | Errno::EPERM) => {
+            None
+        }
         Err(e) => Some(Err(e)),
     }
 }
 
-/// The kind of file that a path leads to, with device and inode, as far as they are known without asking the file
-/// system (`AT_STATX_DONT_SYNC`, `statx(2)`): one that does not answer, such as a dead NFS or FUSE server, would hold the
-/// caller up for good.
+/// The kind of file that a path leads to, with device and inode, as far as they are known without
+/// asking the file system (`AT_STATX_DONT_SYNC`, `statx(2)`): one that does not answer, such as a
+/// dead NFS or FUSE server, would hold the caller up for good.
 pub(crate) fn identify_file(path: &CStr) -> Result<FileId, Errno> {
     // SAFETY: all zeroes is a valid value of this plain structure of integers.
     let mut found: libc::statx = unsafe { std::mem::zeroed() };
@@ -293,7 +321,11 @@ pub(crate) fn identify_file(path: &CStr) -> Result<FileId, Errno> {
     match check(libc::c_long::from(asked)) {
         Ok(_) => {
             let device = (u64::from(found.stx_dev_major), u64::from(found.stx_dev_minor));
-            Ok(FileId { kind: u32::from(found.stx_mode) & libc::S_IFMT, device, inode: found.stx_ino })
+            Ok(FileId {
+                kind: u32::from(found.stx_mode) & libc::S_IFMT,
+                device,
+                inode: found.stx_ino,
+            })
         }
         // Linux before 4.11, or a seccomp profile that is older than the call.
         Err(Errno::ENOSYS | Errno::EPERM) => {
@@ -323,15 +355,18 @@ impl FileId {
     }
 }
 
-/// The names in a directory, as far as something is made of them. Of /proc's most are none that a look wants, so they are read
-/// where they lie.
+/// The names in a directory, as far as something is made of them. Of /proc's most are none that a
+/// look wants, so they are read where they lie.
 ///
-/// Not std's `read_dir` or nix's `Dir`: they panic where the descriptor cannot be closed, and an adieu that ends takes
-/// everything with it.
+/// Not std's `read_dir` or nix's `Dir`: they panic where the descriptor cannot be closed, and an
+/// adieu that ends takes everything with it.
 ///
 /// # Errors
 /// Also where only a part of it can be read.
-pub(crate) fn list_directory<T>(path: &str, read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<T>, Errno> {
+pub(crate) fn list_directory<T>(
+    path: &str,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Result<Vec<T>, Errno> {
     let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
     // SAFETY: the path is a C string that lives through the call.
     let directory = unsafe { libc::opendir(path.as_ptr()) };
@@ -391,15 +426,18 @@ pub(crate) enum BirthError {
     Exec(usize, Errno),
 }
 
-/// Memory for a child's stack, given back when the child has its own: in the allocator's what was used of it would stay.
+/// Memory for a child's stack, given back when the child has its own: in the allocator's what was
+/// used of it would stay.
 struct ChildStack(*mut c_void);
 
 impl ChildStack {
     const SIZE: usize = 64 * 1024;
 
     fn new() -> Result<Self, Errno> {
-        let (access, flags) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK);
+        let (access, flags) = (
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK,
+        );
         // SAFETY: a new mapping at a place of the kernel's choice.
         let start = unsafe { libc::mmap(std::ptr::null_mut(), Self::SIZE, access, flags, -1, 0) };
         if start == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(Self(start)) }
@@ -435,11 +473,13 @@ unsafe extern "C" {
     static environ: *const *const c_char;
 }
 
-/// Starts a process in a process group of its own and returns its pid once the program has been executed.
+/// Starts a process in a process group of its own and returns its pid once the program has been
+/// executed.
 ///
-/// `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn(3)` does it: this process stands still until the child has executed
-/// the program or given up, so the child has its group, its terminal and its mask before any signal is passed on, and
-/// the error needs no pipe. `posix_spawn` itself cannot set `LISTEN_PID`, and glibc's leaves signals 32 and 33 ignored.
+/// `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn(3)` does it: this process stands still until
+/// the child has executed the program or given up, so the child has its group, its terminal and its
+/// mask before any signal is passed on, and the error needs no pipe. `posix_spawn` itself cannot
+/// set `LISTEN_PID`, and glibc's leaves signals 32 and 33 ignored.
 pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
     let pointers = |strings: &[CString]| -> Vec<*const c_char> {
         strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
@@ -464,9 +504,10 @@ pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
     };
     let stack = ChildStack::new().map_err(BirthError::Fork)?;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    // SAFETY: CLONE_VFORK suspends this thread, the only one, until the child has executed a program or exited, so the
-    // stack and `womb` are the child's alone and outlive its use of them. `child` only makes system calls and never returns
-    // here. Signals stay blocked, so no handler runs on the shared memory.
+    // SAFETY: CLONE_VFORK suspends this thread, the only one, until the child has executed a
+    // program or exited, so the stack and `womb` are the child's alone and outlive its use of them.
+    // `child` only makes system calls and never returns here. Signals stay blocked, so no handler
+    // runs on the shared memory.
     let pid = unsafe { libc::clone(child, stack.top(), flags, (&raw mut womb).cast::<c_void>()) };
     let pid = check(libc::c_long::from(pid)).map_err(BirthError::Fork)?;
     match womb.failed {
@@ -481,17 +522,20 @@ pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
 
 /// The environment with another entry for `LISTEN_PID`.
 fn replace_listen_pid(entry: *const u8) -> Vec<*const c_char> {
-    let replaced = |it: &CStr| if it.to_bytes().starts_with(LISTEN_PID) { entry.cast() } else { it.as_ptr() };
+    let replaced =
+        |it: &CStr| if it.to_bytes().starts_with(LISTEN_PID) { entry.cast() } else { it.as_ptr() };
     environment().map(replaced).chain([std::ptr::null()]).collect()
 }
 
-/// The entries of the environment, `NAME=value`. std's own copy each of them, which costs more than adieu's start.
+/// The entries of the environment, `NAME=value`. std's own copy each of them, which costs more than
+/// adieu's start.
 pub(crate) fn environment() -> impl Iterator<Item = &'static CStr> {
     // SAFETY: adieu has one thread and never changes its environment.
     let mut at = unsafe { environ };
     std::iter::from_fn(move || {
-        // SAFETY: the environment is an array of C strings that ends with a null pointer (`environ(7)`), which this never
-        // goes beyond. A null instead of the array is what clearenv(3) leaves.
+        // SAFETY: the environment is an array of C strings that ends with a null pointer
+        // (`environ(7)`), which this never goes beyond. A null instead of the array is what
+        // clearenv(3) leaves.
         unsafe {
             if at.is_null() || (*at).is_null() {
                 return None;
@@ -503,39 +547,46 @@ pub(crate) fn environment() -> impl Iterator<Item = &'static CStr> {
     })
 }
 
-/// The child between clone and exec: it shares adieu's memory, so it only makes system calls and writes to its `Womb`.
+/// The child between clone and exec: it shares adieu's memory, so it only makes system calls and
+/// writes to its `Womb`.
 extern "C" fn child(womb: *mut c_void) -> c_int {
     // SAFETY: `spawn` passes a pointer to its `Womb` and stands still while this runs.
     let womb = unsafe { &mut *womb.cast::<Womb>() };
     if let Some(entry) = womb.listen_pid {
-        // SAFETY: takes no arguments. The raw call, because a C library may remember the parent's pid.
+        // SAFETY: takes no arguments. The raw call, because a C library may remember the parent's
+        // pid.
         let pid = unsafe { libc::syscall(libc::SYS_getpid) };
         write_decimal(entry, pid);
     }
-    // SAFETY: integers. It fails for no child that has just been made, and such a child could go on all the same.
+    // SAFETY: integers. It fails for no child that has just been made, and such a child could go on
+    // all the same.
     unsafe { libc::setpgid(0, 0) };
     if womb.foreground {
-        // SAFETY: integers. All signals are blocked, so SIGTTOU does not stop a background process for it; that stdin
-        // is no terminal any more is no reason not to run.
+        // SAFETY: integers. All signals are blocked, so SIGTTOU does not stop a background process
+        // for it; that stdin is no terminal any more is no reason not to run.
         unsafe { libc::tcsetpgrp(0, libc::getpgrp()) };
     }
     if womb.ignore_child {
         set_action(Signal::CHLD, libc::SIG_IGN);
     }
-    // A signal sent to the child since the clone is pending and acts now, as it would on any program just started.
+    // A signal sent to the child since the clone is pending and acts now, as it would on any
+    // program just started.
     if let Err(errno) = set_signal_mask(SignalSet(womb.mask)) {
         womb.failed = Some(BirthError::Mask(errno));
         // SAFETY: as below.
         unsafe { libc::_exit(i32::from(crate::exit::OWN_FAILURE)) }
     }
-    // Kept to itself until the last has failed: after a success nobody could take back what is in the womb.
+    // Kept to itself until the last has failed: after a success nobody could take back what is in
+    // the womb.
     let (mut refused, mut missing) = (None, None);
-    for (index, path) in womb.candidates.iter().enumerate().take_while(|(_, path)| !path.is_null()) {
+    for (index, path) in womb.candidates.iter().enumerate().take_while(|(_, path)| !path.is_null())
+    {
         // SAFETY: C strings and null-terminated arrays of them, all kept alive by `spawn`.
         unsafe { libc::execve(*path, womb.arguments.as_ptr(), womb.environment) };
         let errno = Errno::last_raw();
         match Errno::from_raw(errno) {
-            // Found, not to be executed: a later directory of PATH may hold one that is. As execvp(3).
+            // Found, not to be executed: a later directory of PATH may hold one that is. As
+            // execvp(3).
             Errno::EACCES => {
                 refused.get_or_insert((index, errno));
             }
@@ -554,7 +605,8 @@ extern "C" fn child(womb: *mut c_void) -> c_int {
     unsafe { libc::_exit(i32::from(crate::exit::NOT_FOUND)) }
 }
 
-/// Writes the number behind `LISTEN_PID=`, with its closing zero byte; the buffer has room for eleven digits.
+/// Writes the number behind `LISTEN_PID=`, with its closing zero byte; the buffer has room for
+/// eleven digits.
 fn write_decimal(entry: *mut u8, number: libc::c_long) {
     let (mut digits, mut rest, mut count) = ([0u8; 11], number, 0);
     for digit in &mut digits {
@@ -566,7 +618,8 @@ fn write_decimal(entry: *mut u8, number: libc::c_long) {
         }
     }
     for (offset, digit) in digits.iter().take(count).rev().enumerate() {
-        // SAFETY: at most eleven digits behind the name: within the twelve bytes that `spawn` made room for.
+        // SAFETY: at most eleven digits behind the name: within the twelve bytes that `spawn` made
+        // room for.
         unsafe { *entry.add(LISTEN_PID.len() + offset) = *digit };
     }
 }
@@ -578,11 +631,13 @@ pub(crate) struct Aside {
     pub said: OwnedFd,
 }
 
-/// Does `work` in a child process, which does not outlive this one and keeps nothing open that this one has: no pipe of the
-/// caller's stays open for as long as it hangs. It inherits the signal mask, so of all signals only SIGKILL ends it. It exits with 0
-/// where `work` returns `true`, else with 1.
+/// Does `work` in a child process, which does not outlive this one and keeps nothing open that this
+/// one has: no pipe of the caller's stays open for as long as it hangs. It inherits the signal
+/// mask, so of all signals only SIGKILL ends it. It exits with 0 where `work` returns `true`, else
+/// with 1.
 ///
-/// `clone` as `fork(2)` does it, on a stack of its own because the wrapper wants one; `fork(3)` is for programs with threads.
+/// `clone` as `fork(2)` does it, on a stack of its own because the wrapper wants one; `fork(3)` is
+/// for programs with threads.
 ///
 /// # Errors
 /// Where no pipe or no process is to be had.
@@ -592,8 +647,8 @@ pub(crate) fn aside(work: &mut dyn FnMut() -> bool) -> Result<Aside, Errno> {
     let mut task = Task { says, work };
     // Not zeroed: what the child does not use of it never becomes memory.
     let mut stack = Box::<[u128]>::new_uninit_slice(STACK / size_of::<u128>());
-    // SAFETY: the child has a copy of all memory, whole because adieu has one thread: `task` and the stack, whose end is
-    // 16-byte aligned, are its alone. `do_aside` never returns here.
+    // SAFETY: the child has a copy of all memory, whole because adieu has one thread: `task` and
+    // the stack, whose end is 16-byte aligned, are its alone. `do_aside` never returns here.
     let pid = unsafe {
         let top = stack.as_mut_ptr().add(stack.len());
         libc::clone(do_aside, top.cast::<c_void>(), libc::SIGCHLD, (&raw mut task).cast::<c_void>())
@@ -621,10 +676,12 @@ extern "C" fn do_aside(task: *mut c_void) -> c_int {
     c_int::from(!(task.work)())
 }
 
-/// Closes the descriptors from this one on: all, or where the kernel is older than 5.9 those that are likely.
+/// Closes the descriptors from this one on: all, or where the kernel is older than 5.9 those that
+/// are likely.
 fn close_from(first: RawFd) {
     const LIKELY: RawFd = 1024;
-    // SAFETY: takes integers. Who owned one of these has no use of it any more, in a process that ends without dropping anything.
+    // SAFETY: takes integers. Who owned one of these has no use of it any more, in a process that
+    // ends without dropping anything.
     if unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } != 0 {
         for fd in first..LIKELY {
             // SAFETY: as above.
@@ -634,8 +691,8 @@ fn close_from(first: RawFd) {
 }
 
 impl Aside {
-    /// Reaps it, when `said` is at its end: only the kernel closes what it says with, so it is about to be gone and nothing
-    /// can hold it up any more.
+    /// Reaps it, when `said` is at its end: only the kernel closes what it says with, so it is
+    /// about to be gone and nothing can hold it up any more.
     pub(crate) fn end(self) -> Option<End> {
         let mut status: c_int = 0;
         // SAFETY: the pointer is to a value that lives through the call.

@@ -1,9 +1,9 @@
-//! What happened in a stop, for whoever reads of it afterwards: fed by the notes, bounded, and never asked for a
-//! decision. The timeline, the report and the termination log are made from it.
+//! What happened in a stop, for whoever reads of it afterwards: fed by the notes, bounded, and
+//! never asked for a decision. The timeline, the report and the termination log are made from it.
 
-use crate::event::{Cause, Note, Time, Who};
+use crate::decide::role::{Reason, Role};
+use crate::decide::{Cause, Note, Time, Who};
 use crate::exit::End;
-use crate::plan::{Reason, Role};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(crate) struct Journal {
     /// /proc could not be read.
     pub blind: bool,
     /// Where each stands in the records, or would if there were room; as far as they are counted.
-    places: BTreeMap<crate::proctable::ProcId, usize>,
+    places: BTreeMap<crate::process::ProcId, usize>,
 }
 
 impl Journal {
@@ -78,8 +78,11 @@ impl Journal {
                 self.record(who, *reason);
             }
             Note::Ended(who, end) => {
-                // Somebody below an owner may have come and gone without ever having been mentioned.
-                if let Some(record) = self.places.get(&who.id).and_then(|at| self.records.get_mut(*at)) {
+                // Somebody below an owner may have come and gone without ever having been
+                // mentioned.
+                if let Some(record) =
+                    self.places.get(&who.id).and_then(|at| self.records.get_mut(*at))
+                {
                     record.ended.get_or_insert((now, *end));
                 }
             }
@@ -117,7 +120,8 @@ impl Journal {
         if place == next && next < MOST + MOST_COUNTED {
             self.places.insert(who.id, next);
             if next < MOST {
-                let record = Record { who: who.clone(), reason, signal: None, ended: None, killed: None };
+                let record =
+                    Record { who: who.clone(), reason, signal: None, ended: None, killed: None };
                 self.records.push(record);
             }
         }

@@ -1,5 +1,5 @@
-//! What happens when: the phases of a stop as a state machine over plain values. No I/O and no clock: the time comes with
-//! every input, the snapshot of the process tree when it was asked for.
+//! What happens when: the phases of a stop as a state machine over plain values. No I/O and no
+//! clock: the time comes with every input, the snapshot of the process tree when it was asked for.
 //!
 //! ```text
 //!             stop signal, or the main process ended and left something
@@ -7,30 +7,22 @@
 //!                               │   nobody handles it   ▲
 //!                               └───────────────────────┘
 //! ```
-//! adieu exits from any of them as soon as no process is left below it; the timeout leads from any of them to `Killing`.
+//! adieu exits from any of them as soon as no process is left below it; the timeout leads from any
+//! of them to `Killing`.
 //!
-//! What must hold: nobody is killed without having been told (but for what cannot be told); nobody is told twice, but for
-//! a repeated stop; nothing below a living owner is told; a shielded process is not told before the last call.
+//! What must hold: nobody is killed without having been told (but for what cannot be told); nobody
+//! is told twice, but for a repeated stop; nothing below a living owner is told; a shielded process
+//! is not told before the last call.
 
-use crate::event::{Action, Answer, Cause, Input, Note, Time, Who, Why};
+use crate::decide::ledger::{self, Ledger, Request, Tree};
+use crate::decide::role::{self, Known, Question, Reason, Role};
+use crate::decide::terms::{Deliver, FIRST_WARNING, KILL_LIMIT, LEFTOVERS_TIMEOUT, REPEAT, Terms};
+use crate::decide::{Action, Answer, Cause, Input, Note, Time, Who, Why};
 use crate::exit::{End, SIGNAL_BASE};
-use crate::ledger::{self, Ledger, Request, Tree};
-use crate::plan::{self, Known, Question, Reason, Role};
-use crate::proctable::{self, ProcId, Snapshot};
-use crate::settings::{Deliver, Settings};
-use crate::signal::{Rewrites, Signal, SignalSet};
+use crate::process::{self, ProcId, Snapshot};
+use crate::signal::Signal;
 use std::time::Duration;
 
-/// Stop signals that come within this time of the last one that was passed on are the same request: platforms repeat it.
-pub const REPEAT: Duration = Duration::from_secs(1);
-/// What is left of a main process that ended by itself gets this long where no timeout is set.
-pub const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(10);
-/// What was not told before the timeout is told then, and killed this much later: nobody is killed unasked.
-pub const LAST_WORD: Duration = Duration::from_millis(200);
-/// How long the killed may take to disappear (a process in the kernel's uninterruptible sleep does not).
-pub const KILL_LIMIT: Duration = Duration::from_secs(2);
-/// The first warning about a stop that lasts; each later one after twice the time.
-pub const FIRST_WARNING: Duration = Duration::from_secs(5);
 /// The first look after a change; each later one after twice the time, up to the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
@@ -38,54 +30,11 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 const LONGEST_LOOK_UNWATCHED: Duration = Duration::from_millis(100);
 /// The longest while the timeout is over: what is still being forked has to be found.
 const LONGEST_LOOK_KILLING: Duration = Duration::from_millis(50);
-/// Looking at a large tree costs time; looks that nothing asks for take at most a twentieth of it, urgent ones a fifth, and
-/// those of the killing, which is soon over, a half.
+/// Looking at a large tree costs time; looks that nothing asks for take at most a twentieth of it,
+/// urgent ones a fifth, and those of the killing, which is soon over, a half.
 const IDLE_SHARE: u32 = 20;
 const URGENT_SHARE: u32 = 4;
 const KILLING_SHARE: u32 = 1;
-
-/// What was settled before the main process started.
-#[derive(Clone, Debug)]
-pub struct Terms {
-    /// From the stop signal to SIGKILL.
-    pub timeout: Option<Duration>,
-    /// What a script gets after its last handler.
-    pub epilogue: Duration,
-    /// Who gets a signal.
-    pub deliver: Deliver,
-    /// Go on until the last process is gone.
-    pub linger: bool,
-    /// The signals that begin the stop.
-    pub stop_on: SignalSet,
-    /// What is delivered in place of what arrives.
-    pub rewrites: Rewrites,
-    /// adieu is PID 1: its exit ends every process, and a terminal's end is not its own.
-    pub is_init: bool,
-    /// Somebody can resume adieu after it stopped itself: it is not PID 1 and leads no session.
-    pub can_suspend: bool,
-    /// The pid of the main process and the number of its group.
-    pub main: i32,
-    /// Of HUP, INT and QUIT those that adieu was started ignoring (nohup, a shell's background job).
-    pub inherited_ignored: SignalSet,
-}
-
-impl Terms {
-    /// The part of the settings that is decided by, with what was found out at the start.
-    pub fn new(settings: &Settings, main: i32, is_init: bool, can_suspend: bool, ignored: SignalSet) -> Self {
-        Self {
-            timeout: settings.timeout,
-            epilogue: settings.epilogue,
-            deliver: settings.deliver,
-            linger: settings.linger,
-            stop_on: settings.stop_on,
-            rewrites: settings.rewrites.clone(),
-            is_init,
-            can_suspend,
-            main,
-            inherited_ignored: ignored,
-        }
-    }
-}
 
 /// The state of the machine.
 #[derive(Clone, Debug)]
@@ -94,7 +43,8 @@ pub struct State {
     main_end: Option<End>,
     /// A TSTP was passed on: the group is stopped because somebody wants it so.
     suspended: bool,
-    /// To whom a signal that does not stop is on its way: the answer to it says nothing of the stop.
+    /// To whom a signal that does not stop is on its way: the answer to it says nothing of the
+    /// stop.
     forwarded: Vec<(Who, Signal)>,
     stop: Option<Stop>,
 }
@@ -110,7 +60,8 @@ struct Stop {
     deadline: Option<Time>,
     /// When each stop signal was last passed on.
     passed: Vec<(Signal, Time)>,
-    /// A repeat was passed on, and the look that shows whether any owner is there for it is still to come.
+    /// A repeat was passed on, and the look that shows whether any owner is there for it is still
+    /// to come.
     repeated: bool,
     ledger: Ledger,
     /// When the tree was first seen: the tick, and the pid given last.
@@ -133,7 +84,8 @@ enum Stage {
     Killing { since: Time, until: Time },
 }
 
-/// When to look again: soon after a change, ever more rarely without one, never for more than a share of the time.
+/// When to look again: soon after a change, ever more rarely without one, never for more than a
+/// share of the time.
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     next: Time,
@@ -165,10 +117,11 @@ impl Stop {
         Request { signal: self.signal, now, last_call, killing }
     }
 
-    /// The tree cannot be seen. At the first look the group is told and everything below is waited for; right after the
-    /// main process was reaped the group's number is still that of its other members, later it may not be. A /proc
-    /// that goes away later may come back, so the group is told only when the last call is due, and then those outside of
-    /// it that are known and sure to be still the same.
+    /// The tree cannot be seen. At the first look the group is told and everything below is waited
+    /// for; right after the main process was reaped the group's number is still that of its other
+    /// members, later it may not be. A /proc that goes away later may come back, so the group is
+    /// told only when the last call is due, and then those outside of it that are known and sure to
+    /// be still the same.
     fn looked_in_vain(&mut self, main: Option<i32>, epilogue: Duration, now: Time) -> Vec<Action> {
         let first = self.first_look.is_none();
         let killing = matches!(self.stage, Stage::Killing { .. });
@@ -194,7 +147,12 @@ impl Stop {
     }
 
     /// Everybody is told at once, the group with one call.
-    fn nobody_handles_it(&mut self, snapshot: &Snapshot, main: Option<i32>, now: Time) -> Vec<Action> {
+    fn nobody_handles_it(
+        &mut self,
+        snapshot: &Snapshot,
+        main: Option<i32>,
+        now: Time,
+    ) -> Vec<Action> {
         self.stage = Stage::LastCall;
         let mut actions = vec![Action::Say(Note::Unhandled(self.signal))];
         if let Some(main) = main {
@@ -204,10 +162,18 @@ impl Stop {
     }
 
     /// Owners and who is to be told with them. The phase is over when no owner is left.
-    fn owners(&mut self, tree: &Tree<'_>, first: bool, epilogue: Duration, now: Time) -> Vec<Action> {
+    fn owners(
+        &mut self,
+        tree: &Tree<'_>,
+        first: bool,
+        epilogue: Duration,
+        now: Time,
+    ) -> Vec<Action> {
         let mut actions = self.ledger.tell(tree, self.request(now), &|entry, process, v| {
-            // What may not be read cannot be seen to register late: spared as a filter it stays one.
-            let spared = v.reason == Reason::Hidden && process.reads_pipe && !first && !entry.left_behind;
+            // What may not be read cannot be seen to register late: spared as a filter it stays
+            // one.
+            let spared =
+                v.reason == Reason::Hidden && process.reads_pipe && !first && !entry.left_behind;
             v.at_once && entry.role != Role::Shielded && !entry.started_since() && !spared
         });
         if first {
@@ -222,8 +188,8 @@ impl Stop {
         actions
     }
 
-    /// The spared and what owners left behind. Over when its time is, when everybody has been told, or when an owner was
-    /// found that nobody had seen.
+    /// The spared and what owners left behind. Over when its time is, when everybody has been told,
+    /// or when an owner was found that nobody had seen.
     fn epilogue(&mut self, tree: &Tree<'_>, until: Time, now: Time) -> Vec<Action> {
         let mut actions = self.ledger.tell(tree, self.request(now), &|entry, _, v| {
             !matches!(v.role, Role::Owned)
@@ -263,7 +229,9 @@ impl Stop {
     /// After a look that took this long.
     fn look_again(&mut self, took: Duration, now: Time) {
         let (longest, share) = match self.ledger.has_unwatched_owner() {
-            _ if matches!(self.stage, Stage::Killing { .. }) => (LONGEST_LOOK_KILLING, KILLING_SHARE),
+            _ if matches!(self.stage, Stage::Killing { .. }) => {
+                (LONGEST_LOOK_KILLING, KILLING_SHARE)
+            }
             true => (LONGEST_LOOK_UNWATCHED, IDLE_SHARE),
             false => (LONGEST_LOOK, IDLE_SHARE),
         };
@@ -300,7 +268,9 @@ impl State {
             Input::Reaped { left } => self.reaped(left, now),
             Input::Gone(id) => self.forget(id, None, now),
             Input::Looked(Why::Forward, signal, snapshot, _) => self.forward(signal, snapshot, now),
-            Input::Looked(Why::Begin | Why::Stop, _, snapshot, took) => self.looked(snapshot, took, now),
+            Input::Looked(Why::Begin | Why::Stop, _, snapshot, took) => {
+                self.looked(snapshot, took, now)
+            }
             Input::Told(id, answer) => self.answered(id, answer, now),
             Input::Deadline => self.deadline_is_here(now),
         }
@@ -308,10 +278,12 @@ impl State {
 
     fn signal(&mut self, arrived: Signal, now: Time) -> Vec<Action> {
         let Some(signal) = self.terms.rewrites.apply(arrived) else { return Vec::new() };
-        // Started under nohup or as a shell's background job, the program would not hear these either.
+        // Started under nohup or as a shell's background job, the program would not hear these
+        // either.
         let deaf = self.terms.inherited_ignored.has(arrived) && signal == arrived;
-        let stops =
-            self.terms.stop_on.has(arrived) || self.terms.stop_on.has(signal) || signal == Signal::KILL;
+        let stops = self.terms.stop_on.has(arrived)
+            || self.terms.stop_on.has(signal)
+            || signal == Signal::KILL;
         match signal {
             _ if stops && !deaf => match self.stop {
                 None => self.begin(Cause::Signal(arrived), signal, now),
@@ -429,8 +401,9 @@ impl State {
         }
     }
 
-    /// Job control. Without adieu the shell above would see the program stopped; where no shell is above, nobody could
-    /// ever continue it, so there the terminal's Ctrl-Z has no effect on a program (`setpgid(2)`, orphaned groups).
+    /// Job control. Without adieu the shell above would see the program stopped; where no shell is
+    /// above, nobody could ever continue it, so there the terminal's Ctrl-Z has no effect on a
+    /// program (`setpgid(2)`, orphaned groups).
     fn main_stopped(&mut self, signal: Signal) -> Vec<Action> {
         if !signal.is_terminal_stop() {
             return Vec::new();
@@ -442,7 +415,8 @@ impl State {
             return Vec::new();
         }
         if signal != Signal::TSTP {
-            // It wants the terminal. Continued without it, it would be stopped again at once, for ever.
+            // It wants the terminal. Continued without it, it would be stopped again at once, for
+            // ever.
             return vec![Action::LendTerminal];
         }
         vec![Action::GiveTerminal, Action::TellGroup(Signal::CONT)]
@@ -452,9 +426,12 @@ impl State {
         let question = Question { only_known_handlers: true, ..self.question(signal) };
         let mut actions = Vec::new();
         if let Some(snapshot) = snapshot {
-            let verdicts = plan::plan(&snapshot, &question, |_| None);
+            let verdicts = role::assign(&snapshot, &question, |_| None);
             for (process, verdict) in snapshot.processes.iter().zip(verdicts) {
-                if verdict.at_once && verdict.role != Role::Foreground && plan::handles(process, true) {
+                if verdict.at_once
+                    && verdict.role != Role::Foreground
+                    && role::handles(process, true)
+                {
                     self.forwarded.push((ledger::who(process, verdict.role), signal));
                     actions.push(Action::Tell(ledger::tell(process, signal, false)));
                 }
@@ -464,12 +441,14 @@ impl State {
             return actions;
         }
         // Whoever leads a terminal's job ends with the terminal; a container has none to lose.
-        let hangup =
-            signal == Signal::HUP && !self.terms.is_init && !self.terms.inherited_ignored.has(signal);
+        let hangup = signal == Signal::HUP
+            && !self.terms.is_init
+            && !self.terms.inherited_ignored.has(signal);
         if hangup && self.stop.is_none() {
             return self.begin(Cause::Signal(signal), signal, now);
         }
-        // Its default action is none, so nothing was lost. `runc run` forwards those that Go's runtime sends to itself.
+        // Its default action is none, so nothing was lost. `runc run` forwards those that Go's
+        // runtime sends to itself.
         if signal == Signal::URG {
             return Vec::new();
         }
@@ -528,7 +507,10 @@ impl State {
                 stop.last_look = true;
                 return vec![Action::Look(Why::Stop, stop.signal)];
             }
-            return vec![Action::Say(Note::Abandons(stop.ledger.killed())), Action::Exit(exit_code)];
+            return vec![
+                Action::Say(Note::Abandons(stop.ledger.killed())),
+                Action::Exit(exit_code),
+            ];
         }
         if !killing && stop.deadline.is_some_and(|deadline| deadline <= now) {
             stop.stage = Stage::Killing { since: now, until: now + KILL_LIMIT };
@@ -570,12 +552,14 @@ impl State {
         let first_look = stop.first_look;
         let first = first_look.is_none();
         stop.first_look.get_or_insert((snapshot.tick, snapshot.last_pid));
-        let is_newcomer =
-            |id: ProcId| first_look.is_some_and(|(tick, pid)| proctable::started_after(tick, pid, id));
+        let is_newcomer = |id: ProcId| {
+            first_look.is_some_and(|(tick, pid)| process::started_after(tick, pid, id))
+        };
         let unknown = |id: ProcId| Known { newcomer: is_newcomer(id), ..Known::default() };
-        let known =
-            |id: ProcId| Some(stop.ledger.known(id, now, self.terms.epilogue).unwrap_or_else(|| unknown(id)));
-        let verdicts = plan::plan(&snapshot, &question, known);
+        let known = |id: ProcId| {
+            Some(stop.ledger.known(id, now, self.terms.epilogue).unwrap_or_else(|| unknown(id)))
+        };
+        let verdicts = role::assign(&snapshot, &question, known);
         let tree = Tree { snapshot: &snapshot, verdicts: &verdicts };
         let mut actions = stop.ledger.learn(&tree, now, is_newcomer);
         let handled = verdicts.iter().any(|v| v.role == Role::Owner);
@@ -584,7 +568,8 @@ impl State {
             // It is about to be reaped, or this /proc hides what belongs to other users (hidepid).
             actions.push(Action::TellGroup(if killing { Signal::KILL } else { stop.signal }));
         }
-        // What a main process left when it ended by itself is in no hurry: its log filters have the epilogue.
+        // What a main process left when it ended by itself is in no hurry: its log filters have the
+        // epilogue.
         if first && !handled && stop.asked_for {
             actions.extend(stop.nobody_handles_it(&snapshot, main, now));
         }
@@ -604,7 +589,8 @@ impl State {
         }
         if stop.stage == Stage::LastCall {
             actions.extend(stop.last_call(&tree, now));
-            // As PID 1 adieu ends by its exit what it may not signal; none of these would have handled it.
+            // As PID 1 adieu ends by its exit what it may not signal; none of these would have
+            // handled it.
             let main_known = !main_alive || stop.ledger.lives(self.terms.main);
             if self.terms.is_init && main_known && stop.ledger.is_beyond_reach() {
                 let code = self.exit_code();
@@ -621,8 +607,9 @@ impl State {
 mod tests {
     use super::*;
     use crate::cli::Typed;
-    use crate::plan::tests::{process, snapshot};
-    use crate::proctable::{Disposition, Process};
+    use crate::decide::role::tests::{process, snapshot};
+    use crate::process::{Disposition, Process};
+    use crate::signal::SignalSet;
     use Disposition::{Caught, Default as Plain, Ignored};
 
     const MAIN: i32 = 2;
@@ -633,7 +620,8 @@ mod tests {
     }
 
     fn terms(change: impl FnOnce(&mut Terms)) -> Terms {
-        let settings = crate::settings::resolve(&Typed::default(), |_| None).expect("defaults");
+        let settings =
+            crate::cli::settings::resolve(&Typed::default(), |_| None).expect("defaults");
         let mut terms = Terms::new(&settings, MAIN, true, false, SignalSet::EMPTY);
         change(&mut terms);
         terms
@@ -680,7 +668,11 @@ mod tests {
                 let action = queue.remove(0);
                 let input = match action {
                     Action::Look(why, signal) => {
-                        let seen = Snapshot { tick: self.tick, last_pid: 5, ..snapshot(self.tree.clone()) };
+                        let seen = Snapshot {
+                            tick: self.tick,
+                            last_pid: 5,
+                            ..snapshot(self.tree.clone())
+                        };
                         let seen = (!self.blind).then_some(seen);
                         Input::Looked(why, signal, seen, Duration::ZERO)
                     }
@@ -738,7 +730,11 @@ mod tests {
     }
 
     fn script() -> Vec<Process> {
-        vec![process(2, 1, "sh", Plain), process(3, 2, "server", Caught), process(4, 2, "proxy", Plain)]
+        vec![
+            process(2, 1, "sh", Plain),
+            process(3, 2, "server", Caught),
+            process(4, 2, "proxy", Plain),
+        ]
     }
 
     #[test]
@@ -752,10 +748,18 @@ mod tests {
         let mut world = World::new(terms(|_| ()), script());
         assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(3, TERM)]);
         assert_eq!(told(&world.step(Input::Deadline, 10)), [], "told once");
-        assert_eq!(told(&world.end(3, 500)), [(4, TERM)], "the spared are told when the last owner is done");
+        assert_eq!(
+            told(&world.end(3, 500)),
+            [(4, TERM)],
+            "the spared are told when the last owner is done"
+        );
         assert!(matches!(world.stage(), Some(Stage::Epilogue { .. })));
         world.tree.push(process(5, 2, "upload-logs", Plain));
-        assert_eq!(told(&world.step(Input::Deadline, 600)), [], "what the script starts now has its time");
+        assert_eq!(
+            told(&world.step(Input::Deadline, 600)),
+            [],
+            "what the script starts now has its time"
+        );
         world.end(4, 610);
         world.end(5, 900);
         assert_eq!(told(&world.step(Input::Deadline, 1_499)), []);
@@ -862,12 +866,18 @@ mod tests {
 
     #[test]
     fn a_trap_is_told_before_its_foreground_command() {
-        let mut world =
-            World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sleep", Plain)]);
+        let mut world = World::new(
+            terms(|_| ()),
+            vec![process(2, 1, "sh", Caught), process(3, 2, "sleep", Plain)],
+        );
         assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (3, TERM)]);
         world.end(3, 1);
         world.tree.push(process(4, 2, "flush", Plain));
-        assert_eq!(told(&world.step(Input::Deadline, 10)), [], "the trap's own command is left alone");
+        assert_eq!(
+            told(&world.step(Input::Deadline, 10)),
+            [],
+            "the trap's own command is left alone"
+        );
     }
 
     #[test]
@@ -877,14 +887,19 @@ mod tests {
         assert_eq!(told(&world.step(Input::Deadline, 2_999)), []);
         let (notes, actions) = world.everything(Input::Deadline, 3_000);
         assert_eq!(told(&actions), [(2, TERM), (4, TERM), (3, Signal::KILL)]);
-        let Some(Note::Kills(after, whom)) = notes.iter().find(|n| matches!(n, Note::Kills(..))) else {
+        let Some(Note::Kills(after, whom)) = notes.iter().find(|n| matches!(n, Note::Kills(..)))
+        else {
             panic!("nobody is named: {notes:?}")
         };
         assert_eq!((*after, whom.len(), whom[0].id.pid), (ms(3_000), 1, 3));
         assert_eq!(told(&world.step(Input::Deadline, 3_199)), [(3, Signal::KILL)]);
         let late = told(&world.step(Input::Deadline, 3_400));
         assert_eq!(late, [(2, Signal::KILL), (3, Signal::KILL), (4, Signal::KILL)]);
-        assert_eq!(world.step(Input::Deadline, 5_000), [Action::Exit(137)], "it ends even if they do not");
+        assert_eq!(
+            world.step(Input::Deadline, 5_000),
+            [Action::Exit(137)],
+            "it ends even if they do not"
+        );
     }
 
     #[test]
@@ -894,13 +909,18 @@ mod tests {
         world.step(Input::Deadline, 3_000);
         world.tree.push(process(8, 1, "hop", Ignored));
         let told = told(&world.step(Input::Deadline, 3_010));
-        assert!(told.contains(&(8, Signal::KILL)) && !told.contains(&(2, Signal::KILL)), "{told:?}");
+        assert!(
+            told.contains(&(8, Signal::KILL)) && !told.contains(&(2, Signal::KILL)),
+            "{told:?}"
+        );
     }
 
     #[test]
     fn a_child_that_was_told_before_it_was_a_program_is_told_again() {
-        let mut world =
-            World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)]);
+        let mut world = World::new(
+            terms(|_| ()),
+            vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)],
+        );
         assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (3, TERM)]);
         world.tree[1] = process(3, 2, "sleep", Plain);
         assert_eq!(told(&world.step(Input::Deadline, 10)), [(3, TERM)]);
@@ -908,8 +928,10 @@ mod tests {
 
     #[test]
     fn a_child_that_was_told_before_it_was_a_program_is_told_again_when_its_shell_is_gone_too() {
-        let mut world =
-            World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)]);
+        let mut world = World::new(
+            terms(|_| ()),
+            vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)],
+        );
         assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (3, TERM)]);
         world.tree[1] = process(3, 2, "server", Caught);
         assert_eq!(told(&world.end(2, 5)), [(3, TERM)], "nobody else would ever tell it");
@@ -931,14 +953,20 @@ mod tests {
         let mut world = World::new(terms(|_| ()), script());
         for (at, first) in [(0, true), (1_100, false), (2_200, false)] {
             let actions = world.step(Input::Signal(TERM), at);
-            assert!(matches!(&actions[..], [Action::Tell(tell)] if tell.watch == first), "{actions:?}");
+            assert!(
+                matches!(&actions[..], [Action::Tell(tell)] if tell.watch == first),
+                "{actions:?}"
+            );
         }
     }
 
     #[test]
     fn the_filter_that_was_told_before_it_was_a_program_is_judged_as_one() {
-        let tree =
-            vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught), process(4, 2, "server", Caught)];
+        let tree = vec![
+            process(2, 1, "sh", Caught),
+            process(3, 2, "sh", Caught),
+            process(4, 2, "server", Caught),
+        ];
         let mut world = World::new(terms(|_| ()), tree);
         assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (3, TERM), (4, TERM)]);
         world.tree[1] = tee();
@@ -947,7 +975,9 @@ mod tests {
 
     #[test]
     fn what_executes_a_program_before_it_can_be_told_is_told_as_that_program() {
-        for (program, again) in [(process(3, 2, "server", Caught), vec![(3, TERM)]), (tee(), vec![])] {
+        for (program, again) in
+            [(process(3, 2, "server", Caught), vec![(3, TERM)]), (tee(), vec![])]
+        {
             let tree = vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)];
             let mut world = World::new(terms(|_| ()), tree);
             world.tree.push(process(4, 2, "writer", Caught));
@@ -967,8 +997,10 @@ mod tests {
 
     #[test]
     fn a_subshell_whose_own_trap_executes_a_program_is_not_told_again() {
-        let mut world =
-            World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)]);
+        let mut world = World::new(
+            terms(|_| ()),
+            vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)],
+        );
         world.tick = 1_000;
         assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (3, TERM)]);
         world.tree[1] = process(3, 2, "flush", Plain);
@@ -988,13 +1020,19 @@ mod tests {
         let proxy = world.tree.pop().expect("two are left");
         world.step(Input::Deadline, 510);
         world.tree.push(proxy);
-        assert_eq!(told(&world.step(Input::Deadline, 600)), [], "nobody reports its end, but it is known");
+        assert_eq!(
+            told(&world.step(Input::Deadline, 600)),
+            [],
+            "nobody reports its end, but it is known"
+        );
     }
 
     #[test]
     fn a_stopped_relay_that_has_to_pass_the_signal_on_is_continued() {
-        let mut world =
-            World::new(terms(|_| ()), vec![process(2, 1, "su", Plain), process(3, 2, "server", Caught)]);
+        let mut world = World::new(
+            terms(|_| ()),
+            vec![process(2, 1, "su", Plain), process(3, 2, "server", Caught)],
+        );
         (world.refuses, world.tree[0].stopped) = (vec![3], true);
         let actions = world.step(Input::Signal(TERM), 0);
         assert!(actions.iter().any(|a| matches!(a, Action::Tell(t) if t.id.pid == 2 && t.resume)));
@@ -1012,7 +1050,8 @@ mod tests {
 
     #[test]
     fn without_proc_a_group_whose_number_may_be_another_s_by_now_is_left_alone() {
-        let mut world = World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
+        let mut world =
+            World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
         world.blind = true;
         world.step(Input::Ended(MAIN, End::Exited(0)), 0);
         world.step(Input::Reaped { left: true }, 0);
@@ -1021,7 +1060,8 @@ mod tests {
 
     #[test]
     fn an_orphan_with_the_pid_that_the_main_process_had_is_not_the_main_process() {
-        let mut world = World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
+        let mut world =
+            World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
         world.step(Input::Ended(MAIN, End::Exited(7)), 0);
         assert_eq!(world.step(Input::Ended(MAIN, End::Exited(0)), 10), []);
         assert_eq!(world.state.main_end, Some(End::Exited(7)));
@@ -1043,13 +1083,16 @@ mod tests {
         world.step(Input::Signal(TERM), 0);
         let mut warned = Vec::new();
         while warned.len() < 4 {
-            let at = u64::try_from(world.state.deadline().expect("pending").as_millis()).expect("small");
+            let at =
+                u64::try_from(world.state.deadline().expect("pending").as_millis()).expect("small");
             let (notes, _) = world.everything(Input::Deadline, at);
             let waits = notes
                 .into_iter()
                 .filter_map(|n| if let Note::Waits(t, _, who) = n { Some((t, who)) } else { None });
             warned.extend(
-                waits.map(|(t, who)| (t.as_secs(), who.iter().map(|w| w.id.pid).collect::<Vec<_>>())),
+                waits.map(|(t, who)| {
+                    (t.as_secs(), who.iter().map(|w| w.id.pid).collect::<Vec<_>>())
+                }),
             );
         }
         assert_eq!(warned, [(5, vec![3]), (10, vec![3]), (20, vec![3]), (40, vec![3])]);
@@ -1075,7 +1118,11 @@ mod tests {
             [],
             "a second since the last TERM is not over"
         );
-        assert_eq!(told(&world.step(Input::Signal(TERM), 2_000)), [(2, TERM)], "it ends the epilogue");
+        assert_eq!(
+            told(&world.step(Input::Signal(TERM), 2_000)),
+            [(2, TERM)],
+            "it ends the epilogue"
+        );
     }
 
     #[test]
@@ -1083,7 +1130,11 @@ mod tests {
         let mut world = World::new(terms(|_| ()), script());
         world.step(Input::Signal(TERM), 0);
         world.tree.retain(|p| p.id.pid != 3);
-        assert_eq!(told(&world.step(Input::Signal(TERM), 1_500)), [], "its end has not been reported");
+        assert_eq!(
+            told(&world.step(Input::Signal(TERM), 1_500)),
+            [],
+            "its end has not been reported"
+        );
         assert_eq!(told(&world.end(3, 1_500)), [(2, TERM), (4, TERM)]);
     }
 
@@ -1092,7 +1143,11 @@ mod tests {
         let mut world = World::new(terms(|_| ()), vec![process(9, 1, "daemon", Caught)]);
         world.step(Input::Ended(MAIN, End::Exited(4)), 0);
         assert_eq!(told(&world.step(Input::Reaped { left: true }, 0)), [(9, TERM)]);
-        assert_eq!(told(&world.step(Input::Deadline, 10_000)), [(9, Signal::KILL)], "10 s where none is set");
+        assert_eq!(
+            told(&world.step(Input::Deadline, 10_000)),
+            [(9, Signal::KILL)],
+            "10 s where none is set"
+        );
         world.end(9, 10_001);
         assert_eq!(world.step(Input::Reaped { left: false }, 10_001), [Action::Exit(4)]);
     }
@@ -1111,8 +1166,11 @@ mod tests {
 
     #[test]
     fn a_restart_loop_in_the_foreground_of_a_trap_ends_too() {
-        let tree =
-            vec![process(2, 1, "bash", Caught), process(3, 2, "sh", Plain), process(4, 3, "server", Caught)];
+        let tree = vec![
+            process(2, 1, "bash", Caught),
+            process(3, 2, "sh", Plain),
+            process(4, 3, "server", Caught),
+        ];
         let mut world = World::new(terms(|_| ()), tree);
         world.tick = 100;
         assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(2, TERM), (4, TERM)]);
@@ -1156,7 +1214,8 @@ mod tests {
 
     #[test]
     fn linger_goes_on_until_the_last_is_gone() {
-        let mut world = World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
+        let mut world =
+            World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
         world.step(Input::Ended(MAIN, End::Exited(4)), 0);
         assert_eq!(world.step(Input::Reaped { left: true }, 0), []);
         assert_eq!(world.state.deadline(), None);
@@ -1181,7 +1240,8 @@ mod tests {
         let mut world = World::new(terms(|_| ()), script());
         world.refuses = vec![3];
         let refused = |notes: &[Note], signal: Signal| {
-            let named = |n: &&Note| matches!(n, Note::Refused(who, s) if who.id.pid == 3 && *s == signal);
+            let named =
+                |n: &&Note| matches!(n, Note::Refused(who, s) if who.id.pid == 3 && *s == signal);
             notes.iter().filter(named).count()
         };
         let (notes, _) = world.everything(Input::Signal(usr1), 0);
@@ -1203,7 +1263,8 @@ mod tests {
         let mut desktop = World::new(terms(|t| t.is_init = false), tree());
         assert_eq!(desktop.step(Input::Signal(Signal::HUP), 0), [Action::TellGroup(Signal::HUP)]);
         let ignored = SignalSet::from_iter([Signal::HUP]);
-        let mut nohup = World::new(terms(|t| (t.is_init, t.inherited_ignored) = (false, ignored)), tree());
+        let mut nohup =
+            World::new(terms(|t| (t.is_init, t.inherited_ignored) = (false, ignored)), tree());
         assert_eq!(nohup.step(Input::Signal(Signal::HUP), 0), []);
     }
 
@@ -1239,7 +1300,8 @@ mod tests {
         init.nested_init = true;
         let mut inner = process(4, 3, "sleep", Plain);
         inner.group = 4;
-        let mut world = World::new(terms(|_| ()), vec![process(2, 1, "unshare", Plain), init, inner]);
+        let mut world =
+            World::new(terms(|_| ()), vec![process(2, 1, "unshare", Plain), init, inner]);
         let first = world.step(Input::Signal(TERM), 0);
         assert_eq!(told(&first), [(4, TERM)]);
         world.tree.retain(|p| p.id.pid != 4);
@@ -1250,7 +1312,11 @@ mod tests {
     fn the_init_of_a_nested_namespace_that_is_known_as_such_only_later_is_killed_then() {
         let init = process(3, 2, "init", Plain);
         let mut world = World::new(terms(|_| ()), vec![process(2, 1, "unshare", Plain), init]);
-        assert_eq!(world.step(Input::Signal(TERM), 0), [Action::TellGroup(TERM)], "nobody handles it");
+        assert_eq!(
+            world.step(Input::Signal(TERM), 0),
+            [Action::TellGroup(TERM)],
+            "nobody handles it"
+        );
         // The first look had no need to find out.
         world.tree.remove(0);
         world.tree[0].nested_init = true;
@@ -1271,8 +1337,10 @@ mod tests {
 
     #[test]
     fn who_may_not_be_signalled_holds_nobody_up_and_is_named() {
-        let mut world =
-            World::new(terms(|_| ()), vec![process(2, 1, "su", Plain), process(3, 2, "server", Caught)]);
+        let mut world = World::new(
+            terms(|_| ()),
+            vec![process(2, 1, "su", Plain), process(3, 2, "server", Caught)],
+        );
         world.refuses = vec![3];
         let (notes, actions) = world.everything(Input::Signal(TERM), 0);
         assert_eq!(told(&actions), [(3, TERM), (2, TERM)], "su may pass it on");
@@ -1281,7 +1349,11 @@ mod tests {
         alone.tree[0].group = 7;
         alone.refuses = vec![2];
         alone.step(Input::Signal(TERM), 0);
-        assert_eq!(alone.step(Input::Deadline, 10), [Action::Exit(137)], "PID 1 ends it by its exit");
+        assert_eq!(
+            alone.step(Input::Deadline, 10),
+            [Action::Exit(137)],
+            "PID 1 ends it by its exit"
+        );
     }
 
     #[test]
@@ -1334,18 +1406,24 @@ mod tests {
     #[test]
     fn deliver_child_tells_the_others_when_that_one_is_gone() {
         let mut world = World::new(terms(|t| t.deliver = Deliver::Child), script());
-        assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(4, TERM)], "the last foreground child");
+        assert_eq!(
+            told(&world.step(Input::Signal(TERM), 0)),
+            [(4, TERM)],
+            "the last foreground child"
+        );
         assert_eq!(told(&world.end(4, 10)), [(3, TERM)]);
     }
 
-    /// Every phase meets every event: it neither panics nor hangs, and the promises of the module's head hold.
+    /// Every phase meets every event: it neither panics nor hangs, and the promises of the module's
+    /// head hold.
     #[test]
     fn every_pair_of_phase_and_event_keeps_the_promises() {
         type Make = fn() -> (World, u64);
         let phases: [(&str, Make); 8] = [
             ("running", || (World::new(terms(|t| t.timeout = Some(ms(5_000))), script()), 0)),
             ("lingering", || {
-                let mut world = World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
+                let mut world =
+                    World::new(terms(|t| t.linger = true), vec![process(9, 1, "daemon", Caught)]);
                 world.step(Input::Ended(MAIN, End::Exited(0)), 0);
                 (world, 0)
             }),
@@ -1419,16 +1497,24 @@ mod tests {
                 let kills = told(&actions).iter().any(|(_, signal)| *signal == Signal::KILL);
                 let asked_to_kill = matches!(event, Input::Signal(Signal::KILL));
                 assert!(!kills || phase == "killing" || asked_to_kill, "killed early: {what}");
-                if living_owner && phase == "owners" && matches!(event, Input::Deadline | Input::Signal(TERM))
+                if living_owner
+                    && phase == "owners"
+                    && matches!(event, Input::Deadline | Input::Signal(TERM))
                 {
-                    assert!(!told(&actions).iter().any(|(pid, _)| *pid == 2), "the shield was told: {what}");
+                    assert!(
+                        !told(&actions).iter().any(|(pid, _)| *pid == 2),
+                        "the shield was told: {what}"
+                    );
                 }
                 let exits = actions.iter().any(|a| matches!(a, Action::Exit(_)));
-                let may_exit =
-                    matches!(event, Input::Reaped { left: false }) && world.state.main_end.is_some();
+                let may_exit = matches!(event, Input::Reaped { left: false })
+                    && world.state.main_end.is_some();
                 assert!(!exits || may_exit, "ended early: {what}");
                 let stopping = world.state.stop.as_ref().is_some_and(|stop| !stop.blind);
-                assert!(exits || !stopping || world.state.deadline().is_some(), "nothing wakes it: {what}");
+                assert!(
+                    exits || !stopping || world.state.deadline().is_some(),
+                    "nothing wakes it: {what}"
+                );
             }
         }
     }

@@ -1,0 +1,103 @@
+//! A process and its tree as plain values: the words that `procfs` fills in and `decide` decides by.
+
+use crate::signal::SignalSet;
+
+/// A process, told from every other that had or will have the same pid by the time it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcId {
+    /// The pid, as adieu's PID namespace has it.
+    pub pid: i32,
+    /// When it started, in clock ticks since boot (field 22 of `/proc/<pid>/stat`).
+    pub start: u64,
+}
+
+/// What a process would do with the signal in question, and how that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// It has a handler (SigCgt).
+    Caught,
+    /// It blocks the signal: signalfd, or a thread in sigwait.
+    Blocked,
+    /// One of its threads waits in `rt_sigtimedwait`, where the kernel shows neither.
+    Waiting,
+    /// It ignores the signal.
+    Ignored,
+    /// The signal's default action.
+    Default,
+    /// Neither caught nor blocked; whether a thread waits for it may not be read.
+    Hidden,
+    /// Nothing may be read.
+    Unreadable,
+}
+
+/// Programs that are not to be taken at their word about signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A shell: it blocks signals for a moment around fork, and acts on a trap only between commands.
+    Shell,
+    /// Merely passes signals on to its child: tini, su, timeout, npm …
+    Relay,
+    /// Everything else.
+    Program,
+}
+
+/// One living process below adieu.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Which one.
+    pub id: ProcId,
+    /// The pid of its parent.
+    pub parent: i32,
+    /// Where its nearest living ancestor stands in [`Snapshot::processes`]; `None` when that is adieu.
+    pub above: Option<usize>,
+    /// Its parent is adieu, so its pid stays its own until adieu reaps it.
+    pub own_child: bool,
+    /// Its process group.
+    pub group: i32,
+    /// The name that the kernel has for it, control characters replaced.
+    pub name: String,
+    /// Its command line, where [`Own::show_arguments`](crate::procfs::Own::show_arguments) asked for it.
+    pub arguments: String,
+    /// What sort of program it is.
+    pub kind: Kind,
+    /// What it would do with the signal that was asked about.
+    pub disposition: Disposition,
+    /// The signals that it ignores.
+    pub ignored: SignalSet,
+    /// It is stopped (SIGSTOP, Ctrl-Z).
+    pub stopped: bool,
+    /// It is the init of a PID namespace below adieu's: the kernel drops signals that it does not handle.
+    pub nested_init: bool,
+    /// Its stdin is a pipe that the tree itself made.
+    pub reads_pipe: bool,
+    /// What its stdin is may not be read; [`Process::reads_pipe`] is then a precaution.
+    pub stdin_hidden: bool,
+    /// A shell that sits in its `wait` builtin, not in a foreground command (seen only of dash and busybox ash).
+    pub in_wait: bool,
+}
+
+/// The living processes below adieu at one moment, parents before their children.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The processes. Zombies are not among them.
+    pub processes: Vec<Process>,
+    /// When the look was over, in the unit of [`ProcId::start`].
+    pub tick: u64,
+    /// The pid that was given last by then; 0 where that may not be read. Of processes that started in the same tick it
+    /// tells those that were there from those that came afterwards.
+    pub last_pid: i32,
+}
+
+/// Whether a process was started after a look that was over at this tick, with this pid given last.
+pub(crate) fn started_after(tick: u64, last_pid: i32, id: ProcId) -> bool {
+    id.start == 0 || id.start > tick || id.start == tick && id.pid > last_pid
+}
+
+/// How long a shell's child may take from fork to exec, in clock ticks (a hundredth of a second each): microseconds
+/// mostly, more where there is no processor to be had.
+const YOUTH: u64 = 200;
+
+/// Whether a process may still be on its way from fork to exec at this tick. Where its start is not shown it may.
+pub(crate) fn is_young(tick: u64, id: ProcId) -> bool {
+    id.start == 0 || tick.saturating_sub(id.start) < YOUTH
+}
