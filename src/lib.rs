@@ -49,7 +49,7 @@
 //! };
 //! let verdicts = role::assign(&Snapshot { processes, tick: 1, last_pid: 4 }, &question, |_| None);
 //! let roles: Vec<Role> = verdicts.iter().map(|verdict| verdict.role).collect();
-//! assert_eq!(roles, [Role::Shielded, Role::Owner, Role::Spared]);
+//! assert_eq!(roles, [Role::Shielded, Role::Handler, Role::Bystander]);
 //! ```
 //!
 //! And a signal as a user types it:

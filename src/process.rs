@@ -36,7 +36,7 @@ pub enum Kind {
     /// A shell: it blocks signals for a moment around fork, and acts on a trap only between commands.
     Shell,
     /// Merely passes signals on to its child: tini, su, timeout, npm …
-    Relay,
+    Wrapper,
     /// Everything else.
     Program,
 }

@@ -47,7 +47,7 @@ pub(crate) fn kind(name: &[u8], command_line: &[u8]) -> Kind {
         if INTERPRETERS.contains(&first) { words.next().unwrap_or_default() } else { first };
     let bare = behind.split('.').next().unwrap_or_default();
     if RELAYS.contains(&bare) || bare == "npm-cli" || bare == "npx-cli" {
-        Kind::Relay
+        Kind::Wrapper
     } else {
         Kind::Program
     }

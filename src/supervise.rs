@@ -40,12 +40,14 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
                     let snapshot = look(&mut own, reporter.shows_arguments(), (why, signal), inbox);
                     Input::Looked(why, signal, snapshot, inbox.now().saturating_sub(before))
                 }
-                Action::Tell(tell) => Input::Told(tell.id, deliver::tell(&tell, inbox)),
+                Action::SignalProcess(tell) => {
+                    Input::Delivered(tell.id, deliver::tell(&tell, inbox))
+                }
                 Action::Exit(code) => {
                     reporter.notes(said);
                     return code;
                 }
-                Action::TellGroup(signal) => {
+                Action::SignalGroup(signal) => {
                     deliver::tell_group(main, signal);
                     continue;
                 }

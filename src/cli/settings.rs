@@ -34,7 +34,7 @@ pub struct Settings {
     pub default_shell: bool,
     /// What is delivered in place of what arrives.
     pub rewrites: Rewrites,
-    /// Who gets it.
+    /// ProcessNote gets it.
     pub deliver: Deliver,
     /// The signals that begin the stop.
     pub stop_on: SignalSet,

@@ -4,7 +4,7 @@
 
 use crate::decide::role::{self, Known, Reason, Role, Verdict};
 use crate::decide::terms::LAST_WORD;
-use crate::decide::{Action, Note, Tell, Time, Who};
+use crate::decide::{Action, Note, ProcessNote, SignalProcess, Time};
 use crate::process::{self, Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub(crate) struct Entry {
     /// When it was first told.
     asked: Option<Time>,
     /// When it was told the request that holds now; a repeated stop signal is a new one.
-    told: Option<Time>,
+    signalled: Option<Time>,
     killed: bool,
     /// Was told as an owner, so it stays one.
     pub owner: bool,
@@ -58,17 +58,17 @@ pub(crate) struct Entry {
 impl Entry {
     /// What it was told as, it is no more.
     fn judge_afresh(&mut self) {
-        (self.told, self.owner, self.copy_of_trap) = (None, false, false);
+        (self.signalled, self.owner, self.copy_of_trap) = (None, false, false);
     }
 
-    pub(crate) fn who(&self, id: ProcId) -> Who {
+    pub(crate) fn who(&self, id: ProcId) -> ProcessNote {
         let Self { role, asked, ignores, refused, .. } = *self;
         let (name, arguments) = (self.name.clone(), self.arguments.clone());
-        Who { id, name, arguments, role, told: asked, ignores, refused }
+        ProcessNote { id, name, arguments, role, signalled: asked, ignores, refused }
     }
 
     fn tell(&mut self, now: Time) {
-        self.told = Some(now);
+        self.signalled = Some(now);
         self.asked.get_or_insert(now);
     }
 
@@ -90,8 +90,8 @@ impl Tree<'_> {
     }
 
     /// The process at this place, if it is a shell with a trap that is told.
-    fn owner_shell(&self, at: usize) -> Option<&Process> {
-        self.verdicts.get(at).filter(|verdict| verdict.role == Role::Owner)?;
+    fn handler_shell(&self, at: usize) -> Option<&Process> {
+        self.verdicts.get(at).filter(|verdict| verdict.role == Role::Handler)?;
         self.snapshot.processes.get(at).filter(|process| process.kind == Kind::Shell)
     }
 
@@ -167,7 +167,7 @@ impl Ledger {
                     group: process.group,
                     role: verdict.role,
                     asked: None,
-                    told: None,
+                    signalled: None,
                     killed: false,
                     owner: false,
                     newcomer: is_newcomer(process.id),
@@ -187,7 +187,7 @@ impl Ledger {
                 });
             if process.nested_init && !entry.nested_init {
                 // Told before that was known, it heard nothing.
-                (entry.told, entry.nested_init) = (None, true);
+                (entry.signalled, entry.nested_init) = (None, true);
             }
             entry.name.clone_from(&process.name);
             entry.arguments.clone_from(&process.arguments);
@@ -195,7 +195,7 @@ impl Ledger {
             entry.parent = process.parent;
             entry.group = process.group;
             entry.own_child = process.own_child;
-            entry.left_behind |= verdict.role == Role::Owned;
+            entry.left_behind |= verdict.role == Role::Worker;
             entry.reads_pipe |= process.reads_pipe;
             entry.stopped = process.stopped;
             entry.ignores = process.disposition == Disposition::Ignored;
@@ -204,7 +204,7 @@ impl Ledger {
             let free = (verdict.reason == Reason::Finishing).then_some(now);
             entry.free_since = free.map(|now| entry.free_since.unwrap_or(now));
             // A shield stays one when its owner is gone: it carries on with the script.
-            let keeps = entry.role == Role::Shielded && verdict.role == Role::Spared;
+            let keeps = entry.role == Role::Shielded && verdict.role == Role::Bystander;
             entry.role = if keeps { Role::Shielded } else { verdict.role };
             self.0.insert(process.id, entry);
         }
@@ -235,13 +235,13 @@ impl Ledger {
         let mut actions = Vec::new();
         for (process, verdict) in tree.iter() {
             let below_trap = match process.above {
-                Some(above) => tree.owner_shell(above).is_some(),
+                Some(above) => tree.handler_shell(above).is_some(),
                 // An orphan's parent may have been one. (The main process leads its group, and a
                 // copy does not yet.)
                 None => process.group != process.id.pid,
             };
             let Some(entry) = self.0.get_mut(&process.id) else { continue };
-            if entry.told.is_some() || !due(entry, process, verdict) {
+            if entry.signalled.is_some() || !due(entry, process, verdict) {
                 continue;
             }
             let asked = request.signal;
@@ -264,7 +264,7 @@ impl Ledger {
             };
             entry.tell(request.now);
             entry.by_group = false;
-            entry.owner |= verdict.role == Role::Owner;
+            entry.owner |= verdict.role == Role::Handler;
             // One that has been there for longer is a subshell, and the trap that it runs is its
             // own.
             let young = process::is_young(tree.snapshot.tick, process.id);
@@ -272,10 +272,13 @@ impl Ledger {
             let watch = entry.owner && !process.own_child && !entry.watched;
             let last = request.last_call && !verdict.at_once;
             let reason = if last { Reason::LastCall } else { verdict.reason };
-            actions.push(Action::Say(Note::Tells(entry.who(process.id), reason, signal)));
+            actions.push(Action::Say(Note::Sends(entry.who(process.id), reason, signal)));
             // Nobody is killed whom a wrong name kept from being asked.
             let named = (entry.copy_of_trap && !request.killing).then(|| process.name.clone());
-            actions.push(Action::Tell(Tell { named, ..tell(process, signal, watch) }));
+            actions.push(Action::SignalProcess(SignalProcess {
+                named,
+                ..tell(process, signal, watch)
+            }));
         }
         actions
     }
@@ -283,7 +286,7 @@ impl Ledger {
     /// It is another program than the one that was to be told: what that is, the next look shows.
     pub(crate) fn changed(&mut self, id: ProcId) -> Option<Action> {
         let entry = self.0.get_mut(&id)?;
-        if entry.asked == entry.told {
+        if entry.asked == entry.signalled {
             entry.asked = None;
         }
         entry.judge_afresh();
@@ -306,17 +309,17 @@ impl Ledger {
             if let Some(entry) = self.0.get_mut(&process.id).filter(|_| !unmoved) {
                 entry.tell(request.now);
                 entry.by_group = true;
-                each.push(Action::Say(Note::Tells(
+                each.push(Action::Say(Note::Sends(
                     entry.who(process.id),
                     Reason::Nothing,
                     request.signal,
                 )));
                 if process.stopped {
-                    each.push(Action::Tell(tell(process, Signal::CONT, false)));
+                    each.push(Action::SignalProcess(tell(process, Signal::CONT, false)));
                 }
             }
         }
-        let group = any.then_some(Action::TellGroup(request.signal));
+        let group = any.then_some(Action::SignalGroup(request.signal));
         group.into_iter().chain(each).collect()
     }
 
@@ -329,13 +332,13 @@ impl Ledger {
     ) -> Vec<Action> {
         let mut actions = Vec::new();
         for (id, entry) in self.0.iter_mut().chain(&mut self.1) {
-            if !entry.own_child || entry.told.is_some() || told_group == Some(entry.group) {
+            if !entry.own_child || entry.signalled.is_some() || told_group == Some(entry.group) {
                 continue;
             }
             entry.tell(request.now);
             let (signal, resume) = (request.signal, entry.stopped);
-            actions.push(Action::Say(Note::Tells(entry.who(*id), Reason::LastCall, signal)));
-            actions.push(Action::Tell(Tell {
+            actions.push(Action::Say(Note::Sends(entry.who(*id), Reason::LastCall, signal)));
+            actions.push(Action::SignalProcess(SignalProcess {
                 id: *id,
                 own_child: true,
                 signal,
@@ -367,14 +370,14 @@ impl Ledger {
                     whom.push(entry.who(process.id));
                 }
                 entry.killed = true;
-                kills.push(Action::Tell(tell(process, Signal::KILL, false)));
+                kills.push(Action::SignalProcess(tell(process, Signal::KILL, false)));
             }
         }
         let said = Action::Say(Note::Kills(now.saturating_sub(began), whom.clone()));
         (!whom.is_empty()).then_some(said).into_iter().chain(kills).collect()
     }
 
-    /// Who was told with the group, does not handle the signal and is there all the same belongs to
+    /// ProcessNote was told with the group, does not handle the signal and is there all the same belongs to
     /// another user, or came into the group by another way: it is told by itself, and the answer
     /// says which.
     pub(crate) fn recheck_group(&mut self, snapshot: &Snapshot, last_look: Time) {
@@ -382,10 +385,10 @@ impl Ledger {
             let Some(entry) = self.0.get_mut(&process.id).filter(|entry| entry.by_group) else {
                 continue;
             };
-            if entry.told.is_some_and(|told| told < last_look) {
+            if entry.signalled.is_some_and(|told| told < last_look) {
                 entry.by_group = false;
                 if !role::handles(process, false) {
-                    entry.told = None;
+                    entry.signalled = None;
                 }
             }
         }
@@ -394,14 +397,14 @@ impl Ledger {
     pub(crate) fn untell(&mut self, which: &dyn Fn(&Entry) -> bool) {
         let all = self.0.values_mut().chain(self.1.values_mut()).chain(self.2.values_mut());
         for entry in all.filter(|entry| which(entry)) {
-            entry.told = None;
+            entry.signalled = None;
         }
     }
 
     /// Says once, at the start, who is not told and why.
     pub(crate) fn leaves(&self, tree: &Tree<'_>) -> Vec<Action> {
         let untold = tree.iter().filter_map(|(process, verdict)| {
-            let entry = self.0.get(&process.id).filter(|entry| entry.told.is_none())?;
+            let entry = self.0.get(&process.id).filter(|entry| entry.signalled.is_none())?;
             Some(Action::Say(Note::Leaves(entry.who(process.id), verdict.reason)))
         });
         untold.collect()
@@ -410,10 +413,12 @@ impl Ledger {
     /// Continues the stopped among those that have to carry on untold: a stopped shell reaps no
     /// child.
     pub(crate) fn resume(&self, tree: &Tree<'_>) -> Vec<Action> {
-        let untold = |id: &ProcId| self.0.get(id).is_some_and(|entry| entry.told.is_none());
+        let untold = |id: &ProcId| self.0.get(id).is_some_and(|entry| entry.signalled.is_none());
         let stopped =
-            tree.iter().filter(|(p, v)| p.stopped && v.role != Role::Owned && untold(&p.id));
-        stopped.map(|(process, _)| Action::Tell(tell(process, Signal::CONT, false))).collect()
+            tree.iter().filter(|(p, v)| p.stopped && v.role != Role::Worker && untold(&p.id));
+        stopped
+            .map(|(process, _)| Action::SignalProcess(tell(process, Signal::CONT, false)))
+            .collect()
     }
 
     /// The kernel refuses to signal this one. A relay above it, such as su, may be allowed to pass
@@ -429,18 +434,24 @@ impl Ledger {
         for _ in 0..generations {
             let Some(relay) = self.find(above) else { break };
             let Some(entry) = self.0.get_mut(&relay) else { break };
-            if entry.kind == Kind::Relay && !entry.refused && entry.told.is_none() {
+            if entry.kind == Kind::Wrapper && !entry.refused && entry.signalled.is_none() {
                 entry.tell(request.now);
                 entry.owner = true;
                 let (signal, resume) = (request.signal, entry.stopped);
-                let tell =
-                    Tell { id: relay, own_child: false, signal, resume, watch: true, named: None };
-                actions.push(Action::Say(Note::Tells(
+                let tell = SignalProcess {
+                    id: relay,
+                    own_child: false,
+                    signal,
+                    resume,
+                    watch: true,
+                    named: None,
+                };
+                actions.push(Action::Say(Note::Sends(
                     entry.who(relay),
                     Reason::Above(id.pid),
                     request.signal,
                 )));
-                actions.push(Action::Tell(tell));
+                actions.push(Action::SignalProcess(tell));
                 break;
             }
             above = entry.parent;
@@ -454,11 +465,11 @@ impl Ledger {
     }
 
     /// Those that were killed and are there all the same.
-    pub(crate) fn killed(&self) -> Vec<Who> {
+    pub(crate) fn killed(&self) -> Vec<ProcessNote> {
         self.0.iter().filter(|(_, entry)| entry.killed).map(|(id, entry)| entry.who(*id)).collect()
     }
 
-    pub(crate) fn everybody(&self) -> Vec<Who> {
+    pub(crate) fn everybody(&self) -> Vec<ProcessNote> {
         self.0.iter().map(|(id, entry)| entry.who(*id)).collect()
     }
 
@@ -480,29 +491,29 @@ impl Ledger {
         let entry = self.0.get(&id).or_else(|| self.1.get(&id)).or_else(|| self.2.get(&id))?;
         let keeps = entry.role == Role::Shielded || entry.reader;
         let in_time = entry.free_since.is_none_or(|since| now < since.saturating_add(epilogue));
-        let finishing = (keeps && in_time && entry.told.is_none()).then_some(entry.role);
-        Some(Known { told_owner: entry.owner, newcomer: entry.newcomer, finishing })
+        let finishing = (keeps && in_time && entry.signalled.is_none()).then_some(entry.role);
+        Some(Known { known_handler: entry.owner, newcomer: entry.newcomer, finishing })
     }
 
     /// Whether there is an owner that was told and is waited for.
-    pub(crate) fn has_owner(&self) -> bool {
+    pub(crate) fn has_handler(&self) -> bool {
         self.0.values().chain(self.1.values()).any(|entry| entry.owner && !entry.refused)
     }
 
     /// Whether such an owner was there at the last look, and not only its end is still to be
     /// reported.
-    pub(crate) fn sees_owner(&self) -> bool {
+    pub(crate) fn sees_handler(&self) -> bool {
         self.0.values().any(|entry| entry.owner && !entry.refused)
     }
 
     /// Whether an owner's end has to be found out by looking.
-    pub(crate) fn has_unwatched_owner(&self) -> bool {
+    pub(crate) fn has_unwatched_handler(&self) -> bool {
         self.0.values().any(|entry| entry.owner && !entry.watched)
     }
 
     /// Whether everybody has been told.
     pub(crate) fn all_told(&self) -> bool {
-        self.0.values().all(|entry| entry.told.is_some())
+        self.0.values().all(|entry| entry.signalled.is_some())
     }
 
     /// Whether all that is left may not be signalled and is not seen to handle the signal.
@@ -512,8 +523,8 @@ impl Ledger {
     }
 
     /// Whom the stop waits for: the owners while there are any, then whoever is left.
-    pub(crate) fn awaited(&self) -> Vec<Who> {
-        let owners: Vec<Who> = self
+    pub(crate) fn awaited(&self) -> Vec<ProcessNote> {
+        let owners: Vec<ProcessNote> = self
             .0
             .iter()
             .chain(&self.1)
@@ -525,20 +536,27 @@ impl Ledger {
 }
 
 /// The process in a note, apart from any stop.
-pub(crate) fn who(process: &Process, role: Role) -> Who {
-    Who {
+pub(crate) fn who(process: &Process, role: Role) -> ProcessNote {
+    ProcessNote {
         id: process.id,
         name: process.name.clone(),
         arguments: process.arguments.clone(),
         role,
-        told: None,
+        signalled: None,
         ignores: process.disposition == Disposition::Ignored,
         refused: false,
     }
 }
 
 /// A signal for this process; a stopped one is continued, since it could not act on it.
-pub(crate) fn tell(process: &Process, signal: Signal, watch: bool) -> Tell {
+pub(crate) fn tell(process: &Process, signal: Signal, watch: bool) -> SignalProcess {
     let resume = process.stopped && !matches!(signal, Signal::KILL | Signal::STOP | Signal::CONT);
-    Tell { id: process.id, own_child: process.own_child, signal, resume, watch, named: None }
+    SignalProcess {
+        id: process.id,
+        own_child: process.own_child,
+        signal,
+        resume,
+        watch,
+        named: None,
+    }
 }

@@ -17,7 +17,7 @@
 use crate::decide::ledger::{self, Ledger, Request, Tree};
 use crate::decide::role::{self, Known, Question, Reason, Role};
 use crate::decide::terms::{Deliver, FIRST_WARNING, KILL_LIMIT, LEFTOVERS_TIMEOUT, REPEAT, Terms};
-use crate::decide::{Action, Answer, Cause, Input, Note, Time, Who, Why};
+use crate::decide::{Action, Cause, Delivered, Input, Note, ProcessNote, Time, Why};
 use crate::exit::{End, SIGNAL_BASE};
 use crate::process::{self, ProcId, Snapshot};
 use crate::signal::Signal;
@@ -45,7 +45,7 @@ pub struct State {
     suspended: bool,
     /// To whom a signal that does not stop is on its way: the answer to it says nothing of the
     /// stop.
-    forwarded: Vec<(Who, Signal)>,
+    forwarded: Vec<(ProcessNote, Signal)>,
     stop: Option<Stop>,
 }
 
@@ -78,7 +78,7 @@ struct Stop {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    Owners,
+    Handlers,
     Epilogue { until: Time },
     LastCall,
     Killing { since: Time, until: Time },
@@ -125,11 +125,11 @@ impl Stop {
     fn looked_in_vain(&mut self, main: Option<i32>, epilogue: Duration, now: Time) -> Vec<Action> {
         let first = self.first_look.is_none();
         let killing = matches!(self.stage, Stage::Killing { .. });
-        if self.stage == Stage::Owners && !first && !self.ledger.has_owner() {
+        if self.stage == Stage::Handlers && !first && !self.ledger.has_handler() {
             self.stage = Stage::Epilogue { until: now.saturating_add(epilogue) };
         }
         let due = match self.stage {
-            Stage::Owners => first,
+            Stage::Handlers => first,
             Stage::Epilogue { until } => until <= now,
             Stage::LastCall | Stage::Killing { .. } => true,
         };
@@ -141,7 +141,7 @@ impl Stop {
         self.stage = if killing { self.stage } else { Stage::LastCall };
         let signal = if killing { Signal::KILL } else { self.signal };
         let just_reaped = first && !self.asked_for;
-        let group = (just_reaped || main.is_some()).then_some(Action::TellGroup(signal));
+        let group = (just_reaped || main.is_some()).then_some(Action::SignalGroup(signal));
         let children = self.ledger.tell_children(main, self.request(now));
         [Action::Say(Note::Blind(signal))].into_iter().chain(group).chain(children).collect()
     }
@@ -180,7 +180,7 @@ impl Stop {
             actions.extend(self.ledger.leaves(tree));
             actions.extend(self.ledger.resume(tree));
         }
-        if !self.ledger.has_owner() {
+        if !self.ledger.has_handler() {
             self.stage = Stage::Epilogue { until: now.saturating_add(epilogue) };
             self.pace = Pace::new(now);
             actions.push(Action::Say(Note::Enters("epilogue")));
@@ -192,15 +192,15 @@ impl Stop {
     /// or when an owner was found that nobody had seen.
     fn epilogue(&mut self, tree: &Tree<'_>, until: Time, now: Time) -> Vec<Action> {
         let mut actions = self.ledger.tell(tree, self.request(now), &|entry, _, v| {
-            !matches!(v.role, Role::Owned)
+            !matches!(v.role, Role::Worker)
                 && entry.role != Role::Shielded
                 && !entry.started_since()
                 && !entry.reads_pipe
                 && !entry.ignores
         });
-        if self.ledger.has_owner() {
+        if self.ledger.has_handler() {
             // An owner was left behind, unseen until now.
-            self.stage = Stage::Owners;
+            self.stage = Stage::Handlers;
             actions.push(Action::Say(Note::Enters("owners' phase")));
         } else if until <= now || self.ledger.all_told() {
             self.stage = Stage::LastCall;
@@ -215,7 +215,7 @@ impl Stop {
     /// Whoever is left and below no owner.
     fn last_call(&mut self, tree: &Tree<'_>, now: Time) -> Vec<Action> {
         self.ledger.recheck_group(tree.snapshot, self.pace.last);
-        self.ledger.tell(tree, self.request(now), &|_, _, v| v.role != Role::Owned)
+        self.ledger.tell(tree, self.request(now), &|_, _, v| v.role != Role::Worker)
     }
 
     /// Whoever was not asked is asked; the others are killed.
@@ -228,7 +228,7 @@ impl Stop {
 
     /// After a look that took this long.
     fn look_again(&mut self, took: Duration, now: Time) {
-        let (longest, share) = match self.ledger.has_unwatched_owner() {
+        let (longest, share) = match self.ledger.has_unwatched_handler() {
             _ if matches!(self.stage, Stage::Killing { .. }) => {
                 (LONGEST_LOOK_KILLING, KILLING_SHARE)
             }
@@ -249,7 +249,7 @@ impl State {
     pub fn deadline(&self) -> Option<Time> {
         let stop = self.stop.as_ref()?;
         let stage = match stop.stage {
-            Stage::Owners | Stage::LastCall => None,
+            Stage::Handlers | Stage::LastCall => None,
             Stage::Epilogue { until } | Stage::Killing { until, .. } => Some(until),
         };
         let killing = matches!(stop.stage, Stage::Killing { .. });
@@ -271,7 +271,7 @@ impl State {
             Input::Looked(Why::Begin | Why::Stop, _, snapshot, took) => {
                 self.looked(snapshot, took, now)
             }
-            Input::Told(id, answer) => self.answered(id, answer, now),
+            Input::Delivered(id, answer) => self.answered(id, answer, now),
             Input::Deadline => self.deadline_is_here(now),
         }
     }
@@ -290,15 +290,15 @@ impl State {
                 Some(_) => self.repeat(signal, now),
             },
             Signal::CHLD | Signal::TTIN | Signal::TTOU => Vec::new(),
-            // Who is told to end must not be stopped from it: nobody would continue it.
+            // ProcessNote is told to end must not be stopped from it: nobody would continue it.
             Signal::TSTP | Signal::STOP if self.stop.is_some() => Vec::new(),
             Signal::WINCH | Signal::TSTP | Signal::STOP if self.main_end.is_none() => {
                 self.suspended |= signal != Signal::WINCH;
-                vec![Action::TellGroup(signal)]
+                vec![Action::SignalGroup(signal)]
             }
             Signal::CONT if self.main_end.is_none() => {
                 self.suspended = false;
-                vec![Action::GiveTerminal, Action::TellGroup(signal)]
+                vec![Action::GiveTerminal, Action::SignalGroup(signal)]
             }
             Signal::WINCH | Signal::TSTP | Signal::STOP | Signal::CONT => Vec::new(),
             _ => vec![Action::Look(Why::Forward, signal)],
@@ -311,7 +311,7 @@ impl State {
             Cause::MainEnded(_) => Some(self.terms.timeout.unwrap_or(LEFTOVERS_TIMEOUT)),
         };
         self.stop = Some(Stop {
-            stage: Stage::Owners,
+            stage: Stage::Handlers,
             signal,
             asked_for: matches!(cause, Cause::Signal(_)),
             began: now,
@@ -345,10 +345,10 @@ impl State {
         match stop.stage {
             Stage::Killing { .. } => return Vec::new(),
             _ if stop.blind => {
-                let group = self.main_end.is_none().then_some(Action::TellGroup(signal));
+                let group = self.main_end.is_none().then_some(Action::SignalGroup(signal));
                 return [said].into_iter().chain(group).collect();
             }
-            Stage::Owners => {
+            Stage::Handlers => {
                 stop.repeated = true;
                 stop.ledger.untell(&|entry| entry.owner);
             }
@@ -419,7 +419,7 @@ impl State {
             // ever.
             return vec![Action::LendTerminal];
         }
-        vec![Action::GiveTerminal, Action::TellGroup(Signal::CONT)]
+        vec![Action::GiveTerminal, Action::SignalGroup(Signal::CONT)]
     }
 
     fn forward(&mut self, signal: Signal, snapshot: Option<Snapshot>, now: Time) -> Vec<Action> {
@@ -433,7 +433,7 @@ impl State {
                     && role::handles(process, true)
                 {
                     self.forwarded.push((ledger::who(process, verdict.role), signal));
-                    actions.push(Action::Tell(ledger::tell(process, signal, false)));
+                    actions.push(Action::SignalProcess(ledger::tell(process, signal, false)));
                 }
             }
         }
@@ -465,25 +465,25 @@ impl State {
         }
     }
 
-    fn answered(&mut self, id: ProcId, answer: Answer, now: Time) -> Vec<Action> {
+    fn answered(&mut self, id: ProcId, answer: Delivered, now: Time) -> Vec<Action> {
         let forwarded = self.forwarded.iter().position(|(who, _)| who.id == id);
         if let Some((who, signal)) = forwarded.map(|at| self.forwarded.swap_remove(at))
-            && answer == Answer::Refused
+            && answer == Delivered::Refused
         {
-            return vec![Action::Say(Note::Refused(Who { refused: true, ..who }, signal))];
+            return vec![Action::Say(Note::Refused(ProcessNote { refused: true, ..who }, signal))];
         }
         let Some(stop) = &mut self.stop else { return Vec::new() };
         match answer {
-            Answer::Gone => self.forget(id, None, now),
-            Answer::Sent { watched } => {
+            Delivered::Gone => self.forget(id, None, now),
+            Delivered::Sent { watched } => {
                 stop.ledger.set_watched(id, watched);
                 Vec::new()
             }
-            Answer::Changed => {
+            Delivered::Changed => {
                 stop.pace.soon(now);
                 stop.ledger.changed(id).into_iter().collect()
             }
-            Answer::Refused => {
+            Delivered::Refused => {
                 let actions = stop.ledger.refused(id, stop.request(now));
                 if !actions.is_empty() {
                     stop.pace.soon(now);
@@ -518,7 +518,7 @@ impl State {
             if !stop.blind {
                 return vec![Action::Look(Why::Stop, stop.signal)];
             }
-            let group = group_of_main.then_some(Action::TellGroup(Signal::KILL));
+            let group = group_of_main.then_some(Action::SignalGroup(Signal::KILL));
             let said = Action::Say(Note::Kills(now.saturating_sub(stop.began), Vec::new()));
             return [said].into_iter().chain(group).collect();
         }
@@ -562,11 +562,11 @@ impl State {
         let verdicts = role::assign(&snapshot, &question, known);
         let tree = Tree { snapshot: &snapshot, verdicts: &verdicts };
         let mut actions = stop.ledger.learn(&tree, now, is_newcomer);
-        let handled = verdicts.iter().any(|v| v.role == Role::Owner);
+        let handled = verdicts.iter().any(|v| v.role == Role::Handler);
         let killing = matches!(stop.stage, Stage::Killing { .. });
         if snapshot.processes.is_empty() && (first || killing) && main_alive {
             // It is about to be reaped, or this /proc hides what belongs to other users (hidepid).
-            actions.push(Action::TellGroup(if killing { Signal::KILL } else { stop.signal }));
+            actions.push(Action::SignalGroup(if killing { Signal::KILL } else { stop.signal }));
         }
         // What a main process left when it ended by itself is in no hurry: its log filters have the
         // epilogue.
@@ -576,14 +576,14 @@ impl State {
         if let Stage::Killing { since, .. } = stop.stage {
             actions.extend(stop.killing(&tree, since, now));
         }
-        if stop.stage == Stage::Owners {
+        if stop.stage == Stage::Handlers {
             actions.extend(stop.owners(&tree, first, self.terms.epilogue, now));
         }
         if stop.repeated && matches!(stop.stage, Stage::Epilogue { .. }) {
             // It came as the last owner ended: there it ends the epilogue.
             stop.stage = Stage::LastCall;
         }
-        stop.repeated &= stop.stage == Stage::Owners && !stop.ledger.sees_owner();
+        stop.repeated &= stop.stage == Stage::Handlers && !stop.ledger.sees_handler();
         if let Stage::Epilogue { until } = stop.stage {
             actions.extend(stop.epilogue(&tree, until, now));
         }
@@ -676,16 +676,16 @@ mod tests {
                         let seen = (!self.blind).then_some(seen);
                         Input::Looked(why, signal, seen, Duration::ZERO)
                     }
-                    Action::Tell(tell) => {
+                    Action::SignalProcess(tell) => {
                         let id = tell.id;
                         let changed = tell.named.is_some() && self.executes.contains(&id.pid);
                         let answer = match changed {
-                            true => Answer::Changed,
-                            _ if self.refuses.contains(&id.pid) => Answer::Refused,
-                            _ => Answer::Sent { watched: true },
+                            true => Delivered::Changed,
+                            _ if self.refuses.contains(&id.pid) => Delivered::Refused,
+                            _ => Delivered::Sent { watched: true },
                         };
-                        done.extend((!changed).then_some(Action::Tell(tell)));
-                        Input::Told(id, answer)
+                        done.extend((!changed).then_some(Action::SignalProcess(tell)));
+                        Input::Delivered(id, answer)
                     }
                     Action::Say(note) => {
                         notes.push(note);
@@ -725,7 +725,9 @@ mod tests {
     fn told(actions: &[Action]) -> Vec<(i32, Signal)> {
         actions
             .iter()
-            .filter_map(|a| if let Action::Tell(t) = a { Some((t.id.pid, t.signal)) } else { None })
+            .filter_map(|a| {
+                if let Action::SignalProcess(t) = a { Some((t.id.pid, t.signal)) } else { None }
+            })
             .collect()
     }
 
@@ -783,11 +785,11 @@ mod tests {
     #[test]
     fn a_stop_of_the_job_is_not_passed_on_once_the_end_was_asked_for() {
         let mut world = World::new(terms(|_| ()), script());
-        assert_eq!(world.step(Input::Signal(Signal::TSTP), 0), [Action::TellGroup(Signal::TSTP)]);
+        assert_eq!(world.step(Input::Signal(Signal::TSTP), 0), [Action::SignalGroup(Signal::TSTP)]);
         world.step(Input::Signal(TERM), 10);
         assert_eq!(world.step(Input::Signal(Signal::TSTP), 20), []);
         let continued = world.step(Input::Signal(Signal::CONT), 30);
-        assert_eq!(continued, [Action::GiveTerminal, Action::TellGroup(Signal::CONT)]);
+        assert_eq!(continued, [Action::GiveTerminal, Action::SignalGroup(Signal::CONT)]);
     }
 
     #[test]
@@ -797,7 +799,7 @@ mod tests {
         let tree = vec![process(2, 1, "sh", Plain), process(3, 2, "sleep", Plain), outside];
         let mut world = World::new(terms(|_| ()), tree);
         let actions = world.step(Input::Signal(TERM), 0);
-        assert_eq!(actions.first(), Some(&Action::TellGroup(TERM)));
+        assert_eq!(actions.first(), Some(&Action::SignalGroup(TERM)));
         assert_eq!(told(&actions), [(4, TERM)]);
         assert_eq!(world.stage(), Some(Stage::LastCall));
     }
@@ -954,7 +956,7 @@ mod tests {
         for (at, first) in [(0, true), (1_100, false), (2_200, false)] {
             let actions = world.step(Input::Signal(TERM), at);
             assert!(
-                matches!(&actions[..], [Action::Tell(tell)] if tell.watch == first),
+                matches!(&actions[..], [Action::SignalProcess(tell)] if tell.watch == first),
                 "{actions:?}"
             );
         }
@@ -1013,7 +1015,7 @@ mod tests {
         assert_eq!(told(&world.step(Input::Signal(TERM), 0)), [(3, TERM)]);
         let server = world.tree.remove(1);
         assert_eq!(told(&world.step(Input::Deadline, 10)), [], "its end has not been reported");
-        assert_eq!(world.stage(), Some(Stage::Owners));
+        assert_eq!(world.stage(), Some(Stage::Handlers));
         world.tree.insert(1, server);
         assert_eq!(told(&world.step(Input::Deadline, 30)), [], "it is the one that was told");
         assert_eq!(told(&world.end(3, 500)), [(4, TERM)]);
@@ -1035,13 +1037,17 @@ mod tests {
         );
         (world.refuses, world.tree[0].stopped) = (vec![3], true);
         let actions = world.step(Input::Signal(TERM), 0);
-        assert!(actions.iter().any(|a| matches!(a, Action::Tell(t) if t.id.pid == 2 && t.resume)));
+        assert!(
+            actions
+                .iter()
+                .any(|a| matches!(a, Action::SignalProcess(t) if t.id.pid == 2 && t.resume))
+        );
     }
 
     #[test]
     fn who_was_told_with_the_group_and_then_by_name_is_not_told_again() {
         let mut world = World::new(terms(|_| ()), vec![process(2, 1, "sleep", Plain)]);
-        assert_eq!(world.step(Input::Signal(TERM), 0), [Action::TellGroup(TERM)]);
+        assert_eq!(world.step(Input::Signal(TERM), 0), [Action::SignalGroup(TERM)]);
         assert_eq!(told(&world.step(Input::Signal(Signal::INT), 1)), [(2, Signal::INT)]);
         for at in [20, 100, 1_000] {
             assert_eq!(told(&world.step(Input::Deadline, at)), []);
@@ -1204,7 +1210,11 @@ mod tests {
         assert_eq!(world.step(Input::Deadline, 10), [], "it may come back");
         assert_eq!(world.end(3, 500), []);
         assert!(matches!(world.stage(), Some(Stage::Epilogue { .. })));
-        assert_eq!(world.step(Input::Deadline, 1_500), [Action::TellGroup(TERM)], "the last call");
+        assert_eq!(
+            world.step(Input::Deadline, 1_500),
+            [Action::SignalGroup(TERM)],
+            "the last call"
+        );
         assert_eq!(
             world.state.deadline(),
             Some(ms(5_000)),
@@ -1231,7 +1241,10 @@ mod tests {
         let (notes, actions) = world.everything(Input::Signal(usr1), 1);
         assert_eq!((actions, notes), (vec![], vec![Note::Dropped(usr1)]));
         assert_eq!(world.everything(Input::Signal(Signal::URG), 1), (vec![], vec![]));
-        assert_eq!(world.step(Input::Signal(Signal::WINCH), 2), [Action::TellGroup(Signal::WINCH)]);
+        assert_eq!(
+            world.step(Input::Signal(Signal::WINCH), 2),
+            [Action::SignalGroup(Signal::WINCH)]
+        );
     }
 
     #[test]
@@ -1252,7 +1265,7 @@ mod tests {
         let (notes, _) = world.everything(Input::Signal(usr1), 20);
         assert_eq!(refused(&notes, usr1), 1, "{notes:?}");
         assert_eq!(told(&world.step(Input::Deadline, 30)), [], "the server is an owner still");
-        assert_eq!(world.stage(), Some(Stage::Owners));
+        assert_eq!(world.stage(), Some(Stage::Handlers));
     }
 
     #[test]
@@ -1261,7 +1274,7 @@ mod tests {
         let mut container = World::new(terms(|_| ()), tree());
         assert_eq!(container.step(Input::Signal(Signal::HUP), 0), []);
         let mut desktop = World::new(terms(|t| t.is_init = false), tree());
-        assert_eq!(desktop.step(Input::Signal(Signal::HUP), 0), [Action::TellGroup(Signal::HUP)]);
+        assert_eq!(desktop.step(Input::Signal(Signal::HUP), 0), [Action::SignalGroup(Signal::HUP)]);
         let ignored = SignalSet::from_iter([Signal::HUP]);
         let mut nohup =
             World::new(terms(|t| (t.is_init, t.inherited_ignored) = (false, ignored)), tree());
@@ -1290,7 +1303,7 @@ mod tests {
         job.ignored = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
         let mut world = World::new(terms(|_| ()), vec![process(2, 1, "sh", Plain), job]);
         let actions = world.step(Input::Signal(Signal::INT), 0);
-        assert_eq!(actions.first(), Some(&Action::TellGroup(Signal::INT)));
+        assert_eq!(actions.first(), Some(&Action::SignalGroup(Signal::INT)));
         assert_eq!(told(&actions), [(3, TERM)]);
     }
 
@@ -1314,7 +1327,7 @@ mod tests {
         let mut world = World::new(terms(|_| ()), vec![process(2, 1, "unshare", Plain), init]);
         assert_eq!(
             world.step(Input::Signal(TERM), 0),
-            [Action::TellGroup(TERM)],
+            [Action::SignalGroup(TERM)],
             "nobody handles it"
         );
         // The first look had no need to find out.
@@ -1332,7 +1345,11 @@ mod tests {
         let mut world = World::new(terms(|_| ()), tree);
         let actions = world.step(Input::Signal(TERM), 0);
         assert_eq!(told(&actions), [(3, TERM), (2, Signal::CONT)], "the shell is only continued");
-        assert!(actions.iter().any(|a| matches!(a, Action::Tell(t) if t.id.pid == 3 && t.resume)));
+        assert!(
+            actions
+                .iter()
+                .any(|a| matches!(a, Action::SignalProcess(t) if t.id.pid == 3 && t.resume))
+        );
     }
 
     #[test]
@@ -1360,10 +1377,10 @@ mod tests {
     fn without_proc_the_group_is_told_and_everything_waited_for() {
         let mut world = World::new(terms(|t| t.timeout = Some(ms(3_000))), script());
         world.blind = true;
-        assert_eq!(world.step(Input::Signal(TERM), 0), [Action::TellGroup(TERM)]);
+        assert_eq!(world.step(Input::Signal(TERM), 0), [Action::SignalGroup(TERM)]);
         assert_eq!(world.state.deadline(), Some(ms(3_000)));
-        assert_eq!(world.step(Input::Signal(TERM), 2_000), [Action::TellGroup(TERM)]);
-        assert_eq!(world.step(Input::Deadline, 3_000), [Action::TellGroup(Signal::KILL)]);
+        assert_eq!(world.step(Input::Signal(TERM), 2_000), [Action::SignalGroup(TERM)]);
+        assert_eq!(world.step(Input::Deadline, 3_000), [Action::SignalGroup(Signal::KILL)]);
         world.step(Input::Ended(MAIN, End::Signaled(Signal::KILL)), 3_001);
         assert_eq!(world.step(Input::Reaped { left: false }, 3_001), [Action::Exit(137)]);
     }
@@ -1372,7 +1389,7 @@ mod tests {
     fn job_control_stops_adieu_too_or_is_undone_where_nobody_could_continue_it() {
         let stopped = Input::Stopped(MAIN, Signal::TSTP);
         let mut container = World::new(terms(|_| ()), script());
-        let undone = [Action::GiveTerminal, Action::TellGroup(Signal::CONT)];
+        let undone = [Action::GiveTerminal, Action::SignalGroup(Signal::CONT)];
         assert_eq!(container.step(stopped.clone(), 0), undone);
         assert_eq!(container.step(Input::Stopped(MAIN, Signal::STOP), 0), []);
         container.step(Input::Signal(Signal::TSTP), 1);
@@ -1481,9 +1498,9 @@ mod tests {
                     looked(Why::Stop, Some(Snapshot::default())),
                     looked(Why::Forward, None),
                     looked(Why::Forward, Some(snapshot(script()))),
-                    Input::Told(id(3), Answer::Gone),
-                    Input::Told(id(3), Answer::Refused),
-                    Input::Told(id(99), Answer::Sent { watched: false }),
+                    Input::Delivered(id(3), Delivered::Gone),
+                    Input::Delivered(id(3), Delivered::Refused),
+                    Input::Delivered(id(99), Delivered::Sent { watched: false }),
                     Input::Deadline,
                 ])
                 .collect()

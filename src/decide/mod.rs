@@ -44,15 +44,15 @@ pub enum Input {
     Gone(ProcId),
     /// The look that was asked for; `None` where /proc cannot be read.
     Looked(Why, Signal, Option<Snapshot>, Duration),
-    /// What became of an [`Action::Tell`].
-    Told(ProcId, Answer),
+    /// What became of an [`Action::SignalProcess`].
+    Delivered(ProcId, Delivered),
     /// The time that `State::deadline` of `phase` gave is here.
     Deadline,
 }
 
 /// What became of a signal to one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Delivered {
     /// Sent; whether its end will be reported, for what was to be watched.
     Sent {
         /// An end deeper in the tree will come as [`Input::Gone`].
@@ -73,9 +73,9 @@ pub enum Action {
     /// Look at the tree with regard to this signal and report it.
     Look(Why, Signal),
     /// Send a signal to one process and report the answer.
-    Tell(Tell),
+    SignalProcess(SignalProcess),
     /// Send a signal to the main process's group with one call.
-    TellGroup(Signal),
+    SignalGroup(Signal),
     /// Give the terminal to the main process's group, if adieu holds it.
     GiveTerminal,
     /// Give it the terminal and continue it, if adieu holds the terminal; otherwise nothing.
@@ -84,7 +84,7 @@ pub enum Action {
     TakeTerminal,
     /// Stop adieu and its own group too, as its shell's user asked of the whole job.
     Suspend(Signal),
-    /// Tell the user.
+    /// SignalProcess the user.
     Say(Note),
     /// Exit with this status.
     Exit(u8),
@@ -92,7 +92,7 @@ pub enum Action {
 
 /// A signal for one process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tell {
+pub struct SignalProcess {
     /// To whom.
     pub id: ProcId,
     /// It is adieu's own child, whose pid cannot be reused before adieu reaps it.
@@ -109,7 +109,7 @@ pub struct Tell {
 
 /// A process in a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Who {
+pub struct ProcessNote {
     /// Which one.
     pub id: ProcId,
     /// Its name.
@@ -119,7 +119,7 @@ pub struct Who {
     /// Its role.
     pub role: Role,
     /// When it was told.
-    pub told: Option<Time>,
+    pub signalled: Option<Time>,
     /// Whether it ignores the signal.
     pub ignores: bool,
     /// Whether it may not be signalled.
@@ -143,27 +143,27 @@ pub enum Note {
     /// Nobody handles the signal.
     Unhandled(Signal),
     /// A process is told, for this reason.
-    Tells(Who, Reason, Signal),
+    Sends(ProcessNote, Reason, Signal),
     /// A process is left alone for now, for this reason.
-    Leaves(Who, Reason),
+    Leaves(ProcessNote, Reason),
     /// A phase begins.
     Enters(&'static str),
     /// A process of the stop is gone; how it ended is known of adieu's own children.
-    Ended(Who, Option<End>),
+    Ended(ProcessNote, Option<End>),
     /// The main process ended.
     MainEnded(End),
     /// The stop lasts.
-    Waits(Duration, Signal, Vec<Who>),
+    Waits(Duration, Signal, Vec<ProcessNote>),
     /// The timeout is over; these are killed.
-    Kills(Duration, Vec<Who>),
+    Kills(Duration, Vec<ProcessNote>),
     /// These did not even disappear when killed.
-    Abandons(Vec<Who>),
+    Abandons(Vec<ProcessNote>),
     /// Nobody handles a signal that does not stop: it is dropped.
     Dropped(Signal),
     /// A process executed another program before it could be told; it is looked at again.
-    Changed(Who),
+    Changed(ProcessNote),
     /// The kernel refuses to send this signal to this process.
-    Refused(Who, Signal),
+    Refused(ProcessNote, Signal),
     /// There is no readable /proc: the group is told.
     Blind(Signal),
     /// A repeated stop signal is passed on.

@@ -1,4 +1,4 @@
-//! Who is told: from a snapshot of the tree to the role of each process, with the reason. No I/O,
+//! ProcessNote is told: from a snapshot of the tree to the role of each process, with the reason. No I/O,
 //! no clock, no memory of its own: what was done before comes in as [`Known`].
 //!
 //! The rule in one sentence: every program that the script started is told once, as if it had been
@@ -12,16 +12,16 @@ use crate::signal::{Signal, SignalSet};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The first on its branch that handles the signal: told at once, waited for.
-    Owner,
+    Handler,
     /// Handles nothing, and a shell with a trap waits for it: told at once, so that the trap can
     /// run.
     Foreground,
     /// Handles nothing, and an owner is below it: has to be there to reap its child and carry on.
     Shielded,
     /// Below an owner: the owner's business.
-    Owned,
+    Worker,
     /// None of these: told when the last owner is done; at once when there is no owner.
-    Spared,
+    Bystander,
 }
 
 /// Why a process has its role.
@@ -30,7 +30,7 @@ pub enum Reason {
     /// Its own disposition.
     Handles,
     /// It was told and has not ended yet.
-    WasTold,
+    WasSignalled,
     /// It is the one that `--deliver child` means.
     Chosen,
     /// This process below it is an owner.
@@ -85,7 +85,7 @@ pub struct Question {
 pub struct Known {
     /// It was told as an owner and is waited for: it stays an owner even if it drops its handler
     /// meanwhile.
-    pub told_owner: bool,
+    pub known_handler: bool,
     /// It was started after the first look of the stop.
     pub newcomer: bool,
     /// The role that it keeps for as long as a script has after its last handler, should it be in a
@@ -114,23 +114,23 @@ fn verdicts(
         return plan_child(snapshot, chosen);
     }
     let known = |p: &Process| known(p.id).unwrap_or_default();
-    let told = |p: &Process| known(p).told_owner;
-    let seen = |p: &Process, only_known: bool| p.kind != Kind::Relay && handles(p, only_known);
+    let told = |p: &Process| known(p).known_handler;
+    let seen = |p: &Process, only_known: bool| p.kind != Kind::Wrapper && handles(p, only_known);
     // Beside a handler that is seen, a pipe's reader that may not be read is rather a filter than
     // another handler.
     let anybody_seen = snapshot.processes.iter().any(|p| seen(p, true));
-    let is_owner = |p: &Process| {
+    let is_handler = |p: &Process| {
         told(p) || seen(p, question.only_known_handlers || p.reads_pipe && anybody_seen)
     };
-    let owners: Vec<bool> = snapshot.processes.iter().map(is_owner).collect();
+    let owners: Vec<bool> = snapshot.processes.iter().map(is_handler).collect();
     // What a script starts now shields nobody: a restart loop would never end.
     let settled = |(p, owner): (&Process, &bool)| *owner && (told(p) || !known(p).newcomer);
     let settled: Vec<bool> = snapshot.processes.iter().zip(&owners).map(settled).collect();
-    let owner_below = owner_below(snapshot, &settled);
+    let handler_below = handler_below(snapshot, &settled);
 
     // Whether a pipeline in the foreground of this shell has an owner that its readers wait for.
     let mut feeds: Vec<bool> = vec![false; owners.len()];
-    for (process, owner) in snapshot.processes.iter().zip(&owner_below) {
+    for (process, owner) in snapshot.processes.iter().zip(&handler_below) {
         if owner.is_some()
             && let Some(feed) = process.above.and_then(|above| feeds.get_mut(above))
         {
@@ -142,32 +142,32 @@ fn verdicts(
     for (index, process) in snapshot.processes.iter().enumerate() {
         let above =
             process.above.and_then(|at| Some((at, verdicts.get(at)?, snapshot.processes.get(at)?)));
-        let is_owner = owners.get(index) == Some(&true);
-        let below = owner_below.get(index).copied().flatten();
+        let is_handler = owners.get(index) == Some(&true);
+        let below = handler_below.get(index).copied().flatten();
         let free = || match below {
-            _ if is_owner && told(process) => (Role::Owner, Reason::WasTold),
-            _ if is_owner && seen(process, true) => (Role::Owner, Reason::Handles),
-            _ if is_owner => (Role::Owner, Reason::Hidden),
+            _ if is_handler && told(process) => (Role::Handler, Reason::WasSignalled),
+            _ if is_handler && seen(process, true) => (Role::Handler, Reason::Handles),
+            _ if is_handler => (Role::Handler, Reason::Hidden),
             Some(owner) => (Role::Shielded, Reason::Above(owner)),
-            None if process.disposition == Disposition::Hidden => (Role::Spared, Reason::Hidden),
-            None => (Role::Spared, Reason::Nothing),
+            None if process.disposition == Disposition::Hidden => (Role::Bystander, Reason::Hidden),
+            None => (Role::Bystander, Reason::Nothing),
         };
         let (role, reason) = match above {
-            Some((_, Verdict { role: Role::Owned, reason, .. }, _)) => (Role::Owned, *reason),
+            Some((_, Verdict { role: Role::Worker, reason, .. }, _)) => (Role::Worker, *reason),
             Some((_, Verdict { role: Role::Foreground, reason, .. }, _)) => {
                 (Role::Foreground, *reason)
             }
-            Some((at, Verdict { role: Role::Owner, .. }, owner)) => {
+            Some((at, Verdict { role: Role::Handler, .. }, owner)) => {
                 if owner.kind != Kind::Shell
                     || in_background(process, owner, question)
                     || (told(owner) && known(process).newcomer)
                 {
                     // What a shell starts after it was told is its trap at work.
-                    (Role::Owned, Reason::Below(owner.id.pid))
-                } else if is_owner || below.is_some() {
+                    (Role::Worker, Reason::Below(owner.id.pid))
+                } else if is_handler || below.is_some() {
                     free()
                 } else if process.reads_pipe && feeds.get(at) == Some(&true) {
-                    (Role::Spared, Reason::ReadsPipeline)
+                    (Role::Bystander, Reason::ReadsPipeline)
                 } else if let Some(role) = known(process).finishing {
                     (role, Reason::Finishing)
                 } else {
@@ -178,9 +178,9 @@ fn verdicts(
         };
         let in_group = question.deliver == Deliver::Group && process.group == question.main;
         let at_once = match role {
-            Role::Owner | Role::Foreground => true,
+            Role::Handler | Role::Foreground => true,
             Role::Shielded => false,
-            Role::Owned | Role::Spared => in_group,
+            Role::Worker | Role::Bystander => in_group,
         };
         verdicts.push(Verdict { role, reason, at_once });
     }
@@ -199,7 +199,7 @@ pub fn handles(process: &Process, only_known: bool) -> bool {
 }
 
 /// For each process, the pid of the nearest owner that it is or has below it.
-fn owner_below(snapshot: &Snapshot, owners: &[bool]) -> Vec<Option<i32>> {
+fn handler_below(snapshot: &Snapshot, owners: &[bool]) -> Vec<Option<i32>> {
     let mut found: Vec<Option<i32>> =
         snapshot.processes.iter().zip(owners).map(|(p, owner)| owner.then_some(p.id.pid)).collect();
     // Children stand behind their parents, so backwards each is settled before its parent is.
@@ -254,21 +254,21 @@ fn plan_child(snapshot: &Snapshot, chosen: usize) -> Vec<Verdict> {
     let only = |index: usize| (index == chosen).then_some(pid);
     let is_chosen: Vec<bool> =
         (0..snapshot.processes.len()).map(|index| only(index).is_some()).collect();
-    let above = owner_below(snapshot, &is_chosen);
+    let above = handler_below(snapshot, &is_chosen);
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(is_chosen.len());
     for (index, process) in snapshot.processes.iter().enumerate() {
         let parent = process.above.and_then(|at| verdicts.get(at));
         let (role, reason) = match parent {
-            _ if index == chosen => (Role::Owner, Reason::Chosen),
-            Some(Verdict { role: Role::Owner | Role::Owned, .. }) => {
-                (Role::Owned, Reason::Below(pid))
+            _ if index == chosen => (Role::Handler, Reason::Chosen),
+            Some(Verdict { role: Role::Handler | Role::Worker, .. }) => {
+                (Role::Worker, Reason::Below(pid))
             }
             _ if above.get(index).copied().flatten().is_some() => {
                 (Role::Shielded, Reason::Above(pid))
             }
-            _ => (Role::Spared, Reason::Nothing),
+            _ => (Role::Bystander, Reason::Nothing),
         };
-        verdicts.push(Verdict { role, reason, at_once: role == Role::Owner });
+        verdicts.push(Verdict { role, reason, at_once: role == Role::Handler });
     }
     verdicts
 }
@@ -282,7 +282,7 @@ pub(crate) mod tests {
     pub(crate) fn process(pid: i32, parent: i32, name: &str, disposition: Disposition) -> Process {
         let kind = match name {
             "sh" | "bash" => Kind::Shell,
-            "tini" | "su" | "npm" => Kind::Relay,
+            "tini" | "su" | "npm" => Kind::Wrapper,
             _ => Kind::Program,
         };
         Process {
@@ -341,13 +341,13 @@ pub(crate) mod tests {
         assign(&snapshot(processes), question, |_| None).iter().map(|v| v.role).collect()
     }
 
-    use Role::{Foreground, Owned, Owner, Shielded, Spared};
+    use Role::{Bystander, Foreground, Handler, Shielded, Worker};
 
     #[test]
     fn the_shell_of_a_command_line_is_shielded_and_its_server_told() {
         assert_eq!(
             roles(vec![process(2, 1, "sh", Plain), process(3, 2, "server", Caught)]),
-            [Shielded, Owner]
+            [Shielded, Handler]
         );
     }
 
@@ -356,14 +356,14 @@ pub(crate) mod tests {
         for disposition in [Caught, Blocked, Waiting, Hidden, Unreadable] {
             assert_eq!(
                 roles(vec![process(2, 1, "server", disposition)]),
-                [Owner],
+                [Handler],
                 "{disposition:?}"
             );
         }
         for disposition in [Ignored, Plain] {
             assert_eq!(
                 roles(vec![process(2, 1, "server", disposition)]),
-                [Spared],
+                [Bystander],
                 "{disposition:?}"
             );
         }
@@ -372,9 +372,13 @@ pub(crate) mod tests {
     #[test]
     fn of_a_shell_only_the_handler_counts() {
         for disposition in [Blocked, Waiting, Hidden] {
-            assert_eq!(roles(vec![process(2, 1, "sh", disposition)]), [Spared], "{disposition:?}");
+            assert_eq!(
+                roles(vec![process(2, 1, "sh", disposition)]),
+                [Bystander],
+                "{disposition:?}"
+            );
         }
-        assert_eq!(roles(vec![process(2, 1, "sh", Caught)]), [Owner]);
+        assert_eq!(roles(vec![process(2, 1, "sh", Caught)]), [Handler]);
     }
 
     #[test]
@@ -387,7 +391,7 @@ pub(crate) mod tests {
             process(6, 3, "sh", Plain),
             process(7, 6, "job", Caught),
         ];
-        assert_eq!(roles(master), [Shielded, Owner, Owned, Owned, Owned, Owned]);
+        assert_eq!(roles(master), [Shielded, Handler, Worker, Worker, Worker, Worker]);
     }
 
     #[test]
@@ -398,10 +402,10 @@ pub(crate) mod tests {
             process(4, 3, "sh", Plain),
             process(5, 4, "node", Caught),
         ];
-        assert_eq!(roles(tree), [Shielded, Shielded, Shielded, Owner]);
+        assert_eq!(roles(tree), [Shielded, Shielded, Shielded, Handler]);
         assert_eq!(
             roles(vec![process(2, 1, "su", Caught), process(3, 2, "sleep", Plain)]),
-            [Spared, Spared]
+            [Bystander, Bystander]
         );
     }
 
@@ -412,25 +416,25 @@ pub(crate) mod tests {
             process(3, 2, "server", Caught),
             reader(process(4, 2, "tee", Plain)),
         ];
-        assert_eq!(roles(pipeline), [Shielded, Owner, Spared]);
+        assert_eq!(roles(pipeline), [Shielded, Handler, Bystander]);
     }
 
     #[test]
     fn the_foreground_of_a_shell_with_a_trap_is_told_and_its_background_is_not() {
         let foreground = vec![process(2, 1, "sh", Caught), process(3, 2, "sleep", Plain)];
-        assert_eq!(roles(foreground), [Owner, Foreground]);
+        assert_eq!(roles(foreground), [Handler, Foreground]);
         let both = vec![
             process(2, 1, "sh", Caught),
             background(process(3, 2, "server", Caught)),
             process(4, 2, "sleep", Plain),
         ];
-        assert_eq!(roles(both), [Owner, Owned, Foreground]);
+        assert_eq!(roles(both), [Handler, Worker, Foreground]);
         let deep = vec![
             process(2, 1, "bash", Caught),
             process(3, 2, "make", Plain),
             process(4, 3, "cc", Plain),
         ];
-        assert_eq!(roles(deep), [Owner, Foreground, Foreground]);
+        assert_eq!(roles(deep), [Handler, Foreground, Foreground]);
     }
 
     #[test]
@@ -440,26 +444,26 @@ pub(crate) mod tests {
             process(3, 2, "server", Caught),
             process(4, 3, "worker", Caught),
         ];
-        assert_eq!(roles(direct), [Owner, Owner, Owned]);
+        assert_eq!(roles(direct), [Handler, Handler, Worker]);
         let behind = vec![
             process(2, 1, "bash", Caught),
             process(3, 2, "sh", Plain),
             process(4, 3, "server", Caught),
         ];
-        assert_eq!(roles(behind), [Owner, Shielded, Owner]);
+        assert_eq!(roles(behind), [Handler, Shielded, Handler]);
         let piped = vec![
             process(2, 1, "bash", Caught),
             process(3, 2, "server", Caught),
             reader(process(4, 2, "tee", Plain)),
         ];
-        assert_eq!(roles(piped), [Owner, Owner, Spared]);
+        assert_eq!(roles(piped), [Handler, Handler, Bystander]);
     }
 
     #[test]
     fn a_background_job_that_catches_one_of_the_two_is_still_one() {
         let mut job = process(3, 2, "server", Caught);
         job.ignored = SignalSet::from_iter([Signal::QUIT]);
-        assert_eq!(roles(vec![process(2, 1, "bash", Caught), job]), [Owner, Owned]);
+        assert_eq!(roles(vec![process(2, 1, "bash", Caught), job]), [Handler, Worker]);
     }
 
     #[test]
@@ -469,14 +473,14 @@ pub(crate) mod tests {
         // Its job catches INT, so QUIT alone shows that it is one.
         let mut job = process(3, 2, "server", Caught);
         job.ignored = SignalSet::from_iter([Signal::QUIT]);
-        assert_eq!(roles(vec![bash, job]), [Owner, Owned]);
+        assert_eq!(roles(vec![bash, job]), [Handler, Worker]);
     }
 
     #[test]
     fn a_shell_in_its_wait_builtin_has_only_background() {
         let mut shell = process(2, 1, "sh", Caught);
         shell.in_wait = true;
-        assert_eq!(roles(vec![shell, process(3, 2, "nginx", Caught)]), [Owner, Owned]);
+        assert_eq!(roles(vec![shell, process(3, 2, "nginx", Caught)]), [Handler, Worker]);
     }
 
     #[test]
@@ -486,12 +490,12 @@ pub(crate) mod tests {
         let inherited = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
         assert_eq!(
             roles_for(tree(), &Question { inherited_ignored: inherited, ..question() }),
-            [Owner, Foreground]
+            [Handler, Foreground]
         );
         let one = SignalSet::from_iter([Signal::INT]);
         assert_eq!(
             roles_for(tree(), &Question { inherited_ignored: one, ..question() }),
-            [Owner, Owned]
+            [Handler, Worker]
         );
     }
 
@@ -499,10 +503,10 @@ pub(crate) mod tests {
     fn a_told_owner_stays_one_when_it_drops_its_handler() {
         let tree = snapshot(vec![process(2, 1, "sh", Plain), process(3, 2, "server", Plain)]);
         let known =
-            |id: ProcId| (id.pid == 3).then_some(Known { told_owner: true, ..Known::default() });
+            |id: ProcId| (id.pid == 3).then_some(Known { known_handler: true, ..Known::default() });
         let verdicts = assign(&tree, &question(), known);
-        assert_eq!(verdicts.iter().map(|v| v.role).collect::<Vec<_>>(), [Shielded, Owner]);
-        assert_eq!(verdicts[1].reason, Reason::WasTold);
+        assert_eq!(verdicts.iter().map(|v| v.role).collect::<Vec<_>>(), [Shielded, Handler]);
+        assert_eq!(verdicts[1].reason, Reason::WasSignalled);
     }
 
     #[test]
@@ -513,12 +517,12 @@ pub(crate) mod tests {
             process(4, 2, "sleep", Plain),
         ]);
         let known = |id: ProcId| match id.pid {
-            2 => Some(Known { told_owner: true, ..Known::default() }),
+            2 => Some(Known { known_handler: true, ..Known::default() }),
             3 => Some(Known { newcomer: true, ..Known::default() }),
             _ => None,
         };
         let roles: Vec<Role> = assign(&tree, &question(), known).iter().map(|v| v.role).collect();
-        assert_eq!(roles, [Owner, Owned, Foreground]);
+        assert_eq!(roles, [Handler, Worker, Foreground]);
     }
 
     #[test]
@@ -529,15 +533,18 @@ pub(crate) mod tests {
             reader(process(4, 2, "tee", Plain)),
         ]);
         let known = |id: ProcId| {
-            let role = if id.pid == 3 { Shielded } else { Spared };
+            let role = if id.pid == 3 { Shielded } else { Bystander };
             Some(Known {
-                told_owner: id.pid == 2,
+                known_handler: id.pid == 2,
                 finishing: (id.pid != 2).then_some(role),
                 ..Known::default()
             })
         };
         let verdicts = assign(&tree, &question(), known);
-        assert_eq!(verdicts.iter().map(|v| v.role).collect::<Vec<_>>(), [Owner, Shielded, Spared]);
+        assert_eq!(
+            verdicts.iter().map(|v| v.role).collect::<Vec<_>>(),
+            [Handler, Shielded, Bystander]
+        );
         assert!(verdicts.iter().skip(1).all(|v| !v.at_once && v.reason == Reason::Finishing));
     }
 
@@ -546,7 +553,7 @@ pub(crate) mod tests {
         let tree = snapshot(vec![process(2, 1, "sh", Plain), process(3, 2, "server", Caught)]);
         let known = |id: ProcId| Some(Known { newcomer: id.pid == 3, ..Known::default() });
         let roles: Vec<Role> = assign(&tree, &question(), known).iter().map(|v| v.role).collect();
-        assert_eq!(roles, [Spared, Owner]);
+        assert_eq!(roles, [Bystander, Handler]);
     }
 
     #[test]
@@ -558,8 +565,8 @@ pub(crate) mod tests {
                 reader(process(4, 2, "cat", Hidden)),
             ])
         };
-        assert_eq!(piped(Caught), [Shielded, Owner, Spared]);
-        assert_eq!(piped(Plain), [Shielded, Spared, Owner]);
+        assert_eq!(piped(Caught), [Shielded, Handler, Bystander]);
+        assert_eq!(piped(Plain), [Shielded, Bystander, Handler]);
     }
 
     #[test]
@@ -573,14 +580,14 @@ pub(crate) mod tests {
             process(9, 1, "daemon", Caught),
             process(10, 9, "child", Caught),
         ];
-        assert_eq!(roles(tree), [Shielded, Owner, Shielded, Owner, Spared, Owner, Owned]);
+        assert_eq!(roles(tree), [Shielded, Handler, Shielded, Handler, Bystander, Handler, Worker]);
     }
 
     #[test]
     fn a_signal_that_asks_for_no_end_goes_only_to_who_is_seen_to_handle_it() {
         let question = Question { only_known_handlers: true, ..question() };
-        assert_eq!(roles_for(vec![process(2, 1, "server", Hidden)], &question), [Spared]);
-        assert_eq!(roles_for(vec![process(2, 1, "server", Caught)], &question), [Owner]);
+        assert_eq!(roles_for(vec![process(2, 1, "server", Hidden)], &question), [Bystander]);
+        assert_eq!(roles_for(vec![process(2, 1, "server", Caught)], &question), [Handler]);
     }
 
     #[test]
@@ -608,31 +615,31 @@ pub(crate) mod tests {
             process(3, 2, "worker", Caught),
             process(9, 1, "daemon", Caught),
         ];
-        assert_eq!(roles_for(program, &question), [Owner, Owned, Spared]);
+        assert_eq!(roles_for(program, &question), [Handler, Worker, Bystander]);
         let script = vec![
             process(2, 1, "sh", Plain),
             background(process(3, 2, "proxy", Caught)),
             process(4, 2, "server", Caught),
         ];
-        assert_eq!(roles_for(script, &question), [Shielded, Spared, Owner]);
+        assert_eq!(roles_for(script, &question), [Shielded, Bystander, Handler]);
         let piped = vec![
             process(2, 1, "sh", Plain),
             process(3, 2, "server", Caught),
             reader(process(4, 2, "tee", Plain)),
         ];
-        assert_eq!(roles_for(piped, &question), [Shielded, Owner, Spared]);
+        assert_eq!(roles_for(piped, &question), [Shielded, Handler, Bystander]);
         let trap = vec![process(2, 1, "sh", Caught), process(3, 2, "server", Caught)];
-        assert_eq!(roles_for(trap, &question), [Owner, Owned]);
+        assert_eq!(roles_for(trap, &question), [Handler, Worker]);
         let done = vec![process(2, 1, "sh", Plain)];
         assert_eq!(
             roles_for(done, &question),
-            [Spared],
+            [Bystander],
             "a shell without its child is none to tell"
         );
         let gone = vec![process(9, 1, "daemon", Caught)];
         assert_eq!(
             roles_for(gone, &question),
-            [Owner],
+            [Handler],
             "without a main process the programs are told"
         );
     }
@@ -664,10 +671,10 @@ pub(crate) mod tests {
         ];
         assert_eq!(
             roles(tree.clone()),
-            [Shielded, Owner, Foreground],
+            [Shielded, Handler, Foreground],
             "what its shell ignores says nothing"
         );
         tree[1].in_wait = true;
-        assert_eq!(roles(tree), [Shielded, Owner, Owned], "in its wait builtin it shows");
+        assert_eq!(roles(tree), [Shielded, Handler, Worker], "in its wait builtin it shows");
     }
 }

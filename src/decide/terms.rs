@@ -14,7 +14,7 @@ pub const LAST_WORD: Duration = Duration::from_millis(200);
 pub const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// The first warning about a stop that lasts; each later one after twice the time.
 pub const FIRST_WARNING: Duration = Duration::from_secs(5);
-/// Who gets a signal that arrives.
+/// ProcessNote gets a signal that arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Deliver {
     /// Every program that the script started, once.
@@ -33,7 +33,7 @@ pub struct Terms {
     pub timeout: Option<Duration>,
     /// What a script gets after its last handler.
     pub epilogue: Duration,
-    /// Who gets a signal.
+    /// ProcessNote gets a signal.
     pub deliver: Deliver,
     /// Go on until the last process is gone.
     pub linger: bool,

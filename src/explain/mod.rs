@@ -291,7 +291,7 @@ impl Explained {
         let stops =
             settings.stop_on.has(self.signal) || settings.stop_on.has(to) || to == Signal::KILL;
         let hangs_up =
-            to == Signal::HUP && !self.root_is_init && self.with_role(Role::Owner).is_empty();
+            to == Signal::HUP && !self.root_is_init && self.with_role(Role::Handler).is_empty();
         match to {
             _ if (stops || hangs_up) && !deaf => Meaning::Stop,
             Signal::CHLD | Signal::TTIN | Signal::TTOU => Meaning::Nothing,
@@ -316,16 +316,16 @@ impl Explained {
 
     /// When a stop would tell this one.
     fn when_stopped(&self, process: &Process, verdict: &Verdict) -> String {
-        let unhandled = self.with_role(Role::Owner).is_empty();
+        let unhandled = self.with_role(Role::Handler).is_empty();
         match (verdict.role, verdict.reason) {
             _ if process.nested_init && process.disposition == Disposition::Default => {
                 "killed when it is alone".to_owned()
             }
             _ if unhandled => "told at once".to_owned(),
-            (Role::Owner, _) => "told at once, waited for".to_owned(),
+            (Role::Handler, _) => "told at once, waited for".to_owned(),
             (Role::Foreground, _) => "told at once".to_owned(),
             _ if verdict.at_once => "told at once".to_owned(),
-            (Role::Owned, Reason::Below(pid)) => format!("left to {pid}"),
+            (Role::Worker, Reason::Below(pid)) => format!("left to {pid}"),
             (Role::Shielded, _) => "not before the last call".to_owned(),
             _ if process.stdin_hidden => "told after the last owner".to_owned(),
             _ if process.reads_pipe => "ends at end of file".to_owned(),
@@ -338,7 +338,7 @@ impl Explained {
     fn verdict(&self) -> String {
         let signal = self.signal;
         let root = named(&self.root);
-        let owners = self.with_role(Role::Owner);
+        let owners = self.with_role(Role::Handler);
         if !signal.can_be_caught() {
             let below = match (signal, self.root_is_init) {
                 (Signal::KILL, true) => "would end at once, and everything below it",
@@ -406,7 +406,7 @@ impl Explained {
 
     /// An init that ends with its direct child: whoever would still be at work then is cut off.
     fn ends_with(&self, told: String, child: &Process) -> String {
-        let owners = self.with_role(Role::Owner);
+        let owners = self.with_role(Role::Handler);
         let others: Vec<&Process> = owners.into_iter().filter(|p| p.id != child.id).collect();
         if !role::handles(child, true)
             && child.disposition == Disposition::Default
@@ -427,7 +427,7 @@ impl Explained {
 
     fn of_adieu(&self, settings: &Settings) -> String {
         let signal = self.signal;
-        let owners = self.with_role(Role::Owner);
+        let owners = self.with_role(Role::Handler);
         if self.snapshot.processes.is_empty() {
             return self.alone();
         }
@@ -457,7 +457,7 @@ impl Explained {
         if !shielded.is_empty() {
             parts.push(format!("{} {} shielded", names(&shielded), is_or_are(&shielded)));
         }
-        let readers = self.with_role(Role::Spared).into_iter();
+        let readers = self.with_role(Role::Bystander).into_iter();
         let readers: Vec<&Process> = readers.filter(|p| p.reads_pipe && !p.stdin_hidden).collect();
         if !readers.is_empty() {
             parts.push(format!(
@@ -505,10 +505,10 @@ impl Explained {
     fn to_text(&self, colour: bool) -> String {
         let paint = |text: String, role: Role| match (colour, role) {
             (false, _) => text,
-            (true, Role::Owner) => format!("\x1b[1;32m{text}\x1b[0m"),
+            (true, Role::Handler) => format!("\x1b[1;32m{text}\x1b[0m"),
             (true, Role::Foreground) => format!("\x1b[32m{text}\x1b[0m"),
             (true, Role::Shielded) => format!("\x1b[36m{text}\x1b[0m"),
-            (true, Role::Owned | Role::Spared) => format!("\x1b[2m{text}\x1b[0m"),
+            (true, Role::Worker | Role::Bystander) => format!("\x1b[2m{text}\x1b[0m"),
         };
         let acts = matches!(self.top, Top::Adieu(_));
         let mut lines = Vec::new();

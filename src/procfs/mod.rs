@@ -1210,13 +1210,13 @@ mod tests {
         assert_eq!(of("bash", "-bash"), Kind::Shell);
         assert_eq!(of("busybox", "busybox sh -c x"), Kind::Shell);
         assert_eq!(of("busybox", "busybox httpd -f"), Kind::Program);
-        assert_eq!(of("node", "node /usr/bin/yarn start"), Kind::Relay);
-        assert_eq!(of("node", "node /usr/share/npm/bin/npm-cli.js start"), Kind::Relay);
+        assert_eq!(of("node", "node /usr/bin/yarn start"), Kind::Wrapper);
+        assert_eq!(of("node", "node /usr/share/npm/bin/npm-cli.js start"), Kind::Wrapper);
         assert_eq!(of("node", "node server.js"), Kind::Program);
-        assert_eq!(of("tini", "/sbin/tini -- a"), Kind::Relay);
+        assert_eq!(of("tini", "/sbin/tini -- a"), Kind::Wrapper);
         assert_eq!(of("dash", ""), Kind::Shell);
         assert_eq!(of("adieu", "adieu x"), Kind::Program);
-        assert_eq!(kind(b"npm start", b"npm start\0\0\0"), Kind::Relay);
+        assert_eq!(kind(b"npm start", b"npm start\0\0\0"), Kind::Wrapper);
         assert_eq!(kind(b"x", b"\xff\xfe\0"), Kind::Program);
     }
 

@@ -320,7 +320,7 @@ fn name(signal: Signal) -> Json {
 fn reason(reason: Reason) -> &'static str {
     match reason {
         Reason::Handles => "handles the signal",
-        Reason::WasTold => "was told before",
+        Reason::WasSignalled => "was told before",
         Reason::Chosen => "chosen by --deliver child",
         Reason::Above(_) => "above an owner",
         Reason::Below(_) => "below an owner",
@@ -359,7 +359,7 @@ fn to_json(journal: &Journal, settings: &Settings, terms: &Terms, outcome: Outco
             ("reason", reason(record.reason).into()),
             ("role", role(record.who.role).into()),
             ("signal", record.signal.map(name).into()),
-            ("told_ms", record.who.told.map(since).into()),
+            ("told_ms", record.who.signalled.map(since).into()),
         ];
         if settings.show_args {
             fields.insert(0, ("command", record.who.arguments.as_str().into()));

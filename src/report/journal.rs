@@ -2,7 +2,7 @@
 //! never asked for a decision. The timeline, the report and the termination log are made from it.
 
 use crate::decide::role::{Reason, Role};
-use crate::decide::{Cause, Note, Time, Who};
+use crate::decide::{Cause, Note, ProcessNote, Time};
 use crate::exit::End;
 use crate::signal::Signal;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ const MOST_COUNTED: usize = 100_000;
 /// One process of the stop.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
-    pub who: Who,
+    pub who: ProcessNote,
     pub reason: Reason,
     /// The signal that it was told with first.
     pub signal: Option<Signal>,
@@ -31,7 +31,7 @@ pub(crate) struct Journal {
     pub began: Time,
     pub cause: Cause,
     pub signal: Signal,
-    /// Who sent the signal, as a pid; `None` for the kernel or somebody outside the PID namespace.
+    /// ProcessNote sent the signal, as a pid; `None` for the kernel or somebody outside the PID namespace.
     pub sender: Option<i32>,
     pub records: Vec<Record>,
     pub phases: Vec<(&'static str, Time)>,
@@ -62,16 +62,16 @@ impl Journal {
     /// Takes in one note.
     pub(crate) fn note(&mut self, note: &Note, now: Time) {
         match note {
-            Note::Tells(who, reason, signal) => {
+            Note::Sends(who, reason, signal) => {
                 if let Some(record) = self.record(who, *reason) {
-                    record.who.told = record.who.told.or(who.told);
+                    record.who.signalled = record.who.signalled.or(who.signalled);
                     record.signal.get_or_insert(*signal);
                 }
             }
             Note::Changed(who) => {
                 if let Some(record) = self.record(who, Reason::Nothing) {
-                    (record.who.told, record.signal) =
-                        (who.told, record.signal.filter(|_| who.told.is_some()));
+                    (record.who.signalled, record.signal) =
+                        (who.signalled, record.signal.filter(|_| who.signalled.is_some()));
                 }
             }
             Note::Leaves(who, reason) => {
@@ -114,7 +114,7 @@ impl Journal {
         }
     }
 
-    fn record(&mut self, who: &Who, reason: Reason) -> Option<&mut Record> {
+    fn record(&mut self, who: &ProcessNote, reason: Reason) -> Option<&mut Record> {
         let next = self.places.len();
         let place = self.places.get(&who.id).copied().unwrap_or(next);
         if place == next && next < MOST + MOST_COUNTED {
@@ -145,10 +145,10 @@ impl Record {
 /// The role in a word.
 pub(crate) fn role(role: Role) -> &'static str {
     match role {
-        Role::Owner => "owner",
+        Role::Handler => "owner",
         Role::Foreground => "foreground",
         Role::Shielded => "shielded",
-        Role::Owned => "owned",
-        Role::Spared => "spared",
+        Role::Worker => "owned",
+        Role::Bystander => "spared",
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod timeline;
 use crate::cli::settings::{Settings, Verbosity};
 use crate::decide::role::Reason;
 use crate::decide::terms::Terms;
-use crate::decide::{Cause, Note, Time, Who};
+use crate::decide::{Cause, Note, ProcessNote, Time};
 use crate::exit::End;
 use crate::printable;
 use crate::report::files::{Outcome, Places};
@@ -253,7 +253,7 @@ fn sentence(note: &Note, now: Time) -> String {
             format!("the main process {end} and left processes behind; {signal} for them")
         }
         Note::Unhandled(signal) => format!("nobody handles {signal}: everybody is told"),
-        Note::Tells(who, reason, signal) => {
+        Note::Sends(who, reason, signal) => {
             format!("{signal} to {}, {}: {}", named(who), role(who.role), because(*reason))
         }
         Note::Leaves(who, reason) => {
@@ -296,7 +296,7 @@ fn sentence(note: &Note, now: Time) -> String {
 fn because(reason: Reason) -> String {
     match reason {
         Reason::Handles => "it handles the signal".to_owned(),
-        Reason::WasTold => "it was told before".to_owned(),
+        Reason::WasSignalled => "it was told before".to_owned(),
         Reason::Chosen => "--deliver child means it".to_owned(),
         Reason::Above(pid) => format!("it has to be there for {pid}"),
         Reason::Below(pid) => format!("{pid} sees to it"),
@@ -309,7 +309,7 @@ fn because(reason: Reason) -> String {
     }
 }
 
-fn named(who: &Who) -> String {
+fn named(who: &ProcessNote) -> String {
     match who.arguments.as_str() {
         "" => format!("{} ({})", who.name, who.id.pid),
         arguments => format!("{} ({}: {arguments})", who.name, who.id.pid),
@@ -317,27 +317,27 @@ fn named(who: &Who) -> String {
 }
 
 /// Names with how long each had had since it was told.
-fn each(whom: &[Who], now: Time) -> String {
-    list(whom, |who| match who.told {
+fn each(whom: &[ProcessNote], now: Time) -> String {
+    list(whom, |who| match who.signalled {
         Some(told) => format!("{}, told {} before", remark(who), shown(now.saturating_sub(told))),
         None => ", which cannot be told".to_owned(),
     })
 }
 
-fn names(whom: &[Who]) -> String {
+fn names(whom: &[ProcessNote]) -> String {
     list(whom, |who| remark(who).to_owned())
 }
 
-fn remark(who: &Who) -> &'static str {
+fn remark(who: &ProcessNote) -> &'static str {
     match who {
-        Who { refused: true, .. } => " which may not be signalled",
-        Who { ignores: true, .. } => " which ignores the signal",
-        Who { told: None, .. } => " which was not told",
+        ProcessNote { refused: true, .. } => " which may not be signalled",
+        ProcessNote { ignores: true, .. } => " which ignores the signal",
+        ProcessNote { signalled: None, .. } => " which was not told",
         _ => "",
     }
 }
 
-fn list(whom: &[Who], remark: impl Fn(&Who) -> String) -> String {
+fn list(whom: &[ProcessNote], remark: impl Fn(&ProcessNote) -> String) -> String {
     if whom.is_empty() {
         return "processes that cannot be seen".to_owned();
     }
@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_long_list_of_names_is_cut_and_counted() {
-        let many: Vec<Who> = (0..25).map(|pid| who(pid, "a", Some(0))).collect();
+        let many: Vec<ProcessNote> = (0..25).map(|pid| who(pid, "a", Some(0))).collect();
         let text = names(&many);
         assert!(text.ends_with("a (19) and 5 more"), "{text}");
         assert!(names(&[who(7, "b", None)]).ends_with("b (7) which was not told"));

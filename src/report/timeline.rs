@@ -27,7 +27,7 @@ pub(crate) fn lines(journal: &Journal, now: Time, width: usize) -> Vec<String> {
     for record in journal.records.iter().take(MOST) {
         let ended = record.ended.map_or(now, |(at, _)| at);
         // Told at the very end, or ended at once, it still gets its mark.
-        let told = record.who.told.map(|told| column(told).min(bar - 1));
+        let told = record.who.signalled.map(|told| column(told).min(bar - 1));
         let end = column(ended).max(told.map_or(1, |told| told + 1));
         let mark = |c: usize| match told {
             _ if c >= end => ' ',
@@ -62,7 +62,7 @@ pub(crate) fn shown(time: Duration) -> String {
 pub(crate) mod tests {
     use super::*;
     use crate::decide::role::{Reason, Role};
-    use crate::decide::{Cause, Note, Who};
+    use crate::decide::{Cause, Note, ProcessNote};
     use crate::exit::End;
     use crate::process::ProcId;
     use crate::signal::Signal;
@@ -71,13 +71,13 @@ pub(crate) mod tests {
         Duration::from_millis(n)
     }
 
-    pub(crate) fn who(pid: i32, name: &str, told: Option<u64>) -> Who {
-        Who {
+    pub(crate) fn who(pid: i32, name: &str, told: Option<u64>) -> ProcessNote {
+        ProcessNote {
             id: ProcId { pid, start: 1 },
             name: name.to_owned(),
             arguments: String::new(),
-            role: Role::Owner,
-            told: told.map(ms),
+            role: Role::Handler,
+            signalled: told.map(ms),
             ignores: false,
             refused: false,
         }
@@ -93,8 +93,8 @@ pub(crate) mod tests {
             who(4_194_304, "a-name-of-16-chr", None),
             who(14, "hung", Some(0)),
         );
-        journal.note(&Note::Tells(server.clone(), Reason::Handles, term), ms(0));
-        journal.note(&Note::Tells(hung.clone(), Reason::Handles, term), ms(0));
+        journal.note(&Note::Sends(server.clone(), Reason::Handles, term), ms(0));
+        journal.note(&Note::Sends(hung.clone(), Reason::Handles, term), ms(0));
         journal.note(&Note::Leaves(other.clone(), Reason::Nothing), ms(0));
         journal.note(&Note::Ended(server, Some(End::Exited(0))), ms(500));
         journal.note(&Note::Kills(ms(1_000), vec![hung.clone()]), ms(1_000));

@@ -1,6 +1,6 @@
 //! Carries out what was decided: signals to processes and groups. Never chooses a target.
 
-use crate::decide::{Answer, Tell};
+use crate::decide::{Delivered, SignalProcess};
 use crate::procfs;
 use crate::signal::Signal;
 use crate::system::inbox::Inbox;
@@ -12,12 +12,12 @@ use std::os::fd::OwnedFd;
 /// since the process was seen. adieu's own children keep theirs until they are reaped; any other is
 /// held by a pidfd and then compared. Without pidfds only the comparison is left, and a gap of some
 /// microseconds behind it.
-pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
+pub(crate) fn tell(tell: &SignalProcess, inbox: &mut Inbox) -> Delivered {
     let renamed =
         || tell.named.as_deref().is_some_and(|name| procfs::has_other_name(tell.id.pid, name));
     if tell.own_child {
         // Its end comes with SIGCHLD.
-        return if renamed() { Answer::Changed } else { answer(send(tell, None), true) };
+        return if renamed() { Delivered::Changed } else { answer(send(tell, None), true) };
     }
     let mut pidfd = sys::pidfd_open(tell.id.pid);
     let mut found = procfs::identify(tell.id.pid);
@@ -31,10 +31,10 @@ pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
         found = procfs::identify(tell.id.pid);
     }
     if found != Ok(Some(tell.id)) {
-        return Answer::Gone;
+        return Delivered::Gone;
     }
     if renamed() {
-        return Answer::Changed;
+        return Delivered::Changed;
     }
     let pidfd = pidfd.ok();
     let sent = send(tell, pidfd.as_ref());
@@ -45,7 +45,7 @@ pub(crate) fn tell(tell: &Tell, inbox: &mut Inbox) -> Answer {
     answer(sent, watched)
 }
 
-fn send(tell: &Tell, pidfd: Option<&OwnedFd>) -> Result<(), Errno> {
+fn send(tell: &SignalProcess, pidfd: Option<&OwnedFd>) -> Result<(), Errno> {
     // A kernel or a seccomp profile may refuse one of the two calls; a real EPERM comes from both.
     let one = |signal: Signal| match pidfd.map(|pidfd| sys::pidfd_send_signal(pidfd, signal)) {
         Some(Ok(())) => Ok(()),
@@ -65,11 +65,11 @@ fn send(tell: &Tell, pidfd: Option<&OwnedFd>) -> Result<(), Errno> {
     if tell.resume { one(Signal::CONT) } else { Ok(()) }
 }
 
-fn answer(sent: Result<(), Errno>, watched: bool) -> Answer {
+fn answer(sent: Result<(), Errno>, watched: bool) -> Delivered {
     match sent {
-        Ok(()) => Answer::Sent { watched },
-        Err(Errno::ESRCH) => Answer::Gone,
-        Err(_) => Answer::Refused,
+        Ok(()) => Delivered::Sent { watched },
+        Err(Errno::ESRCH) => Delivered::Gone,
+        Err(_) => Delivered::Refused,
     }
 }
 

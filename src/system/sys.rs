@@ -680,7 +680,7 @@ extern "C" fn do_aside(task: *mut c_void) -> c_int {
 /// are likely.
 fn close_from(first: RawFd) {
     const LIKELY: RawFd = 1024;
-    // SAFETY: takes integers. Who owned one of these has no use of it any more, in a process that
+    // SAFETY: takes integers. ProcessNote owned one of these has no use of it any more, in a process that
     // ends without dropping anything.
     if unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } != 0 {
         for fd in first..LIKELY {

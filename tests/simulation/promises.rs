@@ -5,7 +5,7 @@
 use crate::scenario::{Chosen, MS, Micros, SECOND, Sight};
 use crate::world::{ADIEU, MAIN, Proc, World};
 use adieu::decide::terms::{FIRST_WARNING, KILL_LIMIT, LAST_WORD, LEFTOVERS_TIMEOUT, REPEAT};
-use adieu::decide::{Note, Tell};
+use adieu::decide::{Note, SignalProcess};
 use adieu::exit::End;
 use adieu::process::{Disposition, Kind, ProcId};
 use adieu::signal::{Signal, SignalSet};
@@ -72,11 +72,11 @@ fn broken(promise: Promise, how: impl Into<String>) -> Check {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    Owner,
+    Handler,
     Foreground,
     Shielded,
-    Owned,
-    Spared,
+    Worker,
+    Bystander,
 }
 
 /// One process at a look, and what the contract makes of it.
@@ -128,7 +128,7 @@ struct Marks {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    Owners,
+    Handlers,
     Epilogue(Micros),
     LastCall,
     Killing,
@@ -186,7 +186,7 @@ impl Oracle {
             began: None,
             by_signal: false,
             signal: Signal::TERM,
-            stage: Stage::Owners,
+            stage: Stage::Handlers,
             passed: Vec::new(),
             repeated: false,
             deadline: None,
@@ -242,7 +242,7 @@ impl Oracle {
         if !stops || deaf {
             self.for_group = match signal {
                 Signal::WINCH | Signal::CONT => Some(signal),
-                // Who was told to end must not be stopped from it.
+                // ProcessNote was told to end must not be stopped from it.
                 Signal::TSTP => Some(signal).filter(|_| self.began.is_none()),
                 _ => None,
             };
@@ -265,7 +265,7 @@ impl Oracle {
         self.signal = signal;
         match self.stage {
             Stage::Killing => {}
-            Stage::Owners => {
+            Stage::Handlers => {
                 self.repeated = true;
                 let child = self.chosen.deliver == "child";
                 self.marks.iter_mut().filter(|m| m.owner || child).for_each(|m| m.told = false);
@@ -316,7 +316,7 @@ impl Oracle {
         anybody: bool,
     ) -> bool {
         let sure = match p.kind(world.now) {
-            Kind::Relay => return false,
+            Kind::Wrapper => return false,
             Kind::Shell => p.hears(signal, world.now) == Some(crate::scenario::How::Handler),
             Kind::Program => p.hears(signal, world.now).is_some(),
         };
@@ -330,7 +330,7 @@ impl Oracle {
             {
                 !(known_only || p.reads && anybody)
             }
-            // Who sits in sigwait behind closed doors and ignores the signal beside looks as if it
+            // ProcessNote sits in sigwait behind closed doors and ignores the signal beside looks as if it
             // ignored it.
             Sight::Hidden if hidden_wait && p.hears(signal, world.now).is_some() => {
                 !(known_only || p.reads && anybody)
@@ -351,13 +351,13 @@ impl Oracle {
     ) -> Vec<View> {
         let anybody = seen.iter().any(|p| self.counts(world, p, signal, true, false));
         let marks = |p: &Proc| self.marks(p.id).filter(|_| !fresh);
-        let told_owner = |p: &Proc| marks(p).is_some_and(|m| m.owner);
+        let known_handler = |p: &Proc| marks(p).is_some_and(|m| m.owner);
         let newcomer = |p: &Proc| !fresh && self.is_newcomer(p);
         let handles: Vec<bool> = seen
             .iter()
-            .map(|p| told_owner(p) || self.counts(world, p, signal, fresh, anybody))
+            .map(|p| known_handler(p) || self.counts(world, p, signal, fresh, anybody))
             .collect();
-        let settled = |at: usize| handles[at] && (told_owner(&seen[at]) || !newcomer(&seen[at]));
+        let settled = |at: usize| handles[at] && (known_handler(&seen[at]) || !newcomer(&seen[at]));
         let parent = |at: usize| seen.iter().position(|p| p.id.pid == seen[at].parent);
         let mut settled_below = vec![false; seen.len()];
         for at in 0..seen.len() {
@@ -385,12 +385,12 @@ impl Oracle {
             let in_background = waits || shows(Signal::INT) || shows(Signal::QUIT);
             shell.kind(world.now) == Kind::Shell
                 && !in_background
-                && !(told_owner(shell) && newcomer(child))
+                && !(known_handler(shell) && newcomer(child))
         };
         let by_itself = |at: usize| match (handles[at], settled_below[at]) {
-            (true, _) => Role::Owner,
+            (true, _) => Role::Handler,
             (false, true) => Role::Shielded,
-            (false, false) => Role::Spared,
+            (false, false) => Role::Bystander,
         };
         let feeder = |up: usize| {
             (0..seen.len())
@@ -407,13 +407,15 @@ impl Oracle {
         let of = |at: usize, above: Option<(usize, Role)>| {
             let mine = by_itself(at);
             match above {
-                Some((_, Role::Owned)) => (Role::Owned, false, false),
+                Some((_, Role::Worker)) => (Role::Worker, false, false),
                 Some((_, Role::Foreground)) => (Role::Foreground, false, false),
-                Some((up, Role::Owner)) if !awaited(up, at) => (Role::Owned, false, false),
-                Some((up, Role::Owner)) if mine == Role::Spared && seen[at].reads && feeder(up) => {
-                    (Role::Spared, true, false)
+                Some((up, Role::Handler)) if !awaited(up, at) => (Role::Worker, false, false),
+                Some((up, Role::Handler))
+                    if mine == Role::Bystander && seen[at].reads && feeder(up) =>
+                {
+                    (Role::Bystander, true, false)
                 }
-                Some((_, Role::Owner)) if mine == Role::Spared => match carries_on(at) {
+                Some((_, Role::Handler)) if mine == Role::Bystander => match carries_on(at) {
                     Some(m) => (m.role, false, true),
                     None => (Role::Foreground, false, false),
                 },
@@ -434,7 +436,7 @@ impl Oracle {
             seen.iter().map(|p| (world.disposition(p, signal), p.is_copy(world.now))).collect();
         let all = seen.into_iter().zip(found).zip(facts);
         all.map(|((process, found), (disposition, is_copy))| {
-            let (role, reads_owner, carries_on) = found.unwrap_or((Role::Spared, false, false));
+            let (role, reads_owner, carries_on) = found.unwrap_or((Role::Bystander, false, false));
             View { process, role, disposition, is_copy, reads_owner, carries_on }
         })
         .collect()
@@ -514,11 +516,11 @@ impl Oracle {
                 // Told before that was known, it heard nothing.
                 (m.told, m.init) = (false, true);
             }
-            m.left_behind |= view.role == Role::Owned;
+            m.left_behind |= view.role == Role::Worker;
             m.ignored = view.disposition == Disposition::Ignored;
             m.reader |= view.reads_owner;
             m.free_since = view.carries_on.then(|| m.free_since.unwrap_or(now));
-            if m.role != Role::Shielded || view.role != Role::Spared {
+            if m.role != Role::Shielded || view.role != Role::Bystander {
                 m.role = view.role;
             }
         }
@@ -535,7 +537,7 @@ impl Oracle {
         if self.deadline.is_some_and(|deadline| deadline <= now) && self.stage == Stage::Killing {
             self.killing_since.get_or_insert(now);
         }
-        let handled = self.seen.iter().any(|v| v.role == Role::Owner);
+        let handled = self.seen.iter().any(|v| v.role == Role::Handler);
         if first && !handled && self.by_signal {
             self.stage = Stage::LastCall;
             self.collect(Promise::NobodyHandles, first);
@@ -543,7 +545,7 @@ impl Oracle {
         if self.stage == Stage::Killing {
             self.collect(Promise::LastCall, first);
         }
-        if self.stage == Stage::Owners {
+        if self.stage == Stage::Handlers {
             self.collect(Promise::OwnersAtOnce, first);
             if !self.waits_for_owner(world) {
                 self.stage = Stage::Epilogue(now.saturating_add(self.chosen.epilogue));
@@ -552,14 +554,14 @@ impl Oracle {
         if self.repeated && matches!(self.stage, Stage::Epilogue(_)) {
             self.stage = Stage::LastCall;
         }
-        // Who could not be told before is nobody to pass the repeat on to.
+        // ProcessNote could not be told before is nobody to pass the repeat on to.
         let sees = |v: &View| {
             let marks = self.marks(v.process.id);
             let due =
-                || v.role == Role::Owner && self.due.iter().any(|(id, _)| *id == v.process.id);
+                || v.role == Role::Handler && self.due.iter().any(|(id, _)| *id == v.process.id);
             !marks.is_some_and(|m| m.refused) && (marks.is_some_and(|m| m.owner) || due())
         };
-        self.repeated &= self.stage == Stage::Owners && !self.seen.iter().any(sees);
+        self.repeated &= self.stage == Stage::Handlers && !self.seen.iter().any(sees);
         if let Stage::Epilogue(until) = self.stage {
             self.collect(Promise::Epilogue, first);
             let told = |v: &View| {
@@ -568,7 +570,7 @@ impl Oracle {
                     || self.due.iter().any(|(other, _)| *other == id)
             };
             if self.waits_for_owner(world) {
-                self.stage = Stage::Owners;
+                self.stage = Stage::Handlers;
             } else if until <= now || self.seen.iter().all(told) {
                 self.stage = Stage::LastCall;
             }
@@ -593,7 +595,7 @@ impl Oracle {
     fn waits_for_owner(&self, world: &World) -> bool {
         self.marks.iter().any(|m| {
             let told =
-                m.owner || self.due.iter().any(|(id, _)| *id == m.id) && m.role == Role::Owner;
+                m.owner || self.due.iter().any(|(id, _)| *id == m.id) && m.role == Role::Handler;
             let there = self.seen.iter().any(|v| v.process.id == m.id)
                 || world.is_unreported(m.id)
                 || self.missed.contains(&m.id) && self.watched(world, m.id);
@@ -614,35 +616,37 @@ impl Oracle {
             let since = m.newcomer && !m.left_behind;
             let in_group = self.chosen.deliver == "group" && p.group == MAIN;
             let at_once = match role {
-                Role::Owner | Role::Foreground => true,
+                Role::Handler | Role::Foreground => true,
                 Role::Shielded => false,
-                Role::Owned | Role::Spared => in_group,
+                Role::Worker | Role::Bystander => in_group,
             };
             // What may not be read cannot be seen to register late.
             let unseen = *disposition == Disposition::Hidden && !m.owner && p.reads;
-            let filter = unseen && *role == Role::Owner && !first && !m.left_behind;
+            let filter = unseen && *role == Role::Handler && !first && !m.left_behind;
             let due = match self.stage {
-                Stage::Owners => at_once && m.role != Role::Shielded && !since && !filter,
+                Stage::Handlers => at_once && m.role != Role::Shielded && !since && !filter,
                 Stage::Epilogue(_) => {
-                    *role != Role::Owned
+                    *role != Role::Worker
                         && m.role != Role::Shielded
                         && !since
                         && !p.reads
                         && !m.ignored
                 }
-                Stage::LastCall => *role != Role::Owned,
+                Stage::LastCall => *role != Role::Worker,
                 Stage::Killing => true,
             };
             if !due || m.told || self.due.iter().any(|(id, _)| *id == p.id) {
                 continue;
             }
-            let late = !first && *role == Role::Owner && m.first_told.is_none();
+            let late = !first && *role == Role::Handler && m.first_told.is_none();
             let promise = match (why, role) {
-                (Promise::OwnersAtOnce, Role::Owner) if self.repeated && m.owner => {
+                (Promise::OwnersAtOnce, Role::Handler) if self.repeated && m.owner => {
                     Promise::Repeats
                 }
-                (Promise::OwnersAtOnce, Role::Owner) if late && m.left_behind => Promise::Leftovers,
-                (Promise::OwnersAtOnce, Role::Owner) if late => Promise::LateHandlers,
+                (Promise::OwnersAtOnce, Role::Handler) if late && m.left_behind => {
+                    Promise::Leftovers
+                }
+                (Promise::OwnersAtOnce, Role::Handler) if late => Promise::LateHandlers,
                 (Promise::OwnersAtOnce, Role::Foreground) => Promise::Foreground,
                 _ if m.first_told.is_some() && !m.by_group => Promise::Repeats,
                 _ => why,
@@ -671,7 +675,7 @@ impl Oracle {
 
     pub(crate) fn says(&mut self, note: &Note, world: &World, now: Micros) -> Check {
         match note {
-            Note::Tells(who, _, signal) => self.said.push((who.id, *signal)),
+            Note::Sends(who, _, signal) => self.said.push((who.id, *signal)),
             Note::Kills(_, whom) => {
                 for who in whom {
                     if self.said_killed.contains(&who.id) {
@@ -746,13 +750,13 @@ impl Oracle {
         let seen: Vec<Proc> =
             world.alive.iter().filter(|p| !lost.contains(&p.id)).cloned().collect();
         let views = self.views(world, seen, signal, true, world.now);
-        let owners = views.iter().filter(|v| v.role == Role::Owner);
+        let owners = views.iter().filter(|v| v.role == Role::Handler);
         let expected = owners.map(|v| v.process.id).collect();
         self.forwarded = Some((signal, expected, Vec::new(), false));
     }
 
     /// adieu sends a signal to one process.
-    pub(crate) fn tells(&mut self, tell: &Tell, world: &World, now: Micros) -> Check {
+    pub(crate) fn tells(&mut self, tell: &SignalProcess, world: &World, now: Micros) -> Check {
         let Some(p) = world.by_id(tell.id).cloned() else {
             let role = self.view(tell.id).map(|v| v.role);
             self.forget_due(tell.id);
@@ -764,7 +768,7 @@ impl Oracle {
             {
                 // A child that was not reaped takes every signal: to adieu it is an owner until its
                 // end is reported.
-                (m.told, m.owner) = (true, m.owner || role == Some(Role::Owner));
+                (m.told, m.owner) = (true, m.owner || role == Some(Role::Handler));
             }
             return self.heard(tell);
         };
@@ -797,8 +801,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// Who was to be told is another program by now, and is told as that, soon.
-    pub(crate) fn changed(&mut self, tell: &Tell, now: Micros) -> Check {
+    /// ProcessNote was to be told is another program by now, and is told as that, soon.
+    pub(crate) fn changed(&mut self, tell: &SignalProcess, now: Micros) -> Check {
         if tell.signal == Signal::KILL {
             self.said.retain(|(id, _)| *id != tell.id);
         }
@@ -814,7 +818,7 @@ impl Oracle {
     }
 
     /// Every telling is announced.
-    fn heard(&mut self, tell: &Tell) -> Check {
+    fn heard(&mut self, tell: &SignalProcess) -> Check {
         if tell.signal == Signal::CONT || tell.signal == Signal::KILL {
             return Ok(());
         }
@@ -842,7 +846,7 @@ impl Oracle {
             .view(p.id)
             .and_then(|v| self.seen.iter().find(|up| up.process.id.pid == v.process.parent));
         let below_trap = match above {
-            Some(up) => up.role == Role::Owner && up.is_shell(),
+            Some(up) => up.role == Role::Handler && up.is_shell(),
             None => p.group != p.id.pid,
         };
         let shell = self.view(p.id).is_some_and(View::is_shell) && p.kind(now) == Kind::Shell;
@@ -852,11 +856,11 @@ impl Oracle {
         if let Some(m) = self.marks_mut(p.id) {
             m.first_told.get_or_insert(now);
             (m.told, m.by_group, m.as_copy) = (true, by_group, copy);
-            m.owner |= role == Some(Role::Owner) && !by_group;
+            m.owner |= role == Some(Role::Handler) && !by_group;
         }
     }
 
-    fn checks_target(&mut self, p: &Proc, tell: &Tell, now: Micros) -> Check {
+    fn checks_target(&mut self, p: &Proc, tell: &SignalProcess, now: Micros) -> Check {
         let name = p.name();
         // The roles of the other two ways to deliver are left to the unit tests.
         if self.ever_blind || self.stage == Stage::Killing || self.chosen.deliver != "programs" {
@@ -875,7 +879,7 @@ impl Oracle {
                 return Ok(());
             }
             let deaf = matches!(view.disposition, Disposition::Default | Disposition::Ignored)
-                || p.kind(now) == Kind::Relay
+                || p.kind(now) == Kind::Wrapper
                 || view.disposition == Disposition::Hidden && p.kind(now) == Kind::Shell;
             let survives = m.by_group && deaf;
             if !survives {
@@ -887,7 +891,7 @@ impl Oracle {
             return Ok(());
         }
         // A relay above somebody who may not be signalled is asked to pass the signal on.
-        let above_refused = view.process.kind(now) == Kind::Relay
+        let above_refused = view.process.kind(now) == Kind::Wrapper
             && self.marks.iter().any(|m| m.refused && is_below(&self.seen, m.id, p.id));
         if above_refused {
             if let Some(m) = self.marks_mut(p.id) {
@@ -897,7 +901,7 @@ impl Oracle {
         }
         let since = m.newcomer && !m.left_behind;
         let promise = match role {
-            Role::Owned => Promise::Owned,
+            Role::Worker => Promise::Owned,
             _ if m.role == Role::Shielded => Promise::Shielded,
             _ if since || p.reads || m.ignored => Promise::ScriptsTime,
             _ => Promise::Spared,
@@ -1000,7 +1004,7 @@ impl Oracle {
     }
 
     /// The kernel refuses this signal: what that means, and that it is to be said.
-    pub(crate) fn refused(&mut self, tell: &Tell, now: Micros) {
+    pub(crate) fn refused(&mut self, tell: &SignalProcess, now: Micros) {
         let id = tell.id;
         if self.forwarded.as_ref().is_some_and(|(signal, ..)| *signal == tell.signal) {
             // Of the stop it says nothing.
@@ -1025,7 +1029,7 @@ impl Oracle {
         if let Some(m) = self.marks_mut(id) {
             (m.refused, m.told) = (true, true);
             m.first_told.get_or_insert(now);
-            m.owner |= role == Some(Role::Owner);
+            m.owner |= role == Some(Role::Handler);
         }
     }
 

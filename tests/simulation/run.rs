@@ -8,7 +8,7 @@ use adieu::cli::Typed;
 use adieu::cli::settings::{self, Settings};
 use adieu::decide::machine::State;
 use adieu::decide::terms::Terms;
-use adieu::decide::{Action, Answer, Cause, Input, Note, Tell, Why};
+use adieu::decide::{Action, Cause, Delivered, Input, Note, SignalProcess, Why};
 use adieu::exit::OkExits;
 use adieu::process::{Disposition, Kind, Process};
 use adieu::signal::Signal;
@@ -232,14 +232,14 @@ impl<'a> Run<'a> {
                     looked |= why != Why::Forward;
                     self.look(why, signal)
                 }
-                Action::Tell(tell) => {
+                Action::SignalProcess(tell) => {
                     let now = self.world.now;
                     let answer = if tell.named.is_some() && self.is_renamed(&tell) {
                         self.world.say(|w| {
                             format!("    {} is another program by now", w.name(tell.id.pid))
                         });
                         self.oracle.changed(&tell, now)?;
-                        Answer::Changed
+                        Delivered::Changed
                     } else {
                         self.world.say(|w| {
                             format!("    adieu sends {} to {}", tell.signal, w.name(tell.id.pid))
@@ -248,9 +248,9 @@ impl<'a> Run<'a> {
                         self.deliver(&tell)?
                     };
                     self.world.now += 5;
-                    Input::Told(tell.id, answer)
+                    Input::Delivered(tell.id, answer)
                 }
-                Action::TellGroup(signal) => {
+                Action::SignalGroup(signal) => {
                     let now = self.world.now;
                     self.world.say(|_| format!("    adieu sends {signal} to the group"));
                     self.oracle.tells_group(signal, &self.world, now)?;
@@ -304,7 +304,7 @@ impl<'a> Run<'a> {
             Note::Unhandled(signal) => {
                 self.world.say(|_| format!("  adieu: nobody handles {signal}"))
             }
-            Note::Tells(who, reason, signal) => {
+            Note::Sends(who, reason, signal) => {
                 self.world.say(|w| {
                     let name = w.name(who.id.pid);
                     format!(
@@ -390,7 +390,7 @@ impl<'a> Run<'a> {
 
     /// Whether `deliver::tell` would see another name than the look did. Every shell here has the
     /// same one.
-    fn is_renamed(&self, tell: &Tell) -> bool {
+    fn is_renamed(&self, tell: &SignalProcess) -> bool {
         let (then, now) = (self.world.looked_at, self.world.now);
         let other = |p: &Proc| p.executed_since(then, now) && p.kind(now) != Kind::Shell;
         self.world.by_id(tell.id).is_some_and(other)
@@ -398,7 +398,7 @@ impl<'a> Run<'a> {
 
     /// What `deliver::tell` would do: adieu's own children by their pid, all others only while they
     /// are who was seen.
-    fn deliver(&mut self, tell: &Tell) -> Result<Answer, Broken> {
+    fn deliver(&mut self, tell: &SignalProcess) -> Result<Delivered, Broken> {
         self.close_if_due();
         let pid = tell.id.pid;
         if let Some(process) = self.world.find(pid).cloned() {
@@ -409,12 +409,12 @@ impl<'a> Run<'a> {
                         how: format!("{} is another process by now", process.name()),
                     });
                 }
-                return Ok(Answer::Gone);
+                return Ok(Delivered::Gone);
             }
             if process.foreign {
                 self.oracle.refused(tell, self.world.now);
                 self.world.say(|_| format!("    the kernel refuses to signal ({pid})"));
-                return Ok(Answer::Refused);
+                return Ok(Delivered::Refused);
             }
             self.world.kill(pid, tell.signal);
             if tell.resume {
@@ -424,17 +424,17 @@ impl<'a> Run<'a> {
             if watched && !tell.own_child && !self.world.watched.contains(&tell.id) {
                 self.world.watched.push(tell.id);
             }
-            return Ok(Answer::Sent { watched: watched || tell.own_child });
+            return Ok(Delivered::Sent { watched: watched || tell.own_child });
         }
         if self.world.zombies.contains(&tell.id) {
-            return Ok(Answer::Sent { watched: true });
+            return Ok(Delivered::Sent { watched: true });
         }
         if tell.own_child && self.world.outsiders.iter().any(|(id, _)| id.pid == pid) {
             let how = format!("({pid}) is outside the tree and gets {}", tell.signal);
             return Err(Broken { promise: Promise::Outside, how });
         }
         self.world.say(|_| format!("    ({pid}) is gone"));
-        Ok(Answer::Gone)
+        Ok(Delivered::Gone)
     }
 }
 

@@ -131,7 +131,7 @@ pub(crate) enum Program {
     /// `rest`, line by line.
     Shell { trap: Option<Trap>, rest: Vec<Vec<Spec>>, again: bool, dash: bool },
     /// Passes signals on to its children and ends with them.
-    Relay { how: How, like: Like },
+    Wrapper { how: How, like: Like },
 }
 
 /// What else a relay does.
@@ -334,7 +334,7 @@ impl Maker {
 
     fn relay(&mut self, chances: u64) -> Program {
         let like = if self.one_in(chances) { Like::Su } else { Like::Tini };
-        Program::Relay { how: self.how(), like }
+        Program::Wrapper { how: self.how(), like }
     }
 
     /// `npm start`: a relay above the shell that runs the package's script, and that above the
@@ -348,7 +348,7 @@ impl Maker {
         let mut script = self.around(shell, LEAF);
         script.children = vec![self.around(server, LEAF)];
         let mut npm =
-            self.around(Program::Relay { how: How::Handler, like: Like::Npm(boots) }, depth);
+            self.around(Program::Wrapper { how: How::Handler, like: Like::Npm(boots) }, depth);
         npm.children = vec![script];
         npm
     }
@@ -429,12 +429,12 @@ impl Maker {
         if shell && depth <= 3 && self.left > 0 && !self.one_in(6) {
             children = self.pipeline(depth + 1, false);
         }
-        if matches!(program, Program::Relay { .. }) && self.left > 0 && !self.one_in(6) {
+        if matches!(program, Program::Wrapper { .. }) && self.left > 0 && !self.one_in(6) {
             children.push(self.spec(depth + 1));
         }
         let likely = if shell { 2 } else { 4 };
         for _ in 0..most {
-            if self.left > 0 && !matches!(program, Program::Relay { .. }) && self.one_in(likely) {
+            if self.left > 0 && !matches!(program, Program::Wrapper { .. }) && self.one_in(likely) {
                 let mut child = self.spec(depth + 1);
                 child.background = shell;
                 children.push(child);

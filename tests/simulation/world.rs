@@ -124,7 +124,7 @@ impl Proc {
         match *self.program {
             _ if self.is_copy(now) => Kind::Shell,
             Program::Shell { .. } => Kind::Shell,
-            Program::Relay { .. } => Kind::Relay,
+            Program::Wrapper { .. } => Kind::Wrapper,
             _ => Kind::Program,
         }
     }
@@ -146,7 +146,7 @@ impl Proc {
                 (signal == Signal::TERM || trap.int && signal == Signal::INT)
                     .then_some(How::Handler)
             }
-            Program::Relay { how, like } => {
+            Program::Wrapper { how, like } => {
                 let passes = match like {
                     Like::Npm(_) => {
                         self.registers <= now && [Signal::TERM, Signal::INT].contains(&signal)
@@ -180,7 +180,7 @@ impl Proc {
             .to_owned(),
             Program::Shell { trap: Some(_), .. } => "sh+trap".to_owned(),
             Program::Shell { .. } => "sh".to_owned(),
-            Program::Relay { like, .. } => match like {
+            Program::Wrapper { like, .. } => match like {
                 Like::Tini => "tini",
                 Like::Su => "su",
                 Like::Npm(_) => "npm",
@@ -195,7 +195,9 @@ impl Program {
     /// When it has its handlers, if it starts now.
     fn registers(&self, now: Micros) -> Micros {
         match self {
-            Self::Server { since, .. } | Self::Relay { like: Like::Npm(since), .. } => now + since,
+            Self::Server { since, .. } | Self::Wrapper { like: Like::Npm(since), .. } => {
+                now + since
+            }
             _ => 0,
         }
     }
@@ -475,7 +477,7 @@ impl World {
         }
         let program = Rc::clone(&process.program);
         if ![Signal::TERM, Signal::INT, Signal::QUIT].contains(&signal)
-            && !matches!(*program, Program::Relay { .. })
+            && !matches!(*program, Program::Wrapper { .. })
         {
             return;
         }
@@ -488,7 +490,7 @@ impl World {
                     process.trap = Trapping::Pending;
                 }
             }
-            Program::Relay { like, .. } => {
+            Program::Wrapper { like, .. } => {
                 if *like == Like::Su && process.kills_below.is_none() {
                     process.kills_below = Some(now + SU_KILLS);
                 }
@@ -596,7 +598,7 @@ impl World {
         }
         let alone = self.children(pid).next().is_none();
         match &*program {
-            Program::Relay { .. } => {
+            Program::Wrapper { .. } => {
                 if alone {
                     self.finish(pid, exit);
                 } else if process.kills_below.is_some_and(|at| at <= now) {
