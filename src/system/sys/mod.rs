@@ -1,0 +1,23 @@
+//! Every `unsafe` of adieu, by topic. What nix offers safely is used where it is needed; here is what
+//! it lacks (real-time signals and the C library's own two, which its signal type cannot name;
+//! pidfds) and the one delicate thing, the spawn.
+#![allow(unsafe_code, reason = "this is the room for it; each block gives its reason")]
+
+mod clone;
+mod files;
+mod memory;
+mod pidfd;
+mod signals;
+mod wait;
+
+pub(crate) use clone::{Birth, BirthError, aside, spawn};
+pub(crate) use files::{
+    FileId, identify_file, list_directory, standard, terminal_width, write_no_wait,
+};
+pub(crate) use memory::{environment, reserve_memory};
+pub(crate) use pidfd::{pidfd_open, pidfd_send_signal};
+pub(crate) use signals::{
+    Arrived, exists, is_ignored, kill, read_signals, set_default, set_parent_death,
+    set_signal_mask, signal_fd, wait_signal,
+};
+pub(crate) use wait::{Waited, pause, wait_any};
