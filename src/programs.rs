@@ -66,3 +66,25 @@ pub(crate) fn base_name(word: &[u8]) -> &str {
     let text = text.rsplit('/').next().unwrap_or_default();
     text.strip_prefix('-').unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shells_and_relays_are_known_by_their_command_line() {
+        let of = |name: &str, line: &str| kind(name.as_bytes(), line.replace(' ', "\0").as_bytes());
+        assert_eq!(of("start.sh", "/bin/sh ./start.sh"), Kind::Shell);
+        assert_eq!(of("bash", "-bash"), Kind::Shell);
+        assert_eq!(of("busybox", "busybox sh -c x"), Kind::Shell);
+        assert_eq!(of("busybox", "busybox httpd -f"), Kind::Program);
+        assert_eq!(of("node", "node /usr/bin/yarn start"), Kind::Wrapper);
+        assert_eq!(of("node", "node /usr/share/npm/bin/npm-cli.js start"), Kind::Wrapper);
+        assert_eq!(of("node", "node server.js"), Kind::Program);
+        assert_eq!(of("tini", "/sbin/tini -- a"), Kind::Wrapper);
+        assert_eq!(of("dash", ""), Kind::Shell);
+        assert_eq!(of("adieu", "adieu x"), Kind::Program);
+        assert_eq!(kind(b"npm start", b"npm start\0\0\0"), Kind::Wrapper);
+        assert_eq!(kind(b"x", b"\xff\xfe\0"), Kind::Program);
+    }
+}

@@ -1,0 +1,211 @@
+//! The files of /proc: opened, read, and tried again.
+
+use crate::procfs::parse::{Signals, Stat, Status, decimal};
+use crate::system::sys;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
+use nix::unistd::read;
+use std::ffi::CStr;
+use std::fmt;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+
+/// The process has no descriptor left to look with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoDescriptor;
+
+pub(super) fn is_exhausted(e: &io::Error) -> bool {
+    matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+pub(super) fn is_gone(e: &io::Error) -> bool {
+    e.kind() == io::ErrorKind::NotFound || e.raw_os_error() == Some(libc::ESRCH)
+}
+
+/// The longest text that is read of one file: whole for what the kernel writes itself, a part of a
+/// long command line.
+pub(super) const LONGEST: usize = 16 * 1024;
+
+/// /proc, as one look reads it.
+#[derive(Default)]
+pub(super) struct Proc {
+    /// The directory, held open where a descriptor is to be had for it: the way there from the root
+    /// is a third of what reading a short file costs.
+    pub(super) directory: Option<OwnedFd>,
+}
+
+impl Proc {
+    pub(super) fn open() -> Self {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Self { directory: uninterrupted(|| open("/proc", flags, Mode::empty())).ok() }
+    }
+
+    /// A file of it. Not std's `File`: that tries an interrupted call again without end.
+    pub(super) fn file(&mut self, name: fmt::Arguments<'_>) -> io::Result<OwnedFd> {
+        const HERE: &[u8] = b"/proc/";
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        // On the stack, ending in a zero byte: some of these are read thousands of times.
+        let mut path = [0; 64];
+        let (_, mut room) = path.split_last_mut().ok_or(Errno::ENAMETOOLONG)?;
+        room.write_all(HERE)?;
+        room.write_fmt(name)?;
+        let path = CStr::from_bytes_until_nul(&path).map_err(|_| Errno::ENAMETOOLONG)?;
+        if let Some(directory) = &self.directory
+            && let Some(name) = path.to_bytes_with_nul().get(HERE.len()..)
+            && let Ok(name) = CStr::from_bytes_with_nul(name)
+        {
+            match uninterrupted(|| openat(directory, name, flags, Mode::empty())) {
+                Err(e) if is_exhausted(&e) => self.directory = None,
+                file => return file,
+            }
+        }
+        uninterrupted(|| open(path, flags, Mode::empty()))
+    }
+
+    /// A file of one short line, which the kernel hands out with one read.
+    pub(super) fn line<T>(
+        &mut self,
+        name: fmt::Arguments<'_>,
+        parse: impl FnOnce(&[u8]) -> T,
+    ) -> io::Result<T> {
+        let file = self.file(name)?;
+        read_line(|line| read(&file, line), parse)
+    }
+
+    pub(super) fn stat(&mut self, pid: i32) -> io::Result<Stat> {
+        self.line(format_args!("{pid}/stat"), Stat::parse)?
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// What a process that was listed shows; `None` where it is gone by now or may not be read.
+    /// Where no descriptor was to be had for a moment it is read once more: it would be missing for
+    /// no reason of its own.
+    pub(super) fn listed<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> io::Result<T>,
+    ) -> Result<Option<T>, NoDescriptor> {
+        match read(self).or_else(|e| if is_exhausted(&e) { read(self) } else { Err(e) }) {
+            Err(e) if is_exhausted(&e) => Err(NoDescriptor),
+            seen => Ok(seen.ok()),
+        }
+    }
+
+    /// `None` where it shows no signals.
+    pub(super) fn status(&mut self, pid: i32) -> io::Result<Option<Status>> {
+        self.small(format_args!("{pid}/status")).map(|bytes| Status::parse(&bytes))
+    }
+
+    pub(super) fn signals(&mut self, pid: i32) -> Option<Signals> {
+        self.status(pid).ok()?.map(|status| status.signals)
+    }
+
+    /// A file of at most some kilobytes.
+    pub(super) fn small(&mut self, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
+        self.up_to(LONGEST, name)
+    }
+
+    pub(super) fn up_to(
+        &mut self,
+        longest: usize,
+        name: fmt::Arguments<'_>,
+    ) -> io::Result<Vec<u8>> {
+        let file = self.file(name)?;
+        let (mut bytes, mut part) = (Vec::new(), [0; 2048]);
+        while bytes.len() < longest {
+            let count = uninterrupted(|| read(&file, &mut part))?;
+            bytes.extend_from_slice(part.get(..count).unwrap_or_default());
+            // Lists come in pieces of any length.
+            if count == 0 || count < part.len() && longest == LONGEST {
+                break;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// The children of a process: of each of its threads those that this one forked.
+    pub(super) fn children_of(&mut self, pid: i32, threads: u64) -> io::Result<Vec<i32>> {
+        let of_thread = |proc: &mut Self, thread: i32| {
+            let text = proc.up_to(usize::MAX, format_args!("{pid}/task/{thread}/children"))?;
+            let pids = text
+                .split(u8::is_ascii_whitespace)
+                .filter_map(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
+            Ok(pids.collect::<Vec<i32>>())
+        };
+        if threads <= 1 {
+            return of_thread(self, pid);
+        }
+        let mut children = Vec::new();
+        for thread in self.numbers(&format!("/proc/{pid}/task"))? {
+            children.extend(of_thread(self, thread)?);
+        }
+        Ok(children)
+    }
+
+    /// The entries of a directory that are numbers. All at once, so that one descriptor is enough
+    /// for a look.
+    ///
+    /// # Errors
+    /// Also where it can be read in part only: what is missing would be taken for gone.
+    pub(super) fn numbers(&mut self, directory: &str) -> io::Result<Vec<i32>> {
+        let list = || sys::list_directory(directory, |name| i32::try_from(decimal(name)?).ok());
+        Ok(match list() {
+            Err(Errno::EMFILE | Errno::ENFILE) if self.directory.take().is_some() => list(),
+            listed => listed,
+        }?)
+    }
+}
+
+/// A whole file of a process.
+pub(crate) fn read_file(pid: i32, name: &str) -> io::Result<Vec<u8>> {
+    Proc::default().up_to(usize::MAX, format_args!("{pid}/{name}"))
+}
+
+pub(super) fn read_line<T>(
+    mut read: impl FnMut(&mut [u8]) -> Result<usize, Errno>,
+    parse: impl FnOnce(&[u8]) -> T,
+) -> io::Result<T> {
+    // Enough for what is used of `stat`, which is the longest.
+    let mut line = [0; 1024];
+    let length = uninterrupted(|| read(&mut line))?;
+    Ok(parse(line.get(..length).unwrap_or_default()))
+}
+
+/// A call that is tried a few times more where it fails for another reason than that there is
+/// nothing, or no descriptor: a process that cannot be read for a moment would be taken for gone,
+/// with all that is below it.
+pub(super) fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
+    const AGAIN: usize = 4;
+    let mut result = call();
+    for _ in 1..AGAIN {
+        match result {
+            Ok(_) | Err(Errno::ENOENT | Errno::ESRCH | Errno::EMFILE | Errno::ENFILE) => break,
+            Err(_) => result = call(),
+        }
+    }
+    Ok(result?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_for_a_moment_is_not_taken_for_gone() {
+        let tried = |failures: &[Errno]| {
+            let (mut calls, mut answers) = (0, failures.iter());
+            let result = uninterrupted(|| {
+                calls += 1;
+                answers.next().map_or(Ok(()), |errno| Err(*errno))
+            });
+            (calls, result.is_ok())
+        };
+        assert_eq!(tried(&[]), (1, true));
+        assert_eq!(tried(&[Errno::EIO]), (2, true));
+        assert_eq!(tried(&[Errno::EINTR; 3]), (4, true));
+        assert_eq!(tried(&[Errno::EACCES; 9]), (4, false));
+        for at_once in [Errno::ENOENT, Errno::ESRCH, Errno::EMFILE, Errno::ENFILE] {
+            assert_eq!(tried(&[at_once; 9]), (1, false));
+        }
+    }
+}

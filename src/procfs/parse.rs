@@ -1,0 +1,329 @@
+//! The lines of /proc as plain values. Takes bytes, since names hold anything.
+
+#[cfg(any(test, fuzzing))]
+use crate::printable::is_unfit;
+use crate::printable::printable;
+use crate::process::Disposition;
+#[cfg(any(test, fuzzing))]
+use crate::programs::kind;
+use crate::signal::{Signal, SignalSet};
+
+/// What a process does with each signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Signals {
+    pub(super) blocked: SignalSet,
+    pub(super) ignored: SignalSet,
+    pub(super) caught: SignalSet,
+}
+
+impl Signals {
+    pub(super) fn disposition(&self, signal: Signal) -> Disposition {
+        if !signal.can_be_caught() {
+            Disposition::Default
+        } else if self.caught.has(signal) {
+            Disposition::Caught
+        } else if self.blocked.has(signal) {
+            // Even where it is ignored as well: the kernel keeps a blocked signal for signalfd and
+            // sigwait (`trap '' TERM; exec server` with such a server, seen on Linux 6.18).
+            Disposition::Blocked
+        } else if self.ignored.has(signal) {
+            Disposition::Ignored
+        } else {
+            Disposition::Default
+        }
+    }
+}
+
+/// The highest signal that `/proc/<pid>/stat` shows.
+pub(super) const STAT_SIGNALS: i32 = 31;
+
+/// What is used of `/proc/<pid>/stat` (`proc_pid_stat(5)`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stat {
+    pub(super) pid: i32,
+    pub(super) name: Vec<u8>,
+    pub(super) alive: bool,
+    pub(super) stopped: bool,
+    /// It has a processor, or waits for nothing else.
+    pub(super) runs: bool,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    pub(super) threads: u64,
+    pub(super) start: u64,
+    /// Up to [`STAT_SIGNALS`].
+    pub(super) signals: Option<Signals>,
+}
+
+impl Stat {
+    /// The name is in brackets and may hold brackets, blanks and newlines itself, so it ends at the
+    /// last bracket.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let open = bytes.iter().position(|b| *b == b'(')?;
+        let close = bytes.iter().rposition(|b| *b == b')').filter(|at| *at > open)?;
+        let small = |text: &[u8]| i32::try_from(decimal(text)?).ok();
+        let pid = small(bytes.get(..open)?.trim_ascii())?;
+        // From the third field of the file on, each behind the one before.
+        let mut fields = bytes
+            .get(close + 1..)?
+            .split(u8::is_ascii_whitespace)
+            .filter(|field| !field.is_empty());
+        let state = fields.next()?;
+        let parent = small(fields.next()?)?;
+        let group = fields.next().and_then(small).unwrap_or(0);
+        let threads = fields.nth(14).and_then(decimal).unwrap_or(1);
+        let start = fields.nth(1).and_then(decimal).unwrap_or(0);
+        let mut set = |ahead: usize| fields.nth(ahead).and_then(decimal).map(SignalSet);
+        let mut signals = || Some(Signals { blocked: set(9)?, ignored: set(0)?, caught: set(0)? });
+        Some(Self {
+            pid,
+            name: bytes.get(open + 1..close)?.to_vec(),
+            // A process whose first thread has ended is shown as a zombie while its other threads
+            // go on.
+            alive: !matches!(state, b"Z" | b"X" | b"x") || threads > 1,
+            stopped: state == b"T",
+            runs: state == b"R",
+            parent,
+            group,
+            threads,
+            start,
+            signals: signals(),
+        })
+    }
+}
+
+/// A number as the kernel writes it.
+pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let add = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
+    text.iter().try_fold(0, add).filter(|_| !text.is_empty())
+}
+
+/// What is used of `/proc/<pid>/status` (`proc_pid_status(5)`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Status {
+    pub(super) signals: Signals,
+    /// Of the thread and of the process.
+    pub(super) pending: SignalSet,
+    pub(super) depth: usize,
+    pub(super) innermost: Option<i32>,
+}
+
+impl Status {
+    /// `None` where a signal set is missing: then nothing is known.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (mut blocked, mut ignored, mut caught) = (None, None, None);
+        let (mut depth, mut innermost) = (1, None);
+        let mut pending = SignalSet::EMPTY;
+        // The kernel escapes newlines in the Name line, so no name can pose as one of these lines.
+        for line in bytes.split(|b| *b == b'\n') {
+            let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
+            let (key, value) = line.split_at(colon);
+            let value =
+                std::str::from_utf8(value.get(1..).unwrap_or_default()).unwrap_or_default().trim();
+            let set = || u64::from_str_radix(value, 16).ok().map(SignalSet);
+            match key {
+                b"SigPnd" | b"ShdPnd" => {
+                    pending = SignalSet(pending.0 | set().unwrap_or(SignalSet::EMPTY).0)
+                }
+                b"SigBlk" => blocked = set(),
+                b"SigIgn" => ignored = set(),
+                b"SigCgt" => caught = set(),
+                b"NSpid" => {
+                    depth = value.split_ascii_whitespace().count().max(1);
+                    innermost =
+                        value.split_ascii_whitespace().next_back().and_then(|pid| pid.parse().ok());
+                }
+                _ => {}
+            }
+        }
+        let signals = Signals { blocked: blocked?, ignored: ignored?, caught: caught? };
+        Some(Self { signals, pending, depth, innermost })
+    }
+}
+
+/// The number at the start of `/proc/<pid>/syscall`; a running process has none.
+pub(super) fn system_call(text: &[u8]) -> Option<libc::c_long> {
+    std::str::from_utf8(text).ok()?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// How much of a command line is kept.
+pub(super) const LONGEST_COMMAND: usize = 1_000;
+
+/// A command line (words with a zero byte behind each) as one line, cut at a length that a log can
+/// bear.
+pub(super) fn words(command_line: &[u8]) -> String {
+    let words = command_line.split(|b| *b == 0).map(printable);
+    let text = words.collect::<Vec<_>>().join(" ");
+    text.trim_end().chars().take(LONGEST_COMMAND).collect()
+}
+
+/// Asserts what holds for any bytes at all: the parsers cope, no name forges a field, and what is
+/// shown is bounded and fit for a log. For the unit tests here and the fuzz target `proc`; no part
+/// of adieu.
+#[cfg(any(test, fuzzing))]
+pub fn check_parsers(bytes: &[u8]) {
+    let _ = (Stat::parse(bytes), Status::parse(bytes), system_call(bytes), kind(bytes, bytes));
+    let shown = words(bytes);
+    assert!(shown.chars().count() <= LONGEST_COMMAND && !shown.chars().any(is_unfit), "{shown:?}");
+    assert!(!printable(bytes).chars().any(is_unfit));
+    // As the kernel writes it: the name as it is, in brackets.
+    let line = [
+        b"42 (",
+        bytes,
+        b") S 7 40 39 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 987654 0 0 0 0 0 0 0 0 0 4 2 16384 0\n",
+    ]
+    .concat();
+    let stat = Stat::parse(&line);
+    assert_eq!(stat.as_ref().map(|s| s.name.as_slice()), Some(bytes));
+    let sets = |signals: Signals| (signals.blocked.0, signals.ignored.0, signals.caught.0);
+    let fields =
+        stat.map(|s| (s.pid, s.parent, s.group, s.start, s.alive, s.stopped, s.signals.map(sets)));
+    assert_eq!(fields, Some((42, 7, 40, 987_654, true, false, Some((4, 2, 16_384)))));
+    // Here the kernel escapes newlines, and nothing else matters.
+    let name: Vec<u8> = bytes.iter().copied().filter(|b| *b != b'\n').collect();
+    let text = [
+        b"Name:\t",
+        &*name,
+        b"\nNSpid:\t42\t1\nSigBlk:\t1\nSigIgn:\t0002\nSigCgt:\tffffffffffffffff\n",
+    ]
+    .concat();
+    let status = Status::parse(&text).map(|s| (sets(s.signals), s.depth, s.innermost));
+    assert_eq!(status, Some(((1, 2, u64::MAX), 2, Some(1))));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_line_is_read_whatever_the_name_holds() {
+        for name in ["sh", "a b", "a) R 1", "((", ")", "x\ny", "\u{1b}[31m", ""] {
+            let line = format!(
+                "42 ({name}) S 7 40 39 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 0 0 18446744073709551615"
+            );
+            let stat = Stat::parse(line.as_bytes()).expect(name);
+            assert_eq!((stat.pid, stat.parent, stat.group, stat.start), (42, 7, 40, 987_654));
+            assert_eq!(stat.name, name.as_bytes());
+            assert!(stat.alive && !stat.stopped);
+        }
+    }
+
+    #[test]
+    fn a_stat_line_shows_the_signals_up_to_31_too() {
+        let line = |tail: &str| {
+            format!("42 (a) S 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 {tail}")
+        };
+        let signals = |tail: &str| Stat::parse(line(tail).as_bytes()).expect("a stat line").signals;
+        // pending blocked ignored caught
+        let sets = signals("0 16384 2 4 1 0").expect("four sets");
+        assert_eq!(sets.disposition(Signal::TERM), Disposition::Blocked);
+        assert_eq!(sets.disposition(Signal::INT), Disposition::Ignored);
+        assert_eq!(sets.disposition(Signal::QUIT), Disposition::Caught);
+        assert_eq!(sets.disposition(Signal::HUP), Disposition::Default);
+        assert_eq!((signals("0 1 2"), signals("0 1 2 x")), (None, None));
+    }
+
+    #[test]
+    fn a_zombie_is_gone_unless_its_threads_go_on() {
+        let stat = |state: &str, threads: u32| {
+            let line = format!("42 (a) {state} 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 {threads} 0 9");
+            Stat::parse(line.as_bytes()).expect("a stat line")
+        };
+        assert!(!stat("Z", 1).alive && !stat("X", 1).alive);
+        assert!(stat("Z", 2).alive && stat("D", 1).alive);
+        assert!(stat("T", 1).stopped && !stat("t", 1).stopped);
+    }
+
+    #[test]
+    fn a_stat_line_that_breaks_off_is_none_or_short() {
+        let whole = "42 (a) S 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0";
+        for end in 0..whole.len() {
+            let _ = Stat::parse(&whole.as_bytes()[..end]);
+        }
+        // gVisor ends the line early.
+        let short = Stat::parse(b"42 (a) S 7").expect("pid, state and parent are enough");
+        assert_eq!((short.parent, short.group, short.start), (7, 0, 0));
+        assert_eq!(Stat::parse(b"42 )a( S 7"), None);
+    }
+
+    #[test]
+    fn a_status_says_what_the_process_does_with_the_signal() {
+        let status = |blocked: &str, ignored: &str, caught: &str| {
+            let text = format!(
+                "Name:\tx\nNSpid:\t9\nSigBlk:\t{blocked}\nSigIgn:\t{ignored}\nSigCgt:\t{caught}\n"
+            );
+            Status::parse(text.as_bytes()).expect("three sets").signals.disposition(Signal::TERM)
+        };
+        let (none, term) = ("0000000000000000", "0000000000004000");
+        assert_eq!(status(none, none, term), Disposition::Caught);
+        assert_eq!(status(term, none, none), Disposition::Blocked);
+        assert_eq!(status(term, term, none), Disposition::Blocked);
+        assert_eq!(status(none, term, none), Disposition::Ignored);
+        assert_eq!(status(none, none, none), Disposition::Default);
+        assert_eq!(Status::parse(b"Name:\tx\nSigCgt:\t0\n"), None);
+        assert_eq!(Status::parse(b"SigBlk:\tzz\nSigIgn:\t0\nSigCgt:\t0\n"), None);
+    }
+
+    #[test]
+    fn pending_are_the_signals_of_the_thread_and_of_the_process() {
+        let text =
+            b"SigPnd:\t0000000000004000\nShdPnd:\t0000000200000000\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t0\n";
+        let pending = Status::parse(text).expect("three sets").pending;
+        assert!(
+            pending.has(Signal::TERM) && pending.has(Signal::from_number(34).expect("a number"))
+        );
+        assert!(!pending.has(Signal::KILL));
+    }
+
+    #[test]
+    fn a_nested_namespace_shows_in_nspid() {
+        let parse = |line: &str| {
+            let text = format!("NSpid:\t{line}\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t0\n");
+            Status::parse(text.as_bytes()).expect("three sets")
+        };
+        assert_eq!((parse("9").depth, parse("9").innermost), (1, Some(9)));
+        assert_eq!((parse("9\t1").depth, parse("9\t1").innermost), (2, Some(1)));
+    }
+
+    #[test]
+    fn a_running_process_is_in_no_system_call() {
+        assert_eq!(system_call(b"running\n"), None);
+        assert_eq!(system_call(b"128 0x7f 0x0"), Some(128));
+        assert_eq!(system_call(b"-1 0x7f"), Some(-1));
+        assert_eq!(system_call(b""), None);
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_line() {
+        assert_eq!(printable(b"a\nb\x1b[0m\xff"), "a?b?[0m\u{fffd}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_upset_the_parsers(bytes: Vec<u8>) {
+            check_parsers(&bytes);
+        }
+
+        #[test]
+        fn no_name_forges_a_field(name in "(\\) |\\(| |\n|\t|:|S|Z|1|SigCgt:\t|NSpid:\t|\u{0}|\u{1b}\\[2J|\u{202e}|é){0,12}") {
+            check_parsers(name.as_bytes());
+        }
+
+        #[test]
+        fn what_breaks_off_or_is_huge_is_nothing_or_a_default(
+            number in "[0-9]{1,40}|-[0-9]{1,40}|[a-f]{0,20}|\\PC{0,4}",
+            cut in 0usize..400,
+        ) {
+            let stat = format!("{number} (a) S {number} {number} 0 0 -1 0 1 2 3 4 5 6 7 8 20 0 {number} 0 {number}");
+            let status = format!("Name:\ta\nNSpid:\t{number}\nSigBlk:\t{number}\nSigIgn:\t0\nSigCgt:\t{number}\n");
+            let _ = Stat::parse(stat.as_bytes().get(..cut).unwrap_or(stat.as_bytes()));
+            if Stat::parse(stat.as_bytes()).is_some() {
+                proptest::prop_assert!(number.parse::<i32>().is_ok(), "{}", stat);
+            }
+            let parsed = Status::parse(status.as_bytes().get(..cut).unwrap_or(status.as_bytes()));
+            if parsed.is_some() {
+                proptest::prop_assert!(u64::from_str_radix(number.trim(), 16).is_ok(), "{}", status);
+            }
+        }
+    }
+}
