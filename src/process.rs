@@ -56,7 +56,7 @@ pub struct Process {
     pub group: i32,
     /// The name that the kernel has for it, control characters replaced.
     pub name: String,
-    /// Its command line, where [`Own::show_arguments`](crate::procfs::Own::show_arguments) asked for it.
+    /// Its command line, where [`Observer::show_arguments`](crate::procfs::Observer::show_arguments) asked for it.
     pub arguments: String,
     /// What sort of program it is.
     pub kind: Kind,

@@ -5,7 +5,7 @@ use crate::decide::machine::State;
 use crate::decide::terms::Terms;
 use crate::decide::{Action, Input, Why};
 use crate::process::Snapshot;
-use crate::procfs::{self, Detail, NoDescriptor, Own};
+use crate::procfs::{self, Detail, NoDescriptor, Observer};
 use crate::report::Reporter;
 use crate::signal::Signal;
 use crate::system::deliver;
@@ -84,7 +84,7 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
 /// fails is tried once more, before the whole stop goes on blindly for one call that was
 /// interrupted or refused.
 fn look(
-    own: &mut Option<Own>,
+    own: &mut Option<Observer>,
     arguments: bool,
     question: (Why, Signal),
     inbox: &mut Inbox,
@@ -97,7 +97,7 @@ fn look(
     inbox.raise_limit();
     for _ in 0..2 {
         let known = own.take().filter(|own| own.pid > 0);
-        let own = own.insert(known.unwrap_or_else(|| Own::look(arguments)));
+        let own = own.insert(known.unwrap_or_else(|| Observer::this_process(arguments)));
         match procfs::look_below(own, signal, detail) {
             Err(NoDescriptor) => inbox.close(),
             Ok(None) => {}

@@ -21,7 +21,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use adieu::procfs::{Detail, Own, look_below};
+use adieu::procfs::{Detail, Observer, look_below};
 use adieu::signal::Signal as Number;
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM, SIGTSTP, SIGUSR2};
 use nix::unistd::Pid;
@@ -439,7 +439,7 @@ fn no_look_misses_a_daemon_of_a_nested_subreaper() {
             .iter()
             .filter_map(|line| line.text.strip_prefix("daemon ")?.parse().ok())
             .collect();
-        let snapshot = look_below(&Own::of(root, false), Number::TERM, Detail::Whole).unwrap().unwrap();
+        let snapshot = look_below(&Observer::of(root, false), Number::TERM, Detail::Whole).unwrap().unwrap();
         let seen: HashSet<i32> = snapshot.processes.iter().map(|it| it.id.pid).collect();
         missed.extend(known.iter().filter(|pid| !seen.contains(pid)).map(|pid| (looks, known.len(), *pid)));
         looks += 1;
@@ -468,7 +468,7 @@ fn a_look_costs_what_its_own_tree_has_not_what_the_machine_has() {
         let mut times: Vec<Duration> = (0..21)
             .map(|_| {
                 let began = Instant::now();
-                let own = Own::of(root, false);
+                let own = Observer::of(root, false);
                 let snapshot = look_below(&own, Number::TERM, Detail::Whole).unwrap().unwrap();
                 assert!(snapshot.processes.len() >= 11, "{snapshot:#?}");
                 began.elapsed()

@@ -11,7 +11,7 @@ use crate::decide::role::{self, Question, Reason, Role, Verdict};
 use crate::decide::terms::Deliver;
 use crate::error::Error;
 use crate::process::{Disposition, Process, Snapshot};
-use crate::procfs::{self, Detail, Own};
+use crate::procfs::{self, Detail, Observer};
 use crate::report::journal::role;
 use crate::report::json::Json;
 use crate::report::timeline::shown;
@@ -106,7 +106,7 @@ pub(crate) fn explain(typed: &TypedExplain, colour: bool) -> Result<String, Erro
 }
 
 fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
-    let own = Own::of(pid, show_args);
+    let own = Observer::of(pid, show_args);
     let (top, hidden_settings) = top(pid);
     let delivered = match &top {
         Top::Adieu(settings) => settings.rewrites.apply(signal),
@@ -142,7 +142,7 @@ fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
         only_known_handlers: false,
     };
     let verdicts = role::assign(&snapshot, &question, |_| None);
-    let zombies = procfs::zombies(&own, &snapshot);
+    let zombies = procfs::zombies(pid, &snapshot);
     let root_is_init = root.nested_init || pid == 1;
     Ok(Explained {
         signal,

@@ -2,54 +2,38 @@
 
 use crate::printable::printable;
 use crate::process::{ProcId, Snapshot};
-use crate::procfs::Own;
-use crate::procfs::disposition::FirstSight;
 use crate::procfs::files::{NoDescriptor, Proc, is_exhausted};
 use crate::procfs::parse::Stat;
-use crate::signal::Signal;
 use crate::system::sys;
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// The parents among the root and these processes that leave zombies behind, with their names and
 /// how many. Looks twice: every child is a zombie for the moment until its parent has waited for
 /// it.
-pub(crate) fn zombies(root: &Own, below: &Snapshot) -> Vec<(i32, String, usize)> {
+pub(crate) fn zombies(root: i32, below: &Snapshot) -> Vec<(i32, String, usize)> {
     const LONGER: std::time::Duration = std::time::Duration::from_millis(100);
     let pids: Vec<i32> =
-        [root.pid].into_iter().chain(below.processes.iter().map(|p| p.id.pid)).collect();
+        [root].into_iter().chain(below.processes.iter().map(|p| p.id.pid)).collect();
     let proc = &mut Proc::default();
-    let Ok(first) = Table::all(proc, None) else { return Vec::new() };
+    let Ok(first) = Table::all(proc) else { return Vec::new() };
     if pids.iter().all(|pid| first.zombies_of(*pid).next().is_none()) {
         return Vec::new();
     }
     sys::pause(LONGER);
-    let Ok(second) = Table::all(proc, None) else { return Vec::new() };
+    let Ok(second) = Table::all(proc) else { return Vec::new() };
     let found = pids.into_iter().filter_map(|pid| {
         let still = |id: &ProcId| second.zombies_of(pid).any(|other| other == *id);
         let count = first.zombies_of(pid).filter(still).count();
-        (count > 0).then_some((pid, printable(&second.stats.get(&pid)?.stat.name), count))
+        (count > 0).then_some((pid, printable(&second.stats.get(&pid)?.name), count))
     });
     found.collect()
 }
 
 /// The cheap part of every process that matters: who is whose child.
 pub(super) struct Table {
-    pub(super) stats: BTreeMap<i32, Seen>,
+    pub(super) stats: BTreeMap<i32, Stat>,
     /// Parents, each with a child, in order.
     pub(super) children: Vec<(i32, i32)>,
-}
-
-/// One process of the table.
-pub(super) struct Seen {
-    pub(super) stat: Stat,
-    /// Where it was taken at once.
-    pub(super) sight: Option<FirstSight>,
-}
-
-impl From<Stat> for Seen {
-    fn from(stat: Stat) -> Self {
-        Self { stat, sight: None }
-    }
 }
 
 /// How often a tree is gone down that changes meanwhile, before the whole machine is listed
@@ -60,44 +44,33 @@ impl Table {
     /// At least the process and everything below it. The init of a PID namespace has most of the
     /// namespace below it and lists that; whoever shares its namespace with others goes down from
     /// parent to child, so that a look costs what its own tree does, not what the machine has.
-    pub(super) fn below(proc: &mut Proc, root: &Own, signal: Signal) -> Result<Self, NoDescriptor> {
-        if root.pid == 1 {
-            return Self::all(proc, Some((root, signal)));
+    pub(super) fn below(proc: &mut Proc, root: i32) -> Result<Self, NoDescriptor> {
+        if root == 1 {
+            return Self::all(proc);
         }
         for _ in 0..DESCENTS {
-            match Self::descend(proc, root.pid)? {
+            match Self::descend(proc, root)? {
                 Descent::Whole(stats) => return Ok(Self::of(stats)),
                 Descent::Changed => {}
                 Descent::Unknown => break,
             }
         }
-        Self::all(proc, None)
+        Self::all(proc)
     }
 
-    /// Every process of this /proc. Where all of them are wanted, and for what, the first sight of
-    /// each is taken while its `stat` is open.
-    pub(super) fn all(
-        proc: &mut Proc,
-        wanted: Option<(&Own, Signal)>,
-    ) -> Result<Self, NoDescriptor> {
+    /// Every process of this /proc.
+    fn all(proc: &mut Proc) -> Result<Self, NoDescriptor> {
         let pids = match proc.numbers("/proc") {
             Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
             pids => pids.unwrap_or_default(),
         };
-        let mut stats: BTreeMap<i32, Seen> = BTreeMap::new();
+        let mut stats: BTreeMap<i32, Stat> = BTreeMap::new();
         for pid in pids {
-            let seen = match wanted.filter(|(own, _)| own.pid != pid) {
-                Some((own, signal)) => proc
-                    .listed(|proc| proc.see(pid, own, signal))?
-                    .map(|(stat, sight)| Seen { stat, sight: Some(sight) }),
-                None => proc.listed(|proc| proc.stat(pid))?.map(Seen::from),
-            };
-            stats.extend(seen.map(|seen| (pid, seen)));
+            stats.extend(proc.listed(|proc| proc.stat(pid))?.map(|stat| (pid, stat)));
         }
         // A parent that ended while we read: its child has another by now. One that is still its
         // parent is there, whatever reading it said.
-        let orphans =
-            stats.iter().filter(|(_, s)| s.stat.parent != 0 && !stats.contains_key(&s.stat.parent));
+        let orphans = stats.iter().filter(|(_, s)| s.parent != 0 && !stats.contains_key(&s.parent));
         for pid in orphans.map(|(pid, _)| *pid).collect::<Vec<_>>() {
             let again = proc.listed(|proc| proc.stat(pid))?;
             let parent = again.as_ref().map_or(0, |stat| stat.parent);
@@ -105,13 +78,13 @@ impl Table {
                 && !stats.contains_key(&parent)
                 && let Some(stat) = proc.listed(|proc| proc.stat(parent))?
             {
-                stats.insert(parent, stat.into());
+                stats.insert(parent, stat);
             }
-            if let Some(seen) = stats.get_mut(&pid) {
+            if let Some(stat) = stats.get_mut(&pid) {
                 match again {
-                    Some(again) => *seen = again.into(),
+                    Some(again) => *stat = again,
                     // Gone itself, it is in nobody's tree.
-                    None => seen.stat.parent = 0,
+                    None => stat.parent = 0,
                 }
             }
         }
@@ -126,9 +99,9 @@ impl Table {
     /// have children are read again, the lowest first, as children only ever move up, until that
     /// brings nobody new, or a few times: whoever is born that quickly is seen by the next look.
     pub(super) fn descend(proc: &mut Proc, root: i32) -> Result<Descent, NoDescriptor> {
-        let mut stats: BTreeMap<i32, Seen> = BTreeMap::new();
+        let mut stats: BTreeMap<i32, Stat> = BTreeMap::new();
         match proc.stat(root).ok() {
-            Some(stat) => stats.insert(root, stat.into()),
+            Some(stat) => stats.insert(root, stat),
             None => return Ok(Descent::Unknown),
         };
         // Whom to read, and whether once more.
@@ -146,7 +119,7 @@ impl Table {
                 queue.extend(parents.iter().map(|parent| (*parent, true)));
                 continue;
             };
-            let threads = stats.get(&parent).map_or(1, |seen| seen.stat.threads);
+            let threads = stats.get(&parent).map_or(1, |stat| stat.threads);
             let children = match proc.children_of(parent, threads) {
                 Ok(children) => children,
                 Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
@@ -159,7 +132,7 @@ impl Table {
                 parents.push(parent);
             }
             for child in children {
-                if stats.get(&child).is_some_and(|seen| seen.stat.parent == parent) {
+                if stats.get(&child).is_some_and(|stat| stat.parent == parent) {
                     continue;
                 }
                 match proc.stat(child).ok() {
@@ -168,7 +141,7 @@ impl Table {
                         // that adieu reaps after the look, and the longer it takes the more they
                         // are.
                         queue.extend(stat.alive.then_some((child, false)));
-                        stats.insert(child, stat.into());
+                        stats.insert(child, stat);
                         news = true;
                     }
                     _ => return Ok(Descent::Changed),
@@ -177,8 +150,8 @@ impl Table {
         }
     }
 
-    pub(super) fn of(stats: BTreeMap<i32, Seen>) -> Self {
-        let children = stats.iter().map(|(pid, seen)| (seen.stat.parent, *pid));
+    pub(super) fn of(stats: BTreeMap<i32, Stat>) -> Self {
+        let children = stats.iter().map(|(pid, stat)| (stat.parent, *pid));
         let children = children.collect::<BinaryHeap<_>>().into_sorted_vec();
         Self { stats, children }
     }
@@ -187,7 +160,7 @@ impl Table {
         let first = self.children.partition_point(|(parent, _)| *parent < pid);
         let from_there = self.children.get(first..).unwrap_or_default().iter();
         let children = from_there.take_while(move |(parent, _)| *parent == pid);
-        children.filter_map(|(_, child)| self.stats.get(child)).map(|seen| &seen.stat)
+        children.filter_map(|(_, child)| self.stats.get(child))
     }
 
     pub(super) fn zombies_of(&self, pid: i32) -> impl Iterator<Item = ProcId> {
@@ -197,13 +170,13 @@ impl Table {
 
     /// Everything below a process, parents before their children and older siblings before younger
     /// ones, each with the place of its parent in this list (`None` for the process itself).
-    pub(super) fn tree(&self, root: i32) -> Vec<(&Seen, Option<usize>)> {
+    pub(super) fn tree(&self, root: i32) -> Vec<(&Stat, Option<usize>)> {
         let mut found = Vec::new();
         let mut queue: Vec<(i32, Option<usize>)> = vec![(root, None)];
         while let Some((pid, above)) = queue.pop() {
-            let seen = self.stats.get(&pid).filter(|_| pid != root);
-            found.extend(seen.map(|seen| (seen, above)));
-            let here = if seen.is_some() { Some(found.len() - 1) } else { above };
+            let stat = self.stats.get(&pid).filter(|_| pid != root);
+            found.extend(stat.map(|stat| (stat, above)));
+            let here = if stat.is_some() { Some(found.len() - 1) } else { above };
             // A number that was given anew between two reads must not make a ring.
             let children = self.children_of(pid).filter(|stat| stat.pid != root);
             let by_age = children.map(|stat| (stat.start, stat.pid));
@@ -217,7 +190,7 @@ impl Table {
 
 /// What came of going down a tree.
 pub(super) enum Descent {
-    Whole(BTreeMap<i32, Seen>),
+    Whole(BTreeMap<i32, Stat>),
     /// Somebody ended meanwhile, so others may have been left out.
     Changed,
     /// This kernel shows nobody's children (`CONFIG_PROC_CHILDREN`), or not the root.
@@ -244,19 +217,19 @@ mod tests {
         let mut ready = [0; 3];
         shell.stdout.as_mut().expect("a pipe").read_exact(&mut ready).expect("go");
         let root = i32::try_from(shell.id()).expect("a pid");
-        let lasting = |stats: BTreeMap<i32, Seen>| {
+        let lasting = |stats: BTreeMap<i32, Stat>| {
             let table = Table::of(stats);
             let tree = table.tree(root);
             let mut pids: Vec<i32> = tree
                 .iter()
-                .map(|(s, _)| &s.stat)
+                .map(|(stat, _)| *stat)
                 .filter(|s| s.name == b"sleep" && s.alive)
                 .map(|s| s.pid)
                 .collect();
             pids.sort_unstable();
             pids
         };
-        let settled = || lasting(Table::all(&mut Proc::open(), None).expect("a descriptor").stats);
+        let settled = || lasting(Table::all(&mut Proc::open()).expect("a descriptor").stats);
         while settled().len() < 9 {
             std::thread::yield_now();
         }

@@ -1,10 +1,11 @@
 //! The files of /proc: opened, read, and tried again.
 
-use crate::procfs::parse::{Signals, Stat, Status, decimal};
+use crate::procfs::parse::{Stat, decimal};
 use crate::system::sys;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
+use nix::sys::uio::pread;
 use nix::unistd::read;
 use std::ffi::CStr;
 use std::fmt;
@@ -32,13 +33,17 @@ pub(super) const LONGEST: usize = 16 * 1024;
 pub(super) struct Proc {
     /// The directory, held open where a descriptor is to be had for it: the way there from the root
     /// is a third of what reading a short file costs.
-    pub(super) directory: Option<OwnedFd>,
+    directory: Option<OwnedFd>,
 }
 
 impl Proc {
     pub(super) fn open() -> Self {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         Self { directory: uninterrupted(|| open("/proc", flags, Mode::empty())).ok() }
+    }
+
+    pub(super) fn has_directory(&self) -> bool {
+        self.directory.is_some()
     }
 
     /// A file of it. Not std's `File`: that tries an interrupted call again without end.
@@ -70,7 +75,19 @@ impl Proc {
         parse: impl FnOnce(&[u8]) -> T,
     ) -> io::Result<T> {
         let file = self.file(name)?;
-        read_line(|line| read(&file, line), parse)
+        self.line_of(&file, parse)
+    }
+
+    /// The same of a file that is open, and may have been read before.
+    pub(super) fn line_of<T>(
+        &self,
+        file: &OwnedFd,
+        parse: impl FnOnce(&[u8]) -> T,
+    ) -> io::Result<T> {
+        // Enough for what is used of `stat`, which is the longest.
+        let mut line = [0; 1024];
+        let length = uninterrupted(|| pread(file, &mut line, 0))?;
+        Ok(parse(line.get(..length).unwrap_or_default()))
     }
 
     pub(super) fn stat(&mut self, pid: i32) -> io::Result<Stat> {
@@ -91,42 +108,19 @@ impl Proc {
         }
     }
 
-    /// `None` where it shows no signals.
-    pub(super) fn status(&mut self, pid: i32) -> io::Result<Option<Status>> {
-        self.small(format_args!("{pid}/status")).map(|bytes| Status::parse(&bytes))
+    /// What is kept of a file whose length a process chooses, such as its command line.
+    pub(super) fn start_of(&mut self, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
+        read_up_to(&self.file(name)?, LONGEST)
     }
 
-    pub(super) fn signals(&mut self, pid: i32) -> Option<Signals> {
-        self.status(pid).ok()?.map(|status| status.signals)
-    }
-
-    /// A file of at most some kilobytes.
-    pub(super) fn small(&mut self, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
-        self.up_to(LONGEST, name)
-    }
-
-    pub(super) fn up_to(
-        &mut self,
-        longest: usize,
-        name: fmt::Arguments<'_>,
-    ) -> io::Result<Vec<u8>> {
-        let file = self.file(name)?;
-        let (mut bytes, mut part) = (Vec::new(), [0; 2048]);
-        while bytes.len() < longest {
-            let count = uninterrupted(|| read(&file, &mut part))?;
-            bytes.extend_from_slice(part.get(..count).unwrap_or_default());
-            // Lists come in pieces of any length.
-            if count == 0 || count < part.len() && longest == LONGEST {
-                break;
-            }
-        }
-        Ok(bytes)
+    fn whole(&mut self, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
+        read_up_to(&self.file(name)?, usize::MAX)
     }
 
     /// The children of a process: of each of its threads those that this one forked.
     pub(super) fn children_of(&mut self, pid: i32, threads: u64) -> io::Result<Vec<i32>> {
         let of_thread = |proc: &mut Self, thread: i32| {
-            let text = proc.up_to(usize::MAX, format_args!("{pid}/task/{thread}/children"))?;
+            let text = proc.whole(format_args!("{pid}/task/{thread}/children"))?;
             let pids = text
                 .split(u8::is_ascii_whitespace)
                 .filter_map(|pid| std::str::from_utf8(pid).ok()?.parse().ok());
@@ -158,17 +152,20 @@ impl Proc {
 
 /// A whole file of a process.
 pub(crate) fn read_file(pid: i32, name: &str) -> io::Result<Vec<u8>> {
-    Proc::default().up_to(usize::MAX, format_args!("{pid}/{name}"))
+    Proc::default().whole(format_args!("{pid}/{name}"))
 }
 
-pub(super) fn read_line<T>(
-    mut read: impl FnMut(&mut [u8]) -> Result<usize, Errno>,
-    parse: impl FnOnce(&[u8]) -> T,
-) -> io::Result<T> {
-    // Enough for what is used of `stat`, which is the longest.
-    let mut line = [0; 1024];
-    let length = uninterrupted(|| read(&mut line))?;
-    Ok(parse(line.get(..length).unwrap_or_default()))
+fn read_up_to(file: &OwnedFd, longest: usize) -> io::Result<Vec<u8>> {
+    let (mut bytes, mut part) = (Vec::new(), [0; 2048]);
+    while bytes.len() < longest {
+        let count = uninterrupted(|| read(file, &mut part))?;
+        bytes.extend_from_slice(part.get(..count).unwrap_or_default());
+        // Lists come in pieces of any length.
+        if count == 0 || count < part.len() && longest == LONGEST {
+            break;
+        }
+    }
+    Ok(bytes)
 }
 
 /// A call that is tried a few times more where it fails for another reason than that there is

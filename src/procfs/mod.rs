@@ -1,8 +1,9 @@
 //! The process table as plain values: reads `/proc`, decides nothing, sends nothing.
 //!
-//! Reading a tree of processes takes time in which it changes. A process that is gone by the time
-//! it is read is no error; one whose parent is gone by then is read again; what is born meanwhile
-//! is seen by the next look. The parsers take bytes, since names hold anything.
+//! Two files are read of every process: `stat` says which process it is (its start time is in no
+//! other file) and whose child, and `status` what it does with the signals. Reading a tree takes
+//! time in which it changes. A process that has ended by the time it is read is left out; one whose
+//! parent has ended by then is read again; what is started meanwhile is seen by the next look.
 
 mod descent;
 mod disposition;
@@ -23,134 +24,151 @@ use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
 use crate::programs::kind;
 use crate::signal::{Signal, SignalSet};
 use crate::system::sys::{self, FileId};
-use descent::{Seen, Table};
-use disposition::{
-    FirstSight, GONE, MOMENTS, Sight, first_sight, is_quiet, is_shells_own, shell_waits,
-};
+use descent::Table;
+use disposition::{Observed, PAUSES, observe, of_shell, read_status, shell_waits};
 use files::{Proc, is_gone};
-use nix::errno::Errno;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use parse::{Stat, words};
-use pipes::stdin_of;
 use std::cell::OnceCell;
 use std::fs;
 
-/// How much of each process is looked at. A file of /proc costs some ten microseconds, and a tree
-/// can have thousands.
+/// How much of each process is read. A file of /proc costs some ten microseconds, and a tree can
+/// have thousands of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// What shows whether anybody handles the signal, and the whole where somebody does. Where
-    /// nobody does, every role is the same: kinds, stdins and nested namespaces are then left
-    /// unread.
+    /// What shows whether anybody handles the signal, and all of it where somebody does. Where
+    /// nobody does, every role is the same: kinds and stdins are then left unread.
     Deciding,
     /// All that a [`Process`] holds.
     Whole,
 }
 
-/// What is known of the reader itself, found out once.
+/// The process whose tree is looked at, with what is found out about it once.
 #[derive(Clone, Debug)]
-pub struct Own {
+pub struct Observer {
     /// Its pid.
     pub pid: i32,
-    /// `/proc/<pid>/stat` shows the signal sets too (gVisor's does not), so `status` is read only
-    /// where it decides.
-    stat_has_signals: bool,
-    /// How many PID namespaces its own is deep, as far as this /proc shows.
-    depth: OnceCell<usize>,
-    /// Its stdin: a pipe from outside is none that the tree made.
-    stdin: OnceCell<Option<FileId>>,
     /// Keep the command lines, which can hold secrets.
     pub show_arguments: bool,
+    /// How many PID namespaces its own is deep, as far as this /proc shows.
+    depth: OnceCell<usize>,
+    /// Its stdin. A pipe from outside is none that the tree made.
+    stdin: OnceCell<Option<FileId>>,
 }
 
-impl Own {
-    /// Looks at the calling process, which has to have a signal blocked.
-    pub fn look(show_arguments: bool) -> Self {
-        let own = Self::of(i32::try_from(std::process::id()).unwrap_or(0), show_arguments);
-        let shown = Proc::default().stat(own.pid).ok().and_then(|stat| stat.signals);
-        Self { stat_has_signals: shown.is_some_and(|sets| sets.blocked != SignalSet::EMPTY), ..own }
+impl Observer {
+    /// The calling process.
+    pub fn this_process(show_arguments: bool) -> Self {
+        Self::of(i32::try_from(std::process::id()).unwrap_or(0), show_arguments)
     }
 
-    /// Looks at another process, whose tree is wanted.
+    /// Another process.
     pub fn of(pid: i32, show_arguments: bool) -> Self {
-        let (depth, stdin) = (OnceCell::new(), OnceCell::new());
-        Self { pid, stat_has_signals: false, depth, stdin, show_arguments }
+        Self { pid, show_arguments, depth: OnceCell::new(), stdin: OnceCell::new() }
     }
 
     fn depth(&self, proc: &mut Proc) -> usize {
-        let seen = || proc.status(self.pid).ok().flatten().map_or(1, |status| status.depth);
-        *self.depth.get_or_init(seen)
+        let mut depth = || Some(read_status(proc, self.pid).ok()??.depth);
+        *self.depth.get_or_init(|| depth().unwrap_or(1))
     }
 
     fn stdin(&self) -> Option<FileId> {
-        *self.stdin.get_or_init(|| stdin_of(self.pid).ok())
+        *self.stdin.get_or_init(|| pipes::stdin_of(self.pid).ok())
     }
 }
 
-/// Every process below this one, seen with regard to `signal`. `None` where there is no /proc, or
-/// one of another PID namespace, whose numbers would name other processes.
+/// Every process below the observer, read with regard to `signal`. `None` where there is no /proc,
+/// or one of another PID namespace, whose numbers would name other processes.
 ///
 /// # Errors
 /// [`NoDescriptor`] where not a single one is to be had.
 pub fn look_below(
-    root: &Own,
+    observer: &Observer,
     signal: Signal,
     detail: Detail,
 ) -> Result<Option<Snapshot>, NoDescriptor> {
-    if root.pid < 1 {
-        // Not even adieu's own pid is known; below 0 there would be adieu itself.
-        return Ok(None);
-    }
-    let myself = fs::read_link("/proc/self").ok();
-    if myself.and_then(|link| link.to_str()?.parse().ok()) != Some(std::process::id()) {
-        return Ok(None);
-    }
-    // Ordinary files that were mounted over it could name any process as one of this tree.
-    if !statfs("/proc").is_ok_and(|it| it.filesystem_type() == PROC_SUPER_MAGIC) {
+    // Below 1 not even adieu's own pid is known; below 0 there would be adieu itself.
+    if observer.pid < 1 || !is_our_own_proc() {
         return Ok(None);
     }
     let mut proc = Proc::open();
-    let table = Table::below(&mut proc, root, signal)?;
-    let is_reader = i32::try_from(std::process::id()) == Ok(root.pid);
-    if table.stats.is_empty() || is_reader && !table.stats.contains_key(&root.pid) {
-        // It may not be listed, or not read: an empty tree would be a guess.
+    let table = Table::below(&mut proc, observer.pid)?;
+    let is_this_process = i32::try_from(std::process::id()) == Ok(observer.pid);
+    if table.stats.is_empty() || is_this_process && !table.stats.contains_key(&observer.pid) {
+        // /proc may not be listed, or not read: an empty tree would be a guess.
         return Ok(None);
     }
-    let tree = table.tree(root.pid);
-    let mut sights: Vec<FirstSight> = tree
-        .iter()
-        .map(|(seen, _)| {
-            seen.sight.unwrap_or_else(|| first_sight(&mut proc, root, &seen.stat, None, signal))
-        })
-        .collect();
-    for moment in MOMENTS.into_iter().take_while(|_| detail == Detail::Deciding) {
-        let awake = tree.iter().zip(&mut sights).filter(|(_, sight)| sight.awake);
-        let mut awake: Vec<_> = awake.map(|((seen, _), sight)| (seen.stat.pid, sight)).collect();
-        if awake.is_empty() {
-            break;
-        }
-        sys::pause(moment);
-        for (pid, sight) in &mut awake {
-            **sight = proc.see(*pid, root, signal).map_or(GONE, |(_, sight)| sight);
-        }
+    let tree = table.tree(observer.pid);
+    let mut observed = Vec::with_capacity(tree.len());
+    for (stat, _) in &tree {
+        observed.push(observe_living(&mut proc, stat, signal)?);
     }
-    let quiet = |sight: &FirstSight| sight.by_stat && sight.disposition.is_some_and(is_quiet);
-    let whole = detail == Detail::Whole || !sights.iter().all(quiet);
-    let mut processes = Vec::with_capacity(tree.len());
-    // Where each of the tree stands in the snapshot, or its nearest ancestor that lives.
+    if detail == Detail::Deciding {
+        observe_running_again(&mut proc, &tree, &mut observed, signal)?;
+    }
+    let handled = observed.iter().flatten().any(|observed| !observed.does_nothing());
+    let whole = handled || detail == Detail::Whole || observer.show_arguments;
+    let mut processes: Vec<Process> = Vec::with_capacity(tree.len());
+    // Where each process of the tree stands in the snapshot, or its nearest living ancestor.
     let mut places: Vec<Option<usize>> = Vec::with_capacity(tree.len());
-    for ((Seen { stat, .. }, above), sight) in tree.iter().zip(sights) {
-        let above = above.and_then(|at| places.get(at).copied().flatten());
-        let parent: Option<&Process> = above.and_then(|at| processes.get(at));
-        let below_shell = parent.is_some_and(|parent| parent.kind == Kind::Shell);
-        let sight = Sight { first: sight, whole, below_shell };
-        let process = Some(stat)
-            .filter(|s| s.alive)
-            .and_then(|s| read_process(&mut proc, root, s, above, signal, sight));
+    for ((stat, parent), observed) in tree.iter().zip(observed) {
+        let above = parent.and_then(|at| places.get(at).copied().flatten());
+        let parent_is_shell =
+            above.and_then(|at| processes.get(at)).is_some_and(|parent| parent.kind == Kind::Shell);
+        let process = observed.and_then(|observed| {
+            let process = basics(&mut proc, observer, stat, above, &observed);
+            if whole {
+                complete(&mut proc, observer, process, observed, signal, parent_is_shell)
+            } else {
+                Some(process)
+            }
+        });
         places.push(if process.is_some() { Some(processes.len()) } else { above });
         processes.extend(process);
     }
     Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid(&mut proc) }))
+}
+
+/// Whether /proc is there, is a procfs, and shows the PID namespace of the calling process.
+fn is_our_own_proc() -> bool {
+    let myself = fs::read_link("/proc/self").ok();
+    myself.and_then(|link| link.to_str()?.parse().ok()) == Some(std::process::id())
+        // Ordinary files that were mounted over it could name any process as one of this tree.
+        && statfs("/proc").is_ok_and(|it| it.filesystem_type() == PROC_SUPER_MAGIC)
+}
+
+/// What a process of the tree does with the signal; `None` where it has ended.
+fn observe_living(
+    proc: &mut Proc,
+    stat: &Stat,
+    signal: Signal,
+) -> Result<Option<Observed>, NoDescriptor> {
+    if !stat.alive {
+        return Ok(None);
+    }
+    proc.listed(|proc| observe(proc, stat.pid, signal))
+}
+
+/// Observes the processes again that were running, all of them after the same pauses.
+fn observe_running_again(
+    proc: &mut Proc,
+    tree: &[(&Stat, Option<usize>)],
+    observed: &mut [Option<Observed>],
+    signal: Signal,
+) -> Result<(), NoDescriptor> {
+    for pause in PAUSES {
+        let is_running = |seen: &Option<Observed>| seen.as_ref().is_some_and(|it| it.was_running);
+        if !observed.iter().any(is_running) {
+            break;
+        }
+        sys::pause(pause);
+        for ((stat, _), seen) in tree.iter().zip(observed.iter_mut()) {
+            if is_running(seen) {
+                *seen = observe_living(proc, stat, signal)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The pid that was given last in this PID namespace, the fifth field of `/proc/loadavg`
@@ -173,120 +191,101 @@ fn tick() -> u64 {
 }
 
 /// The process with this pid itself, as [`look_below`] shows those below it.
-pub(crate) fn one(root: &Own, pid: i32, signal: Signal) -> Option<Process> {
+pub(crate) fn one(observer: &Observer, pid: i32, signal: Signal) -> Option<Process> {
     let proc = &mut Proc::default();
-    let (stat, first) = proc.see(pid, root, signal).ok()?;
-    let mut process = read_process(
-        proc,
-        root,
-        &stat,
-        None,
-        signal,
-        Sight { first, whole: true, below_shell: false },
-    )?;
-    // Counted from the reader: the root's own namespace is no nested one for what is below it.
-    let status = proc.status(pid).ok()?;
-    process.nested_init = status.is_some_and(|s| s.innermost == Some(1));
-    Some(process)
+    let stat = proc.stat(pid).ok()?;
+    let observed = observe(proc, pid, signal).ok()?;
+    // Counted from the reader: the observer's own namespace is no nested one for what is below it.
+    let nested_init = observed.status.as_ref().is_some_and(|it| it.innermost == Some(1));
+    let process = basics(proc, observer, &stat, None, &observed);
+    let process = complete(proc, observer, process, observed, signal, false)?;
+    Some(Process { nested_init, ..process })
 }
 
-fn read_process(
+/// What `stat` and one observation show of a process.
+fn basics(
     proc: &mut Proc,
-    own: &Own,
+    observer: &Observer,
     stat: &Stat,
     above: Option<usize>,
-    signal: Signal,
-    sight: Sight,
-) -> Option<Process> {
-    let pid = stat.pid;
-    let mut first = sight.first;
-    let mut process = Process {
-        id: ProcId { pid, start: stat.start },
+    observed: &Observed,
+) -> Process {
+    let status = observed.status.as_ref();
+    Process {
+        id: ProcId { pid: stat.pid, start: stat.start },
         parent: stat.parent,
         above,
-        own_child: stat.parent == own.pid,
+        own_child: stat.parent == observer.pid,
         group: stat.group,
         name: printable(&stat.name),
         arguments: String::new(),
         kind: Kind::Program,
-        disposition: first.disposition.unwrap_or(Disposition::Unreadable),
-        ignored: stat.signals.map_or(SignalSet::EMPTY, |s| s.ignored),
+        disposition: observed.disposition,
+        ignored: status.map_or(SignalSet::EMPTY, |status| status.signals.ignored),
         stopped: stat.stopped,
-        nested_init: false,
+        nested_init: status
+            .is_some_and(|it| it.innermost == Some(1) && it.depth > observer.depth(proc)),
         reads_pipe: false,
         stdin_hidden: false,
         in_wait: false,
-    };
-    if !sight.whole && first.disposition.is_some_and(is_quiet) && !own.show_arguments {
-        return Some(process);
     }
-    let command_line = proc.small(format_args!("{pid}/cmdline")).unwrap_or_default();
-    process.kind = kind(&stat.name, &command_line);
-    if own.show_arguments {
+}
+
+/// Adds the rest: what sort of program it is, and its stdin. `None` where it has ended meanwhile.
+fn complete(
+    proc: &mut Proc,
+    observer: &Observer,
+    mut process: Process,
+    observed: Observed,
+    signal: Signal,
+    parent_is_shell: bool,
+) -> Option<Process> {
+    let pid = process.id.pid;
+    let command_line = proc.start_of(format_args!("{pid}/cmdline")).unwrap_or_default();
+    process.kind = kind(process.name.as_bytes(), &command_line);
+    if observer.show_arguments {
         process.arguments = words(&command_line);
     }
-    let mut signals = stat.signals;
-    if sight.is_fleeting()
-        && let Ok((fresh, sight)) = proc.see(pid, own, signal)
-    {
-        // Never a program's name with what its shell did: what is seen after the name holds.
-        first = sight;
-        for moment in MOMENTS {
-            if !first.awake || !first.disposition.is_some_and(is_quiet) {
-                break;
-            }
-            // It was seen to do something with the signal a moment ago.
-            sys::pause(moment);
-            first = first_sight(proc, own, &fresh, None, signal);
-        }
-        process.disposition = first.disposition.unwrap_or(Disposition::Unreadable);
-        process.ignored = fresh.signals.map_or(SignalSet::EMPTY, |s| s.ignored);
-        signals = fresh.signals;
-    }
-    let quiet = first.disposition.is_some_and(is_quiet);
-    let by_stat = first.by_stat && first.disposition.is_some();
-    // The init of a namespace that handles the signal gets it like any other process.
-    if quiet || !by_stat {
-        let status = match proc.status(pid) {
-            Ok(status) => status,
+    let observed = if observed.may_be_before_exec(parent_is_shell) {
+        // Read the dispositions again after the name, so that a program is never paired with its
+        // shell's.
+        match observe_until_settled(proc, pid, signal) {
+            Ok(again) => again,
             Err(e) if is_gone(&e) => return None,
-            Err(_) => None,
-        };
-        process.nested_init =
-            status.as_ref().is_some_and(|s| s.innermost == Some(1) && s.depth > own.depth(proc));
-        if !by_stat {
-            signals = status.map(|s| s.signals);
-            process.ignored = signals.map_or(SignalSet::EMPTY, |s| s.ignored);
+            Err(_) => observed,
+        }
+    } else {
+        observed
+    };
+    process.disposition = observed.disposition;
+    if let Some(status) = &observed.status {
+        process.ignored = status.signals.ignored;
+        if process.kind == Kind::Shell {
+            process.disposition = of_shell(&status.signals, &command_line, signal);
         }
     }
-    if let Some(signals) = signals {
-        let seen = signals.disposition(signal);
-        process.disposition = match first.disposition {
-            // Of a shell only the handler counts.
-            _ if process.kind == Kind::Shell => {
-                if is_shells_own(&signals, &command_line, signal) {
-                    Disposition::Default
-                } else {
-                    seen
-                }
-            }
-            Some(known) => known,
-            None => seen,
-        };
-    }
-    let shell = process.kind == Kind::Shell;
-    process.in_wait = shell && process.disposition == Disposition::Caught && shell_waits(proc, pid);
+    let handles = process.disposition == Disposition::Caught;
+    process.in_wait = process.kind == Kind::Shell && handles && shell_waits(proc, pid);
     // What a program with a handler reads decides nothing.
-    if process.kind != Kind::Program || process.disposition != Disposition::Caught {
-        let stdin = stdin_of(pid);
-        // May not be read: better to wait a moment for a reader that is none than to cut one off.
-        process.stdin_hidden = matches!(stdin, Err(Errno::EACCES | Errno::EPERM));
-        process.reads_pipe = match stdin {
-            Ok(file) => file.is_piped() && Some(file) != own.stdin(),
-            Err(_) => process.stdin_hidden,
-        };
+    if process.kind != Kind::Program || !handles {
+        let stdin = pipes::Stdin::of(pid, observer.stdin());
+        (process.reads_pipe, process.stdin_hidden) = (stdin.reads_pipe, stdin.hidden);
     }
     Some(process)
+}
+
+/// Observes a process that did something with the signal a moment ago. While it is running and
+/// shows nothing it is observed again after each of the pauses.
+fn observe_until_settled(proc: &mut Proc, pid: i32, signal: Signal) -> std::io::Result<Observed> {
+    let mut observed = observe(proc, pid, signal)?;
+    for pause in PAUSES {
+        if !observed.was_running || !observed.does_nothing() {
+            break;
+        }
+        sys::pause(pause);
+        observed = observe(proc, pid, signal)?;
+    }
+    Ok(observed)
 }
 
 #[cfg(test)]
@@ -295,10 +294,10 @@ mod tests {
 
     #[test]
     fn this_process_is_below_its_parent() {
-        let own = Own::look(false);
-        let me = identify(own.pid).expect("a descriptor").expect("alive");
-        assert_eq!(me.pid, own.pid);
-        let parent = Own { pid: nix::unistd::getppid().as_raw(), ..own };
+        let observer = Observer::this_process(false);
+        let me = identify(observer.pid).expect("a descriptor").expect("alive");
+        assert_eq!(me.pid, observer.pid);
+        let parent = Observer::of(nix::unistd::getppid().as_raw(), false);
         let below = look_below(&parent, Signal::TERM, Detail::Whole)
             .expect("a descriptor")
             .expect("a /proc");

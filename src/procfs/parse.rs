@@ -3,10 +3,9 @@
 #[cfg(any(test, fuzzing))]
 use crate::printable::is_unfit;
 use crate::printable::printable;
-use crate::process::Disposition;
 #[cfg(any(test, fuzzing))]
 use crate::programs::kind;
-use crate::signal::{Signal, SignalSet};
+use crate::signal::SignalSet;
 
 /// What a process does with each signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,27 +15,6 @@ pub(super) struct Signals {
     pub(super) caught: SignalSet,
 }
 
-impl Signals {
-    pub(super) fn disposition(&self, signal: Signal) -> Disposition {
-        if !signal.can_be_caught() {
-            Disposition::Default
-        } else if self.caught.has(signal) {
-            Disposition::Caught
-        } else if self.blocked.has(signal) {
-            // Even where it is ignored as well: the kernel keeps a blocked signal for signalfd and
-            // sigwait (`trap '' TERM; exec server` with such a server, seen on Linux 6.18).
-            Disposition::Blocked
-        } else if self.ignored.has(signal) {
-            Disposition::Ignored
-        } else {
-            Disposition::Default
-        }
-    }
-}
-
-/// The highest signal that `/proc/<pid>/stat` shows.
-pub(super) const STAT_SIGNALS: i32 = 31;
-
 /// What is used of `/proc/<pid>/stat` (`proc_pid_stat(5)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
@@ -44,14 +22,10 @@ pub(super) struct Stat {
     pub(super) name: Vec<u8>,
     pub(super) alive: bool,
     pub(super) stopped: bool,
-    /// It has a processor, or waits for nothing else.
-    pub(super) runs: bool,
     pub(super) parent: i32,
     pub(super) group: i32,
     pub(super) threads: u64,
     pub(super) start: u64,
-    /// Up to [`STAT_SIGNALS`].
-    pub(super) signals: Option<Signals>,
 }
 
 impl Stat {
@@ -72,23 +46,23 @@ impl Stat {
         let group = fields.next().and_then(small).unwrap_or(0);
         let threads = fields.nth(14).and_then(decimal).unwrap_or(1);
         let start = fields.nth(1).and_then(decimal).unwrap_or(0);
-        let mut set = |ahead: usize| fields.nth(ahead).and_then(decimal).map(SignalSet);
-        let mut signals = || Some(Signals { blocked: set(9)?, ignored: set(0)?, caught: set(0)? });
         Some(Self {
             pid,
             name: bytes.get(open + 1..close)?.to_vec(),
-            // A process whose first thread has ended is shown as a zombie while its other threads
-            // go on.
-            alive: !matches!(state, b"Z" | b"X" | b"x") || threads > 1,
+            alive: is_alive(state, threads),
             stopped: state == b"T",
-            runs: state == b"R",
             parent,
             group,
             threads,
             start,
-            signals: signals(),
         })
     }
+}
+
+/// Whether a process in this state lives. One whose first thread has ended is shown as a zombie while
+/// its other threads go on.
+fn is_alive(state: &[u8], threads: u64) -> bool {
+    !matches!(state, b"Z" | b"X" | b"x") || threads > 1
 }
 
 /// A number as the kernel writes it.
@@ -101,10 +75,16 @@ pub(super) fn decimal(text: &[u8]) -> Option<u64> {
 /// What is used of `/proc/<pid>/status` (`proc_pid_status(5)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Status {
+    pub(super) alive: bool,
+    /// The first thread has a processor, or waits for nothing else.
+    pub(super) running: bool,
+    pub(super) threads: u64,
     pub(super) signals: Signals,
-    /// Of the thread and of the process.
+    /// The signals that are pending for the first thread or for the process.
     pub(super) pending: SignalSet,
+    /// In how many PID namespaces the process is, from the one of this /proc on.
     pub(super) depth: usize,
+    /// Its pid in its own PID namespace.
     pub(super) innermost: Option<i32>,
 }
 
@@ -112,16 +92,22 @@ impl Status {
     /// `None` where a signal set is missing: then nothing is known.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let (mut blocked, mut ignored, mut caught) = (None, None, None);
+        let (mut state, mut threads) = (&b""[..], 1);
         let (mut depth, mut innermost) = (1, None);
         let mut pending = SignalSet::EMPTY;
         // The kernel escapes newlines in the Name line, so no name can pose as one of these lines.
         for line in bytes.split(|b| *b == b'\n') {
             let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
             let (key, value) = line.split_at(colon);
-            let value =
-                std::str::from_utf8(value.get(1..).unwrap_or_default()).unwrap_or_default().trim();
-            let set = || u64::from_str_radix(value, 16).ok().map(SignalSet);
+            let value = || value.get(1..).unwrap_or_default().trim_ascii();
+            let set = || {
+                let value = std::str::from_utf8(value()).ok()?;
+                u64::from_str_radix(value, 16).ok().map(SignalSet)
+            };
             match key {
+                // One letter, and a word for it in brackets.
+                b"State" => state = value().get(..1).unwrap_or_default(),
+                b"Threads" => threads = decimal(value()).unwrap_or(1),
                 b"SigPnd" | b"ShdPnd" => {
                     pending = SignalSet(pending.0 | set().unwrap_or(SignalSet::EMPTY).0)
                 }
@@ -129,15 +115,17 @@ impl Status {
                 b"SigIgn" => ignored = set(),
                 b"SigCgt" => caught = set(),
                 b"NSpid" => {
-                    depth = value.split_ascii_whitespace().count().max(1);
-                    innermost =
-                        value.split_ascii_whitespace().next_back().and_then(|pid| pid.parse().ok());
+                    let pids = || value().split(u8::is_ascii_whitespace);
+                    depth = pids().count();
+                    let last = pids().next_back().and_then(decimal);
+                    innermost = last.and_then(|pid| i32::try_from(pid).ok());
                 }
                 _ => {}
             }
         }
         let signals = Signals { blocked: blocked?, ignored: ignored?, caught: caught? };
-        Some(Self { signals, pending, depth, innermost })
+        let (alive, running) = (is_alive(state, threads), state == b"R");
+        Some(Self { alive, running, threads, signals, pending, depth, innermost })
     }
 }
 
@@ -175,25 +163,29 @@ pub fn check_parsers(bytes: &[u8]) {
     .concat();
     let stat = Stat::parse(&line);
     assert_eq!(stat.as_ref().map(|s| s.name.as_slice()), Some(bytes));
-    let sets = |signals: Signals| (signals.blocked.0, signals.ignored.0, signals.caught.0);
-    let fields =
-        stat.map(|s| (s.pid, s.parent, s.group, s.start, s.alive, s.stopped, s.signals.map(sets)));
-    assert_eq!(fields, Some((42, 7, 40, 987_654, true, false, Some((4, 2, 16_384)))));
+    let fields = stat.map(|s| (s.pid, s.parent, s.group, s.threads, s.start, s.alive, s.stopped));
+    assert_eq!(fields, Some((42, 7, 40, 3, 987_654, true, false)));
     // Here the kernel escapes newlines, and nothing else matters.
     let name: Vec<u8> = bytes.iter().copied().filter(|b| *b != b'\n').collect();
     let text = [
         b"Name:\t",
         &*name,
-        b"\nNSpid:\t42\t1\nSigBlk:\t1\nSigIgn:\t0002\nSigCgt:\tffffffffffffffff\n",
+        b"\nState:\tR (running)\nNSpid:\t42\t1\nThreads:\t3\nSigBlk:\t1\nSigIgn:\t0002\nSigCgt:\tffffffffffffffff\n",
     ]
     .concat();
-    let status = Status::parse(&text).map(|s| (sets(s.signals), s.depth, s.innermost));
-    assert_eq!(status, Some(((1, 2, u64::MAX), 2, Some(1))));
+    let status = Status::parse(&text);
+    let sets = status.as_ref().map(|s| s.signals);
+    let sets = sets.map(|s| (s.blocked.0, s.ignored.0, s.caught.0));
+    assert_eq!(sets, Some((1, 2, u64::MAX)));
+    let fields = status.map(|s| (s.running, s.threads, s.depth, s.innermost));
+    assert_eq!(fields, Some((true, 3, 2, Some(1))));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::Disposition;
+    use crate::signal::Signal;
 
     #[test]
     fn a_stat_line_is_read_whatever_the_name_holds() {
@@ -206,21 +198,6 @@ mod tests {
             assert_eq!(stat.name, name.as_bytes());
             assert!(stat.alive && !stat.stopped);
         }
-    }
-
-    #[test]
-    fn a_stat_line_shows_the_signals_up_to_31_too() {
-        let line = |tail: &str| {
-            format!("42 (a) S 7 40 39 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0 1 2 3 4 5 6 {tail}")
-        };
-        let signals = |tail: &str| Stat::parse(line(tail).as_bytes()).expect("a stat line").signals;
-        // pending blocked ignored caught
-        let sets = signals("0 16384 2 4 1 0").expect("four sets");
-        assert_eq!(sets.disposition(Signal::TERM), Disposition::Blocked);
-        assert_eq!(sets.disposition(Signal::INT), Disposition::Ignored);
-        assert_eq!(sets.disposition(Signal::QUIT), Disposition::Caught);
-        assert_eq!(sets.disposition(Signal::HUP), Disposition::Default);
-        assert_eq!((signals("0 1 2"), signals("0 1 2 x")), (None, None));
     }
 
     #[test]

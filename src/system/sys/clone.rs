@@ -118,10 +118,10 @@ pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
     let pid = unsafe { libc::clone(child, stack.top(), flags, (&raw mut womb).cast::<c_void>()) };
     let pid = Errno::result(pid).map_err(BirthError::Fork)?;
     match womb.failed {
-        None => Ok(i32::try_from(pid).unwrap_or(0)),
+        None => Ok(pid),
         Some(error) => {
             // SAFETY: reaps exactly the child that has just failed; a null status is allowed.
-            unsafe { libc::waitpid(i32::try_from(pid).unwrap_or(0), std::ptr::null_mut(), 0) };
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
             Err(error)
         }
     }
@@ -241,7 +241,7 @@ pub(crate) fn aside(work: &mut dyn FnMut() -> bool) -> Result<Aside, Errno> {
         libc::clone(do_aside, top.cast::<c_void>(), libc::SIGCHLD, (&raw mut task).cast::<c_void>())
     };
     let pid = Errno::result(pid)?;
-    Ok(Aside { pid: i32::try_from(pid).unwrap_or(0), said })
+    Ok(Aside { pid, said })
 }
 
 /// What the child of [`aside`] gets.
