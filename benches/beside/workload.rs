@@ -97,9 +97,9 @@ fn herd(count: u32, handler: Option<extern "C" fn(c_int)>) {
     while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
 }
 
-/// Reads of `count` children that wait what a look has to read, and does nothing else: of a process that shows no handler its `stat`, the
-/// system call that it is in, and its `stat` again; of one that shows a handler `stat` and command line, and `stat` again
-/// for a pidfd. Reports how many nanoseconds that took.
+/// Reads of `count` children that wait what a look has to read, and does nothing else: of each process its `stat`, the
+/// system call that it is in, and its `status`; of one that shows no handler the system call again; of one that shows a
+/// handler its command line, and `stat` again for a pidfd. Reports how many nanoseconds that took.
 fn files(count: u32, handlers: bool) {
     let wait = || {
         report(&[READY]);
@@ -108,45 +108,47 @@ fn files(count: u32, handlers: bool) {
     };
     let children: Vec<c_int> = (0..count).map(|_| fork(wait)).collect();
     let path = |pid: c_int, file: &str| CString::new(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let other = if handlers { "cmdline" } else { "syscall" };
-    let paths: Vec<(c_int, CString, CString)> =
-        children.iter().map(|&pid| (pid, path(pid, "stat"), path(pid, other))).collect();
+    let files = ["stat", "syscall", "status", "cmdline"];
+    let paths: Vec<(c_int, [CString; 4])> =
+        children.iter().map(|&pid| (pid, files.map(|file| path(pid, file)))).collect();
     report(&[READY]);
     let mut order = 0_u8;
     // SAFETY: one byte, which lives through the call.
     unsafe { libc::read(ORDERS, (&raw mut order).cast(), 1) };
     let began = now();
-    for (pid, stat, other) in &paths {
-        let mut text = [0_u8; 2048];
+    for (pid, [stat, syscall, status, cmdline]) in &paths {
         let opened = |path: &CStr| {
             // SAFETY: a C string.
             let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
             assert!(file >= 0, "{path:?} cannot be opened");
             file
         };
-        let mut read = |file: c_int| {
+        let read = |file: c_int| {
+            let mut text = [0_u8; 2048];
             // SAFETY: the buffer is as long as said and lives through the call.
             assert!(unsafe { libc::pread(file, text.as_mut_ptr().cast(), text.len(), 0) } > 0, "of {pid}");
         };
-        let first = opened(stat);
-        read(first);
-        let second = opened(other);
-        read(second);
-        // SAFETY: integers; all of these are this process's own, and in use no more.
-        unsafe {
-            libc::close(second);
-            if handlers {
-                libc::close(first);
-                let pidfd = c_int::try_from(libc::syscall(libc::SYS_pidfd_open, *pid, 0)).unwrap_or(-1);
-                let again = opened(stat);
-                read(again);
-                libc::close(again);
-                libc::close(pidfd);
-            } else {
-                read(first);
-                libc::close(first);
-            }
+        // SAFETY: an integer; it is this process's own, and in use no more.
+        let close = |file: c_int| unsafe { libc::close(file) };
+        let whole = |path: &CStr| {
+            let file = opened(path);
+            read(file);
+            close(file);
+        };
+        whole(stat);
+        let call = opened(syscall);
+        read(call);
+        whole(status);
+        if handlers {
+            whole(cmdline);
+            // SAFETY: integers.
+            let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, *pid, 0) };
+            whole(stat);
+            close(c_int::try_from(pidfd).unwrap_or(-1));
+        } else {
+            read(call);
         }
+        close(call);
     }
     report(&(now() - began).to_ne_bytes());
 }
