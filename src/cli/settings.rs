@@ -5,6 +5,7 @@ use crate::cli::Typed;
 use crate::decide::terms::Deliver;
 use crate::error::Error;
 use crate::exit::OkExits;
+use crate::programs;
 use crate::signal::{Rewrites, Signal, SignalSet};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -53,10 +54,6 @@ pub struct Settings {
     /// Reports and logs show whole command lines.
     pub show_args: bool,
 }
-
-/// The shells that take a string behind `-c` only; without it, one is the name of a script (ksh93
-/// executes it as well).
-const SHELLS: [&str; 8] = ["sh", "ash", "dash", "bash", "mksh", "yash", "zsh", "fish"];
 
 /// A value with the place that it was read from, for errors.
 struct Source<'a> {
@@ -208,7 +205,6 @@ fn shell_words(source: &Source<'_>) -> Result<Vec<OsString>, Error> {
 /// Whether these are a shell and its options, without `-c` or a script that would be given the
 /// string.
 fn takes_a_script(words: &[String]) -> bool {
-    let is_shell = |word: &str| SHELLS.contains(&word.rsplit('/').next().unwrap_or_default());
     let mut words = words.iter().map(String::as_str);
     let mut first = words.next().unwrap_or_default();
     if first.rsplit('/').next() == Some("busybox") {
@@ -225,7 +221,7 @@ fn takes_a_script(words: &[String]) -> bool {
             Some(_) => {}
         }
     }
-    is_shell(first)
+    programs::takes_a_script(first.rsplit('/').next().unwrap_or_default())
 }
 
 fn signal(source: &Source<'_>, text: &str, example: &str) -> Result<Signal, Error> {

@@ -12,6 +12,7 @@ use crate::decide::terms::Deliver;
 use crate::error::Error;
 use crate::process::{Disposition, Process, Snapshot};
 use crate::procfs::{self, Detail, Observer};
+use crate::programs::{self, ContainerInit};
 use crate::report::journal::role;
 use crate::report::json::Json;
 use crate::report::timeline::shown;
@@ -202,35 +203,39 @@ fn top(pid: i32) -> (Top, bool) {
     let name = file.and_then(std::path::Path::file_name).map(|n| n.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
     let options: Vec<OsString> = command.into_iter().skip(1).collect();
-    let top = match name.as_str() {
-        _ if name == "adieu" || is_this_program(pid) => match cli::parse(options) {
-            Ok(Request::Run(typed)) => {
-                let settings = settings::resolve(&typed, variable);
-                return (
-                    settings.map_or(Top::Bare, |settings| Top::Adieu(Box::new(settings))),
-                    hidden,
-                );
+    let top = match programs::container_init(&name) {
+        init if init == Some(ContainerInit::Adieu) || is_this_program(pid) => {
+            match cli::parse(options) {
+                Ok(Request::Run(typed)) => {
+                    let settings = settings::resolve(&typed, variable);
+                    return (
+                        settings.map_or(Top::Bare, |settings| Top::Adieu(Box::new(settings))),
+                        hidden,
+                    );
+                }
+                _ => Top::Bare,
             }
-            _ => Top::Bare,
-        },
-        "tini" | "tini-static" | "docker-init"
+        }
+        Some(ContainerInit::Tini)
             if has_flag(&options, 'g', "", "pe")
                 || variable("TINI_KILL_PROCESS_GROUP").is_some() =>
         {
             Top::TellsGroup(name)
         }
-        "tini" | "tini-static" | "docker-init" => Top::TellsChild(name),
+        Some(ContainerInit::Tini) => Top::TellsChild(name),
         // What it passes on then is another signal.
-        "dumb-init" if has_flag(&options, 'r', "--rewrite", "") => Top::Rewrites(name),
-        "dumb-init"
+        Some(ContainerInit::DumbInit) if has_flag(&options, 'r', "--rewrite", "") => {
+            Top::Rewrites(name)
+        }
+        Some(ContainerInit::DumbInit)
             if has_flag(&options, 'c', "--single-child", "r")
                 || variable("DUMB_INIT_SETSID").is_some_and(|v| v == "0") =>
         {
             Top::TellsChild(name)
         }
-        "dumb-init" => Top::TellsGroup(name),
-        "catatonit" | "podman-init" if has_flag(&options, 'g', "", "") => Top::TellsGroup(name),
-        "catatonit" | "podman-init" => Top::TellsChild(name),
+        Some(ContainerInit::DumbInit) => Top::TellsGroup(name),
+        Some(ContainerInit::Catatonit) if has_flag(&options, 'g', "", "") => Top::TellsGroup(name),
+        Some(ContainerInit::Catatonit) => Top::TellsChild(name),
         _ => Top::Bare,
     };
     (top, false)

@@ -7,6 +7,7 @@
 
 use crate::cli::Typed;
 use crate::cli::settings;
+use crate::programs;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -21,19 +22,6 @@ const INJECT_VARIABLE: &str = "ADIEU_INJECT=";
 /// Where adieu may be in the container. On /dev every engine mounts a fresh tmpfs, so that nothing
 /// is left in the image's own files; it is also where Kubernetes has its `/dev/termination-log`.
 const DESTINATIONS: [&str; 2] = ["/dev/adieu", "/.adieu"];
-/// Programs that are an init by themselves, besides those of whole systems
-/// ([`crate::system::spawn::SYSTEM_INITS`]).
-const INITS: [&str; 9] = [
-    "adieu",
-    ".adieu",
-    "tini",
-    "tini-static",
-    "dumb-init",
-    "catatonit",
-    "docker-init",
-    "podman-init",
-    "my_init",
-];
 
 /// The names that count. runc takes them in any case, as Go does.
 const NAMES: [&str; 13] = [
@@ -268,7 +256,7 @@ pub(crate) fn decide(config: &Config<'_>) -> Result<Decision, String> {
     {
         return leave_alone(Why::Sandbox);
     }
-    if INITS.contains(&name) || crate::system::spawn::SYSTEM_INITS.contains(&name) {
+    if programs::is_init(name) {
         return leave_alone(Why::Init(program.clone()));
     }
     if config.pid_namespaces.is_empty() || config.pid_namespaces.iter().any(|path| !path.is_empty())

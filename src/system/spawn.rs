@@ -3,6 +3,7 @@
 
 use crate::cli::command::{self, Command};
 use crate::error::Error;
+use crate::programs;
 use crate::signal::SignalSet;
 use crate::system::sys::{self, Birth, BirthError};
 use nix::errno::Errno;
@@ -104,15 +105,11 @@ pub(crate) fn become_program(words: &[OsString]) -> Error {
     explain(words, &candidates, error)
 }
 
-/// s6-overlay's `/init`, systemd and other inits of whole systems, by their names.
-pub(crate) const SYSTEM_INITS: [&str; 6] =
-    ["init", "systemd", "s6-svscan", "runit", "runit-init", "openrc-init"];
-
-/// Whether the program refuses to run unless it is PID 1, as [`SYSTEM_INITS`] do.
+/// Whether the program refuses to run unless it is PID 1, as the inits of whole systems do.
 pub(crate) fn must_be_pid1(command: &Command) -> bool {
     let program = command.direct.as_deref().and_then(<[OsString]>::first);
     let name = program.map(Path::new).and_then(Path::file_name).and_then(OsStr::to_str);
-    name.is_some_and(|name| SYSTEM_INITS.contains(&name))
+    name.is_some_and(programs::must_be_pid1)
 }
 
 /// Whether this variable of the environment holds adieu's own pid.
