@@ -24,7 +24,7 @@ use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
 use crate::programs::kind;
 use crate::signal::{Signal, SignalSet};
 use crate::system::sys::{self, FileId};
-use descent::Table;
+use descent::{Member, Table};
 use disposition::{Observed, PAUSES, observe, of_shell, read_status, shell_waits};
 use files::{Proc, is_gone};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
@@ -94,14 +94,14 @@ pub fn look_below(
     let mut proc = Proc::open();
     let table = Table::below(&mut proc, observer.pid)?;
     let is_this_process = i32::try_from(std::process::id()) == Ok(observer.pid);
-    if table.stats.is_empty() || is_this_process && !table.stats.contains_key(&observer.pid) {
+    if table.is_empty() || is_this_process && !table.has(observer.pid) {
         // /proc may not be listed, or not read: an empty tree would be a guess.
         return Ok(None);
     }
     let tree = table.tree(observer.pid);
     let mut observed = Vec::with_capacity(tree.len());
-    for (stat, _) in &tree {
-        observed.push(observe_living(&mut proc, stat, signal)?);
+    for member in &tree {
+        observed.push(observe_living(&mut proc, member.stat, signal)?);
     }
     if detail == Detail::Deciding {
         observe_running_again(&mut proc, &tree, &mut observed, signal)?;
@@ -111,7 +111,7 @@ pub fn look_below(
     let mut processes: Vec<Process> = Vec::with_capacity(tree.len());
     // Where each process of the tree stands in the snapshot, or its nearest living ancestor.
     let mut places: Vec<Option<usize>> = Vec::with_capacity(tree.len());
-    for ((stat, parent), observed) in tree.iter().zip(observed) {
+    for (Member { stat, parent }, observed) in tree.iter().zip(observed) {
         let above = parent.and_then(|at| places.get(at).copied().flatten());
         let parent_is_shell =
             above.and_then(|at| processes.get(at)).is_some_and(|parent| parent.kind == Kind::Shell);
@@ -152,7 +152,7 @@ fn observe_living(
 /// Observes the processes again that were running, all of them after the same pauses.
 fn observe_running_again(
     proc: &mut Proc,
-    tree: &[(&Stat, Option<usize>)],
+    tree: &[Member<'_>],
     observed: &mut [Option<Observed>],
     signal: Signal,
 ) -> Result<(), NoDescriptor> {
@@ -162,9 +162,9 @@ fn observe_running_again(
             break;
         }
         sys::pause(pause);
-        for ((stat, _), seen) in tree.iter().zip(observed.iter_mut()) {
+        for (member, seen) in tree.iter().zip(observed.iter_mut()) {
             if is_running(seen) {
-                *seen = observe_living(proc, stat, signal)?;
+                *seen = observe_living(proc, member.stat, signal)?;
             }
         }
     }
