@@ -1,7 +1,7 @@
 //! What a process does with a signal, read from `/proc/<pid>/status` and `/proc/<pid>/syscall`.
 
 use crate::process::Disposition;
-use crate::procfs::files::{Proc, is_exhausted, is_gone};
+use crate::procfs::files::{Proc, is_exhausted, is_gone, line_again};
 use crate::procfs::parse::{Signals, Status, system_call};
 use crate::programs::base_name;
 use crate::signal::Signal;
@@ -80,10 +80,11 @@ pub(super) fn observe(proc: &mut Proc, pid: i32, signal: Signal) -> io::Result<O
             return Ok(Observed { status: Some(status), disposition: shown, was_running });
         }
         let before = call;
-        call = match &held {
-            Some(file) if status.threads == 1 => call_in(proc.line_of(file, parse_call)),
-            _ => any_thread(proc, pid, status.threads),
-        };
+        let again = held
+            .as_ref()
+            .filter(|_| status.threads == 1)
+            .and_then(|file| line_again(file, parse_call).ok());
+        call = again.unwrap_or_else(|| any_thread(proc, pid, status.threads));
         let was_running = before == Call::Running || call == Call::Running;
         let disposition = match (before, call) {
             (Call::SignalWait, _) | (_, Call::SignalWait) => Disposition::Waiting,
@@ -173,10 +174,8 @@ fn call_in(read: io::Result<Call>) -> Call {
 /// The call that the first thread is in, and the file, held open because reading it again is cheap
 /// then; but only beside the directory, so that one descriptor is enough for a look.
 fn first_thread(proc: &mut Proc, pid: i32) -> (Call, Option<OwnedFd>) {
-    match proc.file(format_args!("{pid}/syscall")) {
-        Ok(file) => {
-            (call_in(proc.line_of(&file, parse_call)), Some(file).filter(|_| proc.has_directory()))
-        }
+    match proc.line_and_file(format_args!("{pid}/syscall"), parse_call) {
+        Ok((call, file)) => (call, Some(file).filter(|_| proc.has_directory())),
         Err(e) => (call_in(Err(e)), None),
     }
 }

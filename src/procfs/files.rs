@@ -74,20 +74,17 @@ impl Proc {
         name: fmt::Arguments<'_>,
         parse: impl FnOnce(&[u8]) -> T,
     ) -> io::Result<T> {
-        let file = self.file(name)?;
-        self.line_of(&file, parse)
+        self.line_and_file(name, parse).map(|(line, _)| line)
     }
 
-    /// The same of a file that is open, and may have been read before.
-    pub(super) fn line_of<T>(
-        &self,
-        file: &OwnedFd,
+    /// The same, and the open file.
+    pub(super) fn line_and_file<T>(
+        &mut self,
+        name: fmt::Arguments<'_>,
         parse: impl FnOnce(&[u8]) -> T,
-    ) -> io::Result<T> {
-        // Enough for what is used of `stat`, which is the longest.
-        let mut line = [0; 1024];
-        let length = uninterrupted(|| pread(file, &mut line, 0))?;
-        Ok(parse(line.get(..length).unwrap_or_default()))
+    ) -> io::Result<(T, OwnedFd)> {
+        let file = self.file(name)?;
+        Ok((first_line(|line| read(&file, line), parse)?, file))
     }
 
     pub(super) fn stat(&mut self, pid: i32) -> io::Result<Stat> {
@@ -153,6 +150,21 @@ impl Proc {
 /// A whole file of a process.
 pub(crate) fn read_file(pid: i32, name: &str) -> io::Result<Vec<u8>> {
     Proc::default().whole(format_args!("{pid}/{name}"))
+}
+
+/// The line of a file that is open and has been read before, as it is now.
+pub(super) fn line_again<T>(file: &OwnedFd, parse: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
+    first_line(|line| pread(file, line, 0), parse)
+}
+
+fn first_line<T>(
+    mut read: impl FnMut(&mut [u8]) -> Result<usize, Errno>,
+    parse: impl FnOnce(&[u8]) -> T,
+) -> io::Result<T> {
+    // Enough for what is used of `stat`, which is the longest.
+    let mut line = [0; 1024];
+    let length = uninterrupted(|| read(&mut line))?;
+    Ok(parse(line.get(..length).unwrap_or_default()))
 }
 
 fn read_up_to(file: &OwnedFd, longest: usize) -> io::Result<Vec<u8>> {

@@ -164,8 +164,8 @@ pub(crate) fn save(
 /// Does the work in a process of its own, waits for it for a limited time, and returns what it had
 /// to say on stderr; the work returns whether it could.
 fn in_time(work: &mut dyn FnMut() -> bool) -> Vec<String> {
-    let aside = match sys::aside(work) {
-        Ok(aside) => aside,
+    let writer = match sys::start_writer(work) {
+        Ok(writer) => writer,
         // Without one, a disk that does not answer would keep adieu from ending.
         Err(errno) => {
             return vec![format!(
@@ -178,7 +178,7 @@ fn in_time(work: &mut dyn FnMut() -> bool) -> Vec<String> {
     let deadline = Instant::now() + WRITE_LIMIT;
     let mut said = Vec::new();
     let given_up = loop {
-        match part_of(&aside.said, deadline) {
+        match part_of(&writer.output, deadline) {
             Ok(Some(part)) if part.is_empty() => break None,
             Ok(Some(part)) => said.extend(part),
             Ok(None) => break Some("the file system does not answer"),
@@ -190,7 +190,7 @@ fn in_time(work: &mut dyn FnMut() -> bool) -> Vec<String> {
         problems.map(|it| String::from_utf8_lossy(it).into_owned()).collect();
     match given_up {
         Some(why) => problems.push(format!("the report is given up: {why}")),
-        None => match aside.end() {
+        None => match writer.end() {
             Some(End::Exited(0)) | None => {}
             Some(end) => problems
                 .push(format!("the report may be missing: the process that writes it {end}")),

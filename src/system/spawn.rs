@@ -5,7 +5,7 @@ use crate::cli::command::{self, Command};
 use crate::error::Error;
 use crate::programs;
 use crate::signal::SignalSet;
-use crate::system::sys::{self, Birth, BirthError};
+use crate::system::sys::{self, Spawn, SpawnError};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -64,7 +64,7 @@ fn without_shell(shell: &[OsString], direct: Option<Error>, error: Error) -> Err
 fn start_program(words: &[OsString], inherited: &Inherited) -> Result<i32, Error> {
     let candidates = candidates(words);
     match spawn(&candidates, words, inherited) {
-        Err(BirthError::Exec(at, Errno::ENOEXEC)) if is_script(candidates.get(at)) => {
+        Err(SpawnError::Exec(at, Errno::ENOEXEC)) if is_script(candidates.get(at)) => {
             let script = candidates.get(at).map(|path| path.as_os_str()).unwrap_or_default();
             let mut as_script = vec![OsString::from(SCRIPT_SHELL), script.to_owned()];
             as_script.extend(words.iter().skip(1).cloned());
@@ -79,8 +79,8 @@ fn spawn(
     candidates: &[PathBuf],
     words: &[OsString],
     inherited: &Inherited,
-) -> Result<i32, BirthError> {
-    sys::spawn(&Birth {
+) -> Result<i32, SpawnError> {
+    sys::spawn(&Spawn {
         candidates: &c_strings(candidates.iter().map(|path| path.as_os_str())),
         arguments: &c_strings(words.iter().map(OsString::as_os_str)),
         mask: inherited.mask,
@@ -94,10 +94,10 @@ fn spawn(
 pub(crate) fn become_program(words: &[OsString]) -> Error {
     let candidates = candidates(words);
     let arguments = c_strings(words.iter().map(OsString::as_os_str));
-    let mut error = BirthError::Exec(0, Errno::ENOENT);
+    let mut error = SpawnError::Exec(0, Errno::ENOENT);
     for (at, path) in c_strings(candidates.iter().map(|path| path.as_os_str())).iter().enumerate() {
         let Err(errno) = nix::unistd::execv(path, &arguments);
-        error = BirthError::Exec(at, errno);
+        error = SpawnError::Exec(at, errno);
         if errno != Errno::ENOENT && errno != Errno::ENOTDIR {
             break;
         }
@@ -143,23 +143,23 @@ fn is_script(path: Option<&PathBuf>) -> bool {
     read.and_then(|length| head.get(..length)).is_some_and(|head| !head.contains(&0))
 }
 
-fn explain(words: &[OsString], candidates: &[PathBuf], error: BirthError) -> Error {
+fn explain(words: &[OsString], candidates: &[PathBuf], error: SpawnError) -> Error {
     let program = words.first().map(|w| w.to_string_lossy()).unwrap_or_default();
     let (at, errno) = match error {
-        BirthError::Fork(errno) => {
+        SpawnError::Fork(errno) => {
             return Error::System(format!(
                 "cannot start {program}: no process to be had ({}); is a limit on processes or memory reached?",
                 errno.desc()
             ));
         }
-        BirthError::Mask(errno) => {
+        SpawnError::Mask(errno) => {
             return Error::System(format!(
                 "cannot start {program}: its signal mask cannot be restored, it would hear no signal ({}); \
                  does a seccomp profile refuse rt_sigprocmask?",
                 errno.desc()
             ));
         }
-        BirthError::Exec(at, errno) => (at, errno),
+        SpawnError::Exec(at, errno) => (at, errno),
     };
     let path = candidates.get(at).cloned().unwrap_or_default();
     let shown = path.display();

@@ -1,4 +1,7 @@
 //! New processes: the main process, and the one that writes the report.
+//!
+//! The main process's child shares adieu's memory until it executes the program, so that code makes
+//! system calls and nothing else. The writer has a copy.
 
 use super::files::close_from;
 use super::memory::{environ, environment};
@@ -10,15 +13,15 @@ use nix::errno::Errno;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::OwnedFd;
 
-/// What a child needs to become the program.
-pub(crate) struct Birth<'a> {
+/// What is started, and what its process has to find.
+pub(crate) struct Spawn<'a> {
     /// The paths to try in turn, as `execvp(3)` does with `PATH`.
     pub candidates: &'a [CString],
     /// The arguments, the program's name first.
     pub arguments: &'a [CString],
-    /// The signal mask to restore.
+    /// The signal mask that adieu was started with.
     pub mask: SignalSet,
-    /// Ignore SIGCHLD again, as adieu found it.
+    /// adieu was started with SIGCHLD ignored.
     pub ignore_child: bool,
     /// Make the new group the terminal's foreground group.
     pub foreground: bool,
@@ -28,17 +31,17 @@ pub(crate) struct Birth<'a> {
 
 /// Why no candidate was executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BirthError {
+pub(crate) enum SpawnError {
     /// No process was to be had.
     Fork(Errno),
-    /// The child could not be given back the signal mask: it would be deaf to every signal.
+    /// The child could not restore the signal mask, so the program would get no signal.
     Mask(Errno),
     /// `execve(2)` failed; with the candidate that it failed on.
     Exec(usize, Errno),
 }
 
-/// Memory for a child's stack, given back when the child has its own: in the allocator's what was
-/// used of it would stay.
+/// Memory for a child's stack, unmapped when the child has its own. From the allocator, the pages
+/// that the child used would stay resident.
 struct ChildStack(*mut c_void);
 
 impl ChildStack {
@@ -62,14 +65,16 @@ impl ChildStack {
 
 impl Drop for ChildStack {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this one's, and whoever ran on it has a memory of its own by now.
+        // SAFETY: this value made the mapping, and the child that ran on it has executed a program
+        // or ended.
         unsafe { libc::munmap(self.0, Self::SIZE) };
     }
 }
 const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 
-/// All that the child touches, prepared by the parent: the child may not allocate.
-struct Womb {
+/// All that the child reads and writes. The parent prepares it, since the child may not allocate: it
+/// shares the parent's heap.
+struct ChildPlan {
     candidates: Vec<*const c_char>,
     arguments: Vec<*const c_char>,
     environment: *const *const c_char,
@@ -77,17 +82,17 @@ struct Womb {
     mask: u64,
     ignore_child: bool,
     foreground: bool,
-    failed: Option<BirthError>,
+    failed: Option<SpawnError>,
 }
 
 /// Starts a process in a process group of its own and returns its pid once the program has been
 /// executed.
 ///
-/// `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn(3)` does it: this process stands still until
-/// the child has executed the program or given up, so the child has its group, its terminal and its
-/// mask before any signal is passed on, and the error needs no pipe. `posix_spawn` itself cannot
-/// set `LISTEN_PID`, and glibc's leaves signals 32 and 33 ignored.
-pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
+/// `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn(3)` does it: adieu stands still until the child
+/// has executed the program or given up. So the child has its group, its terminal and its mask
+/// before adieu passes any signal on, and the error needs no pipe. `posix_spawn` itself cannot set
+/// `LISTEN_PID`, and glibc's leaves signals 32 and 33 ignored.
+pub(crate) fn spawn(asked: &Spawn<'_>) -> Result<i32, SpawnError> {
     let pointers = |strings: &[CString]| -> Vec<*const c_char> {
         strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
     };
@@ -96,28 +101,28 @@ pub(crate) fn spawn(birth: &Birth<'_>) -> Result<i32, BirthError> {
     // "LISTEN_PID=" and room for any pid; it has to outlive the child's use of it.
     let mut listen_entry = [LISTEN_PID, &[0; 12]].concat();
     let mut replaced = Vec::new();
-    if birth.listen_pid {
+    if asked.listen_pid {
         replaced = replace_listen_pid(listen_entry.as_ptr());
     }
-    let mut womb = Womb {
-        candidates: pointers(birth.candidates),
-        arguments: pointers(birth.arguments),
-        environment: if birth.listen_pid { replaced.as_ptr() } else { inherited },
-        listen_pid: birth.listen_pid.then_some(listen_entry.as_mut_ptr()),
-        mask: birth.mask.0,
-        ignore_child: birth.ignore_child,
-        foreground: birth.foreground,
+    let mut plan = ChildPlan {
+        candidates: pointers(asked.candidates),
+        arguments: pointers(asked.arguments),
+        environment: if asked.listen_pid { replaced.as_ptr() } else { inherited },
+        listen_pid: asked.listen_pid.then_some(listen_entry.as_mut_ptr()),
+        mask: asked.mask.0,
+        ignore_child: asked.ignore_child,
+        foreground: asked.foreground,
         failed: None,
     };
-    let stack = ChildStack::new().map_err(BirthError::Fork)?;
+    let stack = ChildStack::new().map_err(SpawnError::Fork)?;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: CLONE_VFORK suspends this thread, the only one, until the child has executed a
-    // program or exited, so the stack and `womb` are the child's alone and outlive its use of them.
+    // program or exited, so the stack and `plan` are the child's alone and outlive its use of them.
     // `child` only makes system calls and never returns here. Signals stay blocked, so no handler
     // runs on the shared memory.
-    let pid = unsafe { libc::clone(child, stack.top(), flags, (&raw mut womb).cast::<c_void>()) };
-    let pid = Errno::result(pid).map_err(BirthError::Fork)?;
-    match womb.failed {
+    let pid = unsafe { libc::clone(child, stack.top(), flags, (&raw mut plan).cast::<c_void>()) };
+    let pid = Errno::result(pid).map_err(SpawnError::Fork)?;
+    match plan.failed {
         None => Ok(pid),
         Some(error) => {
             // SAFETY: reaps exactly the child that has just failed; a null status is allowed.
@@ -134,46 +139,45 @@ fn replace_listen_pid(entry: *const u8) -> Vec<*const c_char> {
     environment().map(replaced).chain([std::ptr::null()]).collect()
 }
 
-/// The child between clone and exec: it shares adieu's memory, so it only makes system calls and
-/// writes to its `Womb`.
-extern "C" fn child(womb: *mut c_void) -> c_int {
-    // SAFETY: `spawn` passes a pointer to its `Womb` and stands still while this runs.
-    let womb = unsafe { &mut *womb.cast::<Womb>() };
-    if let Some(entry) = womb.listen_pid {
+/// The child between clone and exec. It shares adieu's memory, so it only makes system calls and
+/// writes to its [`ChildPlan`].
+extern "C" fn child(plan: *mut c_void) -> c_int {
+    // SAFETY: `spawn` passes a pointer to its `ChildPlan` and stands still while this runs.
+    let plan = unsafe { &mut *plan.cast::<ChildPlan>() };
+    if let Some(entry) = plan.listen_pid {
         // SAFETY: takes no arguments. The raw call, because a C library may remember the parent's
         // pid.
         let pid = unsafe { libc::syscall(libc::SYS_getpid) };
         write_decimal(entry, pid);
     }
-    // SAFETY: integers. It fails for no child that has just been made, and such a child could go on
-    // all the same.
+    // SAFETY: integers. The call does not fail for a child that has just been made.
     unsafe { libc::setpgid(0, 0) };
-    if womb.foreground {
-        // SAFETY: integers. All signals are blocked, so SIGTTOU does not stop a background process
-        // for it; that stdin is no terminal any more is no reason not to run.
+    if plan.foreground {
+        // SAFETY: integers. All signals are blocked, so SIGTTOU does not stop the child. If stdin
+        // is no terminal any more, the call fails and the program runs all the same.
         unsafe { libc::tcsetpgrp(0, libc::getpgrp()) };
     }
-    if womb.ignore_child {
+    if plan.ignore_child {
         set_action(Signal::CHLD, libc::SIG_IGN);
     }
-    // A signal sent to the child since the clone is pending and acts now, as it would on any
-    // program just started.
-    if let Err(errno) = set_signal_mask(SignalSet(womb.mask)) {
-        womb.failed = Some(BirthError::Mask(errno));
+    // A signal that was sent to the child since the clone is pending. It acts now, as on any program
+    // that has just been started.
+    if let Err(errno) = set_signal_mask(SignalSet(plan.mask)) {
+        plan.failed = Some(SpawnError::Mask(errno));
         // SAFETY: as below.
         unsafe { libc::_exit(i32::from(crate::exit::OWN_FAILURE)) }
     }
-    // Kept to itself until the last has failed: after a success nobody could take back what is in
-    // the womb.
+    // Noted in the plan only when the last candidate has failed: a success does not return, and
+    // would leave the error of an earlier candidate there.
     let (mut refused, mut missing) = (None, None);
-    for (index, path) in womb.candidates.iter().enumerate().take_while(|(_, path)| !path.is_null())
+    for (index, path) in plan.candidates.iter().enumerate().take_while(|(_, path)| !path.is_null())
     {
         // SAFETY: C strings and null-terminated arrays of them, all kept alive by `spawn`.
-        unsafe { libc::execve(*path, womb.arguments.as_ptr(), womb.environment) };
+        unsafe { libc::execve(*path, plan.arguments.as_ptr(), plan.environment) };
         let errno = Errno::last_raw();
         match Errno::from_raw(errno) {
-            // Found, not to be executed: a later directory of PATH may hold one that is. As
-            // execvp(3).
+            // Found, but not to be executed. A later directory of PATH may hold one that is; so
+            // does execvp(3).
             Errno::EACCES => {
                 refused.get_or_insert((index, errno));
             }
@@ -187,7 +191,7 @@ extern "C" fn child(womb: *mut c_void) -> c_int {
         }
     }
     let (candidate, errno) = refused.or(missing).unwrap_or((0, libc::ENOENT));
-    womb.failed = Some(BirthError::Exec(candidate, Errno::from_raw(errno)));
+    plan.failed = Some(SpawnError::Exec(candidate, Errno::from_raw(errno)));
     // SAFETY: ends the child without running anything of the parent's.
     unsafe { libc::_exit(i32::from(crate::exit::NOT_FOUND)) }
 }
@@ -211,61 +215,69 @@ fn write_decimal(entry: *mut u8, number: libc::c_long) {
     }
 }
 
-/// A copy of this process that does one thing and ends.
-pub(crate) struct Aside {
+/// A copy of this process that writes the report and ends.
+pub(crate) struct WriterProcess {
     pid: i32,
-    /// What it says on its stdout and stderr; at its end when it has ended.
-    pub said: OwnedFd,
+    /// The pipe from its stdout and stderr, which is at its end when the process has ended.
+    pub output: OwnedFd,
 }
 
-/// Does `work` in a child process, which does not outlive this one and keeps nothing open that this
-/// one has: no pipe of the caller's stays open for as long as it hangs. It inherits the signal
-/// mask, so of all signals only SIGKILL ends it. It exits with 0 where `work` returns `true`, else
-/// with 1.
+/// Does `work` in a child process, because a file system that does not answer holds up the process
+/// that writes to it. It exits with 0 where `work` returns `true`, else with 1.
 ///
-/// `clone` as `fork(2)` does it, on a stack of its own because the wrapper wants one; `fork(3)` is
-/// for programs with threads.
+/// The child does not outlive this process. It keeps no descriptor of this process open, so a pipe
+/// of the caller's is not held for as long as the child hangs. It inherits the signal mask, so only
+/// SIGKILL ends it.
+///
+/// `clone` does what `fork(2)` does, on a stack of its own because the C library's wrapper wants
+/// one. `fork(3)` also runs handlers for programs with threads.
 ///
 /// # Errors
 /// Where no pipe or no process is to be had.
-pub(crate) fn aside(work: &mut dyn FnMut() -> bool) -> Result<Aside, Errno> {
+pub(crate) fn start_writer(work: &mut dyn FnMut() -> bool) -> Result<WriterProcess, Errno> {
     const STACK: usize = 256 * 1024;
-    let (said, says) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-    let mut task = Task { says, work };
+    let (output, stdout) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    let mut task = Task { stdout, work };
     // Not zeroed: what the child does not use of it never becomes memory.
     let mut stack = Box::<[u128]>::new_uninit_slice(STACK / size_of::<u128>());
-    // SAFETY: the child has a copy of all memory, whole because adieu has one thread: `task` and
-    // the stack, whose end is 16-byte aligned, are its alone. `do_aside` never returns here.
+    // SAFETY: the child has a copy of all memory, which is consistent because adieu has one thread.
+    // So `task` and the stack, whose end is 16-byte aligned, are the child's alone. `write_and_end`
+    // never returns here.
     let pid = unsafe {
         let top = stack.as_mut_ptr().add(stack.len());
-        libc::clone(do_aside, top.cast::<c_void>(), libc::SIGCHLD, (&raw mut task).cast::<c_void>())
+        libc::clone(
+            write_and_end,
+            top.cast::<c_void>(),
+            libc::SIGCHLD,
+            (&raw mut task).cast::<c_void>(),
+        )
     };
     let pid = Errno::result(pid)?;
-    Ok(Aside { pid, said })
+    Ok(WriterProcess { pid, output })
 }
 
-/// What the child of [`aside`] gets.
+/// What the writer process gets.
 struct Task<'a> {
-    says: OwnedFd,
+    stdout: OwnedFd,
     work: &'a mut dyn FnMut() -> bool,
 }
 
-/// The child of [`aside`]; it ends when this returns.
-extern "C" fn do_aside(task: *mut c_void) -> c_int {
-    // SAFETY: `aside` passes a pointer to a `Task`, and this process has a copy of its own.
+/// The writer process, which ends when this returns.
+extern "C" fn write_and_end(task: *mut c_void) -> c_int {
+    // SAFETY: `start_writer` passes a pointer to a `Task`, and this process has its own copy.
     let task = unsafe { &mut *task.cast::<Task<'_>>() };
     let _ = set_parent_death(Signal::KILL);
     // All three, so that no file of the work gets one of these numbers.
-    let _ = nix::unistd::dup2_stdin(&task.says);
-    let _ = nix::unistd::dup2_stdout(&task.says);
-    let _ = nix::unistd::dup2_stderr(&task.says);
+    let _ = nix::unistd::dup2_stdin(&task.stdout);
+    let _ = nix::unistd::dup2_stdout(&task.stdout);
+    let _ = nix::unistd::dup2_stderr(&task.stdout);
     close_from(libc::STDERR_FILENO + 1);
     c_int::from(!(task.work)())
 }
 
-impl Aside {
-    /// Reaps it, when `said` is at its end: only the kernel closes what it says with, so it is
-    /// about to be gone and nothing can hold it up any more.
+impl WriterProcess {
+    /// Reaps the process, when `output` is at its end. The process never closes its end of the pipe
+    /// itself, so the kernel has done it, and nothing can hold the process up any more.
     pub(crate) fn end(self) -> Option<End> {
         let mut status: c_int = 0;
         // SAFETY: the pointer is to a value that lives through the call.

@@ -6,27 +6,26 @@ use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// A descriptor that a system call has just returned.
 pub(super) fn own(fd: libc::c_long) -> Result<OwnedFd, Errno> {
-    // Always fits, and is never negative: `Errno::result` has seen it.
+    // The number always fits, and is never negative: `Errno::result` made an error of that.
     let fd = RawFd::try_from(fd).map_err(|_| Errno::EBADF)?;
-    // SAFETY: the kernel has just opened it for us, and nobody else knows it.
+    // SAFETY: the kernel has just opened the descriptor for this process, and no other code has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Standard input, output or error as it is: std's own have buffers, which adieu has no use for.
+/// Standard input, output or error, without the buffers that std's own have.
 pub(crate) fn standard(fd: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: adieu never closes one of the three. Where it was closed before, a call on it fails.
+    // SAFETY: adieu never closes one of the three. If the caller of adieu did, a call on it fails.
     unsafe { BorrowedFd::borrow_raw(fd.clamp(libc::STDIN_FILENO, libc::STDERR_FILENO)) }
 }
 
-/// Writes what fits without waiting.
+/// Writes what fits without waiting. `None` where this kind of file does not take `RWF_NOWAIT`
+/// (pipes do since Linux 6.4, `pwritev2(2)`).
 ///
-/// `RWF_NOWAIT` (pipes since Linux 6.4, sockets before) leaves the descriptor's flags alone:
-/// `O_NONBLOCK` would change them for every process that shares it. `None`: this kind of file does
-/// not take the flag.
+/// `O_NONBLOCK` would change the descriptor for every process that shares it.
 pub(crate) fn write_no_wait(fd: RawFd, bytes: &[u8]) -> Option<Result<usize, Errno>> {
     let part =
         libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast::<c_void>(), iov_len: bytes.len() };
-    // SAFETY: one part, which the kernel only reads and which lives through the call; offset -1
+    // SAFETY: one part, which the kernel only reads and which lives through the call. The offset -1
     // means the file's own position.
     let written = unsafe { libc::pwritev2(fd, &raw const part, 1, -1, libc::RWF_NOWAIT) };
     match Errno::result(written) {
@@ -39,8 +38,8 @@ pub(crate) fn write_no_wait(fd: RawFd, bytes: &[u8]) -> Option<Result<usize, Err
 }
 
 /// The kind of file that a path leads to, with device and inode, as far as they are known without
-/// asking the file system (`AT_STATX_DONT_SYNC`, `statx(2)`): one that does not answer, such as a
-/// dead NFS or FUSE server, would hold the caller up for good.
+/// asking the file system (`AT_STATX_DONT_SYNC`, `statx(2)`). A file system that does not answer,
+/// such as that of a dead NFS or FUSE server, would hold the caller up for good.
 pub(crate) fn identify_file(path: &CStr) -> Result<FileId, Errno> {
     // SAFETY: all zeroes is a valid value of this plain structure of integers.
     let mut found: libc::statx = unsafe { std::mem::zeroed() };
@@ -86,14 +85,13 @@ impl FileId {
     }
 }
 
-/// The names in a directory, as far as something is made of them. Of /proc's most are none that a
-/// look wants, so they are read where they lie.
+/// What `read` makes of the names in a directory.
 ///
-/// Not std's `read_dir` or nix's `Dir`: they panic where the descriptor cannot be closed, and an
-/// adieu that ends takes everything with it.
+/// std's `read_dir` and nix's `Dir` panic where the descriptor cannot be closed, and the end of
+/// adieu as PID 1 is the end of the container.
 ///
 /// # Errors
-/// Also where only a part of it can be read.
+/// Also where only a part of the directory can be read.
 pub(crate) fn list_directory<T>(
     path: &str,
     read: impl Fn(&[u8]) -> Option<T>,
@@ -106,9 +104,9 @@ pub(crate) fn list_directory<T>(
     }
     let mut found = Vec::new();
     let result = loop {
-        // `readdir(3)` tells its end from an error by errno alone.
+        // `readdir(3)` returns null at the end and for an error; only errno shows which it was.
         Errno::clear();
-        // SAFETY: the directory is open, and nobody else has it.
+        // SAFETY: the directory is open, and no other code has it.
         let entry = unsafe { libc::readdir(directory) };
         if entry.is_null() {
             break if Errno::last_raw() == 0 { Ok(found) } else { Err(Errno::last()) };
@@ -117,7 +115,8 @@ pub(crate) fn list_directory<T>(
         let name = unsafe { CStr::from_ptr((*entry).d_name.as_ptr()) };
         found.extend(read(name.to_bytes()));
     };
-    // SAFETY: it was opened above, and is not used any more. An error leaves nothing to be done.
+    // SAFETY: the directory was opened above, and is not used any more. After an error there is
+    // nothing left to do.
     unsafe { libc::closedir(directory) };
     result
 }
@@ -130,14 +129,14 @@ pub(crate) fn terminal_width(fd: RawFd) -> Option<usize> {
     (asked == 0 && size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
-/// Closes the descriptors from this one on: all, or where the kernel is older than 5.9 those that
-/// are likely.
+/// Closes the descriptors from this one on: all of them, or up to 1023 on a kernel without
+/// `close_range(2)` (Linux 5.9).
 pub(super) fn close_from(first: RawFd) {
-    const LIKELY: RawFd = 1024;
-    // SAFETY: takes integers. ProcessNote owned one of these has no use of it any more, in a process that
-    // ends without dropping anything.
+    const END: RawFd = 1024;
+    // SAFETY: integers. The values that own these descriptors are not used any more: this process
+    // ends without dropping them.
     if unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } != 0 {
-        for fd in first..LIKELY {
+        for fd in first..END {
             // SAFETY: as above.
             unsafe { libc::close(fd) };
         }

@@ -2,14 +2,15 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-/// Sets address space aside, so that a stop needs no more of it: Rust ends a program that gets no
-/// memory, and adieu's end would be the end of everything. Not a page of it is used before it is
-/// needed. `false` where there is none to be had.
+/// Sets address space aside, so that a stop needs no more of it. Rust aborts a program that gets no
+/// memory, and the end of adieu as PID 1 is the end of the container. No page of it is used before
+/// it is needed. `false` where there is none to be had.
 pub(crate) fn reserve_memory() -> bool {
-    /// A look at some thousand processes; where that is too much (`ulimit -v`), at some hundred.
+    /// Enough for a look at some thousand processes. Where that is too much (`ulimit -v`), enough for
+    /// some hundred.
     const SIZES: [usize; 2] = [8 << 20, 256 << 10];
-    // SAFETY: integers. What is freed stays with the allocator, and large pieces come from there,
-    // too.
+    // SAFETY: integers. With these limits freed memory stays with the allocator, and large pieces
+    // come from it as well.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, c_int::MAX);
         libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
@@ -17,9 +18,9 @@ pub(crate) fn reserve_memory() -> bool {
     SIZES.iter().any(|size| {
         // SAFETY: any size is allowed.
         let piece = unsafe { libc::malloc(*size) };
-        // Or the compiler might leave out both calls.
+        // Without this the compiler may leave out both calls.
         let piece = std::hint::black_box(piece);
-        // SAFETY: from malloc, and not used any more; null is allowed.
+        // SAFETY: the piece is from malloc and not used any more; null is allowed.
         unsafe { libc::free(piece) };
         !piece.is_null()
     })
@@ -29,15 +30,14 @@ unsafe extern "C" {
     pub(super) static environ: *const *const c_char;
 }
 
-/// The entries of the environment, `NAME=value`. std's own copy each of them, which costs more than
-/// adieu's start.
+/// The entries of the environment, `NAME=value`, without the copies that std makes of each.
 pub(crate) fn environment() -> impl Iterator<Item = &'static CStr> {
     // SAFETY: adieu has one thread and never changes its environment.
     let mut at = unsafe { environ };
     std::iter::from_fn(move || {
         // SAFETY: the environment is an array of C strings that ends with a null pointer
-        // (`environ(7)`), which this never goes beyond. A null instead of the array is what
-        // clearenv(3) leaves.
+        // (`environ(7)`), and this never goes beyond that. After clearenv(3) there is a null pointer
+        // in place of the array.
         unsafe {
             if at.is_null() || (*at).is_null() {
                 return None;

@@ -1,6 +1,6 @@
-//! Every `unsafe` of adieu, by topic. What nix offers safely is used where it is needed; here is what
-//! it lacks (real-time signals and the C library's own two, which its signal type cannot name;
-//! pidfds) and the one delicate thing, the spawn.
+//! Every `unsafe` of adieu, by topic. The calls that nix offers safely are made where they are
+//! needed. Here are those that it lacks: pidfds, the signals that its type cannot name (real-time
+//! ones and the C library's own two), and the start of a process.
 #![allow(unsafe_code, reason = "this is the room for it; each block gives its reason")]
 
 mod clone;
@@ -10,7 +10,7 @@ mod pidfd;
 mod signals;
 mod wait;
 
-pub(crate) use clone::{Birth, BirthError, aside, spawn};
+pub(crate) use clone::{Spawn, SpawnError, spawn, start_writer};
 pub(crate) use files::{
     FileId, identify_file, list_directory, standard, terminal_width, write_no_wait,
 };

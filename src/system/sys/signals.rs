@@ -12,12 +12,11 @@ const SET_SIZE: usize = size_of::<u64>();
 
 /// Replaces the signal mask and returns the one before.
 ///
-/// The raw call: the C library's wrapper silently leaves its own signals 32 and 33 out, in either
-/// direction.
+/// The raw call, because the C library's wrapper leaves its own signals 32 and 33 out in both
+/// masks.
 pub(crate) fn set_signal_mask(mask: SignalSet) -> Result<SignalSet, Errno> {
     let mut before = SignalSet::EMPTY;
-    // SAFETY: both pointers are to u64-sized values that live through the call, and the size given
-    // is theirs.
+    // SAFETY: both pointers are to values of the size given, which live through the call.
     let result = unsafe {
         libc::syscall(
             libc::SYS_rt_sigprocmask,
@@ -34,19 +33,20 @@ pub(crate) fn set_signal_mask(mask: SignalSet) -> Result<SignalSet, Errno> {
 pub(crate) fn is_ignored(signal: Signal) -> bool {
     // SAFETY: all zeroes is a valid sigaction; the kernel only writes to it.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: a null new action only asks; `action` lives through the call.
+    // SAFETY: with a null pointer for the new action nothing is changed; `action` lives through the
+    // call.
     let asked = unsafe { libc::sigaction(signal.number(), std::ptr::null(), &raw mut action) };
     asked == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
-/// Gives a signal its default action. An ignored SIGCHLD would let the kernel reap children unseen
-/// (`sigaction(2)`).
+/// Gives a signal its default action. While SIGCHLD is ignored the kernel reaps children itself, and
+/// their exit statuses are lost (`sigaction(2)`).
 pub(crate) fn set_default(signal: Signal) {
     set_action(signal, libc::SIG_DFL);
 }
 
 pub(super) fn set_action(signal: Signal, action: libc::sighandler_t) {
-    // SAFETY: SIG_DFL and SIG_IGN run no code of ours.
+    // SAFETY: SIG_DFL and SIG_IGN run no code of this process.
     unsafe { libc::signal(signal.number(), action) };
 }
 
@@ -61,17 +61,17 @@ pub(crate) fn signal_fd(set: SignalSet) -> Result<OwnedFd, Errno> {
     own(fd)
 }
 
-/// A signal that has arrived and the pid that sent it: 0 for the kernel, a sender outside the PID
-/// namespace, or one that could have made the number up.
+/// A signal that has arrived and the pid of its sender, which is 0 for the kernel, for a sender
+/// outside the PID namespace, and for one that could have made the number up.
 pub(crate) type Arrived = (Signal, i32);
 
-/// The sender as the kernel filled it in, for `kill` and `tgkill` only: with `rt_sigqueueinfo(2)` a
-/// process writes what it likes there, under every other negative code.
+/// The sender, if the kernel filled it in, as it does for `kill` and `tgkill`. With
+/// `rt_sigqueueinfo(2)` a process can write any pid there, under every other negative code.
 fn sender(code: i32, pid: i32) -> i32 {
     if matches!(code, libc::SI_USER | libc::SI_TKILL) { pid } else { 0 }
 }
 
-/// Reads up to sixteen signals; an empty list when none is pending.
+/// Adds up to sixteen signals to the list; none when none is pending.
 pub(crate) fn read_signals(
     fd: &OwnedFd,
     into: &mut std::collections::VecDeque<Arrived>,
@@ -111,13 +111,13 @@ pub(crate) fn wait_signal(
     let limit: *const libc::timespec = limit.as_ref().map_or(std::ptr::null(), |t| t);
     // SAFETY: all zeroes is a valid siginfo_t; the kernel overwrites it.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: every pointer is null where allowed or to a value that lives through the call; the
-    // set's size is given.
+    // SAFETY: each pointer is to a value that lives through the call, or null for no limit; the size
+    // given is that of the set.
     let number = unsafe {
         libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, &raw mut info, limit, SET_SIZE)
     };
     let signal = Signal::from_number(i32::try_from(Errno::result(number)?).unwrap_or(-1));
-    // SAFETY: reads an integer of the union, whose every bit the kernel or the zeroing has set;
+    // SAFETY: an integer of the union, every bit of which was set by the kernel or the zeroing.
     // `sender` uses it only where it is the pid.
     Ok(signal.map(|signal| (signal, sender(info.si_code, unsafe { info.si_pid() }))))
 }

@@ -6,21 +6,21 @@ use nix::errno::Errno;
 use std::ffi::c_int;
 use std::time::Duration;
 
-/// Stands still for this long.
+/// Waits for this long.
 ///
-/// Not std's `sleep`: that panics where the call is refused, and an adieu that ends takes
-/// everything with it.
+/// std's `sleep` panics where a seccomp profile refuses the call, and the end of adieu as PID 1 is
+/// the end of the container.
 pub(crate) fn pause(time: Duration) {
     use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
     let time = nix::sys::time::TimeSpec::from(time);
     if nix::poll::ppoll(&mut [], Some(time), None).is_err() {
-        // Refused as well, there is no pause: whoever asks for one asks for a limited number of
-        // them, or has tried to wait.
+        // If this call is refused as well there is no pause. No caller depends on one: each asks for
+        // a limited number of pauses, or has tried to wait otherwise before.
         let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::empty(), &time);
     }
 }
 
-/// What `waitpid(2)` has to tell.
+/// What `waitpid(2)` returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// A child ended and is reaped.
@@ -35,15 +35,14 @@ pub(crate) enum Waited {
 
 /// Reaps one child without blocking.
 ///
-/// Not nix's `waitpid`: that reaps and then returns an error when a real-time signal ended the
-/// child.
+/// nix's `waitpid` reaps the child and returns an error when a real-time signal ended it.
 pub(crate) fn wait_any() -> Waited {
     let mut status: c_int = 0;
     // SAFETY: the pointer is to a value that lives through the call.
     let mut result = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::WUNTRACED) };
     if result == -1 && Errno::last() != Errno::ECHILD {
-        // Refused, as a seccomp profile may do it: unnoticed, the main process's end would keep
-        // adieu for ever.
+        // A seccomp profile may refuse the call. adieu would never see the main process's end, and
+        // never exit.
         (result, status) = wait_any_otherwise();
     }
     match Errno::result(result) {
@@ -56,7 +55,7 @@ pub(crate) fn wait_any() -> Waited {
     }
 }
 
-/// How a process ended, of the status that `waitpid(2)` gives.
+/// How a process ended, from the status that `waitpid(2)` gives.
 pub(super) fn end(status: c_int) -> End {
     if libc::WIFSIGNALED(status) {
         End::Signaled(Signal::from_number(libc::WTERMSIG(status)).unwrap_or(Signal::KILL))
@@ -65,19 +64,20 @@ pub(super) fn end(status: c_int) -> End {
     }
 }
 
-/// The same by `waitid(2)`, another system call; the pid and the status as `waitpid(2)` has them.
+/// Does the same by another system call, `waitid(2)`; returns the pid and the status as `waitpid(2)`
+/// does.
 fn wait_any_otherwise() -> (libc::pid_t, c_int) {
     // SAFETY: all zeroes is a valid siginfo_t; the kernel only writes to it, and it lives through
     // the call.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: as above.
+    // SAFETY: the structure is of the kind that the call fills, and lives through it.
     let asked = unsafe {
         libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WNOHANG | libc::WEXITED | libc::WSTOPPED)
     };
     if asked == -1 {
         return (-1, 0);
     }
-    // SAFETY: filled for a child that changed; zero, as it was, where none has.
+    // SAFETY: the kernel has set both fields if a child has changed; else they are still zero.
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
     let status = match info.si_code {
         libc::CLD_EXITED => (status & 0xff) << 8,
