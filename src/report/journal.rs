@@ -1,7 +1,7 @@
 //! What happened in a stop, for whoever reads of it afterwards: fed by the notes, bounded, and
 //! never asked for a decision. The timeline, the report and the termination log are made from it.
 
-use crate::decide::role::{Reason, Role};
+use crate::decide::role::Reason;
 use crate::decide::{Cause, Note, ProcessNote, Time};
 use crate::exit::End;
 use crate::signal::Signal;
@@ -142,13 +142,46 @@ impl Record {
     }
 }
 
-/// The role in a word.
-pub(crate) fn role(role: Role) -> &'static str {
-    match role {
-        Role::Handler => "owner",
-        Role::Foreground => "foreground",
-        Role::Shielded => "shielded",
-        Role::Worker => "owned",
-        Role::Bystander => "spared",
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::decide::role::Role;
+    use crate::process::ProcId;
+    use std::time::Duration;
+
+    pub(crate) fn ms(n: u64) -> Time {
+        Duration::from_millis(n)
+    }
+
+    pub(crate) fn who(pid: i32, name: &str, told: Option<u64>) -> ProcessNote {
+        ProcessNote {
+            id: ProcId { pid, start: 1 },
+            name: name.to_owned(),
+            arguments: String::new(),
+            role: Role::Handler,
+            signalled: told.map(ms),
+            ignores: false,
+            refused: false,
+        }
+    }
+
+    /// A server that ended by itself, one with a long name that was never told, and one that was
+    /// killed.
+    pub(crate) fn journal() -> Journal {
+        let term = Signal::TERM;
+        let mut journal = Journal::new(Cause::Signal(term), term, Some(7), ms(0));
+        let (server, other, hung) = (
+            who(12, "server", Some(0)),
+            who(4_194_304, "a-name-of-16-chr", None),
+            who(14, "hung", Some(0)),
+        );
+        journal.note(&Note::Sends(server.clone(), Reason::Handles, term), ms(0));
+        journal.note(&Note::Sends(hung.clone(), Reason::Handles, term), ms(0));
+        journal.note(&Note::Leaves(other.clone(), Reason::Nothing), ms(0));
+        journal.note(&Note::Ended(server, Some(End::Exited(0))), ms(500));
+        journal.note(&Note::Kills(ms(1_000), vec![hung.clone()]), ms(1_000));
+        journal.note(&Note::Ended(hung, Some(End::Signaled(Signal::KILL))), ms(1_000));
+        journal.note(&Note::Ended(other, None), ms(1_000));
+        journal
     }
 }

@@ -1,8 +1,8 @@
 //! A stop at a glance: one line for each process, its time as a bar. Pure text.
 
 use crate::decide::Time;
-use crate::report::journal::{Journal, role};
-use std::time::Duration;
+use crate::report::journal::Journal;
+use crate::report::words::{role, shown};
 
 /// How wide a line is where there is no terminal.
 pub(crate) const WIDTH: usize = 80;
@@ -49,66 +49,10 @@ pub(crate) fn lines(journal: &Journal, now: Time, width: usize) -> Vec<String> {
     lines
 }
 
-/// A duration at the precision that a reader needs: `7 ms`, `1.50 s`, `40 s`.
-pub(crate) fn shown(time: Duration) -> String {
-    match u64::try_from(time.as_millis()).unwrap_or(u64::MAX) {
-        ms if ms < 1_000 => format!("{ms} ms"),
-        ms if ms < 10_000 => format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10),
-        ms => format!("{} s", ms / 1_000),
-    }
-}
-
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::decide::role::{Reason, Role};
-    use crate::decide::{Cause, Note, ProcessNote};
-    use crate::exit::End;
-    use crate::process::ProcId;
-    use crate::signal::Signal;
-
-    fn ms(n: u64) -> Time {
-        Duration::from_millis(n)
-    }
-
-    pub(crate) fn who(pid: i32, name: &str, told: Option<u64>) -> ProcessNote {
-        ProcessNote {
-            id: ProcId { pid, start: 1 },
-            name: name.to_owned(),
-            arguments: String::new(),
-            role: Role::Handler,
-            signalled: told.map(ms),
-            ignores: false,
-            refused: false,
-        }
-    }
-
-    /// A server that ended by itself, one with a long name that was never told, and one that was
-    /// killed.
-    pub(crate) fn journal() -> Journal {
-        let term = Signal::TERM;
-        let mut journal = Journal::new(Cause::Signal(term), term, Some(7), ms(0));
-        let (server, other, hung) = (
-            who(12, "server", Some(0)),
-            who(4_194_304, "a-name-of-16-chr", None),
-            who(14, "hung", Some(0)),
-        );
-        journal.note(&Note::Sends(server.clone(), Reason::Handles, term), ms(0));
-        journal.note(&Note::Sends(hung.clone(), Reason::Handles, term), ms(0));
-        journal.note(&Note::Leaves(other.clone(), Reason::Nothing), ms(0));
-        journal.note(&Note::Ended(server, Some(End::Exited(0))), ms(500));
-        journal.note(&Note::Kills(ms(1_000), vec![hung.clone()]), ms(1_000));
-        journal.note(&Note::Ended(hung, Some(End::Signaled(Signal::KILL))), ms(1_000));
-        journal.note(&Note::Ended(other, None), ms(1_000));
-        journal
-    }
-
-    #[test]
-    fn durations_are_read_at_a_glance() {
-        assert_eq!(shown(ms(7)), "7 ms");
-        assert_eq!(shown(ms(1_509)), "1.50 s");
-        assert_eq!(shown(ms(40_000)), "40 s");
-    }
+    use crate::report::journal::tests::{journal, ms};
 
     #[test]
     fn a_timeline_shows_when_each_was_told_and_how_it_ended() {

@@ -1,18 +1,12 @@
-//! What a platform reads of a stop: the report as JSON (`--report`) and a few lines for `kubectl
-//! describe pod` (`--termination-log`). Written when the stop is over, for a limited time, and
-//! never at the cost of the exit.
+//! The files of `--report` and `--termination-log`: written when the stop is over, for a limited
+//! time, and never at the cost of the exit.
 
 use crate::cli::settings::{Settings, Verbosity};
-use crate::decide::role::Reason;
-use crate::decide::terms::Deliver;
 use crate::decide::terms::Terms;
-use crate::decide::{Cause, Time};
 use crate::exit::End;
-use crate::report;
-use crate::report::journal::{Journal, role};
-use crate::report::json::Json;
-use crate::report::timeline::shown;
-use crate::signal::Signal;
+use crate::report::journal::Journal;
+use crate::report::record::{Outcome, message, to_json};
+use crate::report::stderr;
 use crate::system::sys;
 use nix::errno::Errno;
 use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
@@ -20,7 +14,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, fstatat};
 use nix::unistd::{UnlinkatFlags, read, unlinkat};
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -28,24 +21,12 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The version of the report's form, raised whenever a reader of the old one would misread the new
-/// one.
-const SCHEMA: i32 = 1;
 /// What Kubernetes shows of a termination message.
 const LONGEST_MESSAGE: u64 = 4096;
 /// How long a disk may take before adieu exits without it.
 const WRITE_LIMIT: Duration = Duration::from_millis(500);
 /// Between two problems: no path that was typed has it.
 const END_OF_PROBLEM: u8 = 0;
-
-/// How the whole of it ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
-    pub now: Time,
-    pub main: i32,
-    pub main_end: Option<End>,
-    pub exit_status: u8,
-}
 
 /// Where the files go. Found out before there is a program that could put a link in the place of a
 /// directory: adieu may be allowed more than that.
@@ -133,7 +114,7 @@ pub(crate) fn save(
     let report = settings.report.as_ref().map(|_| to_json(journal, settings, terms, outcome));
     let report = match (report, &places.report) {
         (Some(json), None) => {
-            report::patiently(&format!("{json}\n"), WRITE_LIMIT);
+            stderr::patiently(&format!("{json}\n"), WRITE_LIMIT);
             None
         }
         (Some(json), Some(place)) => Some((place, format!("{json:#}\n"))),
@@ -153,11 +134,11 @@ pub(crate) fn save(
             .map(|(place, text)| named("--termination-log", place, append(place, text)));
         [written, appended].into_iter().flatten().flatten().all(|problem| {
             let said = [problem.as_bytes(), &[END_OF_PROBLEM]].concat();
-            report::write_all(sys::standard(libc::STDERR_FILENO), &said).is_ok()
+            stderr::write_all(sys::standard(libc::STDERR_FILENO), &said).is_ok()
         })
     });
     for problem in problems.iter().filter(|_| settings.verbosity >= Verbosity::Warnings) {
-        report::say(problem);
+        stderr::say(problem);
     }
 }
 
@@ -267,171 +248,4 @@ fn append(place: &Place, text: &str) -> io::Result<()> {
         end -= 1;
     }
     file.write_all(text.as_bytes().get(..end).unwrap_or_default())
-}
-
-/// What was waited for and what was killed, in a few lines.
-fn message(journal: &Journal, outcome: Outcome) -> String {
-    let whole = outcome.now.saturating_sub(journal.began);
-    let mut text = format!(
-        "adieu: stopped by {} in {}, exit status {}\n",
-        journal.signal,
-        shown(whole),
-        outcome.exit_status
-    );
-    if let Some(at) = journal.timed_out {
-        let _ = writeln!(text, "timeout after {}", shown(at.saturating_sub(journal.began)));
-    }
-    // The killed first: there may not be room for all.
-    let (killed, others): (Vec<_>, Vec<_>) =
-        journal.records.iter().partition(|record| record.killed.is_some());
-    for record in killed
-        .into_iter()
-        .chain(others.into_iter().filter(|record| record.reason == Reason::Handles))
-    {
-        let ended = record.ended.map_or(outcome.now, |(at, _)| at).saturating_sub(journal.began);
-        let name = format!("{} ({})", record.who.name, record.who.id.pid);
-        let _ = match record.killed {
-            Some(_) => {
-                writeln!(text, "killed: {name}, {}, after {}", role(record.who.role), shown(ended))
-            }
-            None => writeln!(text, "waited for: {name}, {} after {}", record.how(), shown(ended)),
-        };
-    }
-    text
-}
-
-fn milliseconds(time: Duration) -> Json {
-    Json::Number(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn ending(end: Option<End>) -> Json {
-    match end {
-        None => Json::Null,
-        Some(End::Exited(code)) => Json::Object(vec![("exit_status", i32::from(code).into())]),
-        Some(End::Signaled(signal)) => Json::Object(vec![("signal", name(signal))]),
-    }
-}
-
-fn name(signal: Signal) -> Json {
-    signal.to_string().into()
-}
-
-/// The name that the report has for a reason.
-fn reason(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Handles => "handles the signal",
-        Reason::WasSignalled => "was told before",
-        Reason::Chosen => "chosen by --deliver child",
-        Reason::Above(_) => "above an owner",
-        Reason::Below(_) => "below an owner",
-        Reason::AwaitedBy(_) => "awaited by a shell with a trap",
-        Reason::ReadsPipeline => "reads an owner's pipeline",
-        Reason::Finishing => "may carry on in the foreground of a trap",
-        Reason::Hidden => "may not be read",
-        Reason::LastCall => "last call",
-        Reason::Nothing => "handles nothing",
-    }
-}
-
-/// The report; `docs/report.schema.json` describes it.
-fn to_json(journal: &Journal, settings: &Settings, terms: &Terms, outcome: Outcome) -> Json {
-    let since = |at: Time| milliseconds(at.saturating_sub(journal.began));
-    let cause = match journal.cause {
-        Cause::Signal(arrived) => vec![
-            ("arrived", name(arrived)),
-            ("delivered", name(journal.signal)),
-            ("kind", "signal".into()),
-            ("sender", journal.sender.into()),
-        ],
-        Cause::MainEnded(end) => vec![
-            ("delivered", name(journal.signal)),
-            ("ended", ending(Some(end))),
-            ("kind", "main process ended".into()),
-        ],
-    };
-    let processes = journal.records.iter().map(|record| {
-        let mut fields = vec![
-            ("ended", ending(record.ended.and_then(|(_, end)| end))),
-            ("ended_ms", record.ended.map(|(at, _)| since(at)).into()),
-            ("killed_ms", record.killed.map(since).into()),
-            ("name", record.who.name.as_str().into()),
-            ("pid", record.who.id.pid.into()),
-            ("reason", reason(record.reason).into()),
-            ("role", role(record.who.role).into()),
-            ("signal", record.signal.map(name).into()),
-            ("told_ms", record.who.signalled.map(since).into()),
-        ];
-        if settings.show_args {
-            fields.insert(0, ("command", record.who.arguments.as_str().into()));
-        }
-        Json::Object(fields)
-    });
-    let all_signals = || (1..=64).filter_map(Signal::from_number);
-    let rewrites = all_signals().filter_map(|from| {
-        let to = settings.rewrites.apply(from);
-        let text = to.map_or("0".to_owned(), |to| to.to_string());
-        (to != Some(from)).then(|| format!("{from}={text}").into())
-    });
-    let deliver = match settings.deliver {
-        Deliver::Programs => "programs",
-        Deliver::Group => "group",
-        Deliver::Child => "child",
-    };
-    let used = vec![
-        ("deliver", deliver.into()),
-        ("epilogue_ms", milliseconds(settings.epilogue)),
-        ("linger", settings.linger.into()),
-        ("pid1", terms.is_init.into()),
-        ("rewrites", rewrites.collect()),
-        (
-            "stop_on",
-            all_signals().filter(|signal| settings.stop_on.has(*signal)).map(name).collect(),
-        ),
-        ("timeout_ms", settings.timeout.map(milliseconds).into()),
-    ];
-    let phases = journal.phases.iter();
-    let phases = phases
-        .map(|(name, at)| Json::Object(vec![("began_ms", since(*at)), ("name", (*name).into())]));
-    let repeats = journal.repeats.iter();
-    let repeats = repeats
-        .map(|(signal, at)| Json::Object(vec![("at_ms", since(*at)), ("signal", name(*signal))]));
-    let main = vec![("ended", ending(outcome.main_end)), ("pid", outcome.main.into())];
-    Json::Object(vec![
-        ("adieu", env!("CARGO_PKG_VERSION").into()),
-        ("blind", journal.blind.into()),
-        ("cause", Json::Object(cause)),
-        ("duration_ms", since(outcome.now)),
-        ("exit_status", i32::from(outcome.exit_status).into()),
-        ("main", Json::Object(main)),
-        ("phases", phases.collect()),
-        ("processes", processes.collect()),
-        ("processes_omitted", journal.omitted().into()),
-        ("repeats", repeats.collect()),
-        ("schema", SCHEMA.into()),
-        ("settings", Json::Object(used)),
-        ("timed_out_ms", journal.timed_out.map(since).into()),
-    ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::timeline::tests::journal;
-
-    #[test]
-    fn the_message_says_what_was_waited_for_and_what_was_killed() {
-        let outcome = Outcome {
-            now: Duration::from_secs(1),
-            main: 2,
-            main_end: Some(End::Exited(0)),
-            exit_status: 0,
-        };
-        assert_eq!(
-            message(&journal(), outcome),
-            "adieu: stopped by SIGTERM in 1.00 s, exit status 0\n\
-             timeout after 1.00 s\n\
-             killed: hung (14), owner, after 1.00 s\n\
-             waited for: server (12), exited 0 after 500 ms\n"
-        );
-    }
 }

@@ -1,0 +1,120 @@
+//! A note as a sentence.
+
+use crate::decide::{Cause, Note, ProcessNote, Time};
+use crate::report::words::{because, role, shown};
+use std::fmt::Write as _;
+
+/// How many processes one line names.
+const MOST_NAMES: usize = 20;
+
+/// A note as a sentence.
+pub(crate) fn sentence(note: &Note, now: Time) -> String {
+    match note {
+        Note::Begins(Cause::Signal(arrived), signal) if arrived == signal => {
+            format!("{signal} arrived")
+        }
+        Note::Begins(Cause::Signal(arrived), signal) => {
+            format!("{arrived} arrived, {signal} is delivered in its place")
+        }
+        Note::Begins(Cause::MainEnded(end), signal) => {
+            format!("the main process {end} and left processes behind; {signal} for them")
+        }
+        Note::Unhandled(signal) => format!("nobody handles {signal}: everybody is told"),
+        Note::Sends(who, reason, signal) => {
+            format!("{signal} to {}, {}: {}", named(who), role(who.role), because(*reason))
+        }
+        Note::Leaves(who, reason) => {
+            format!("{} is left alone, {}: {}", named(who), role(who.role), because(*reason))
+        }
+        Note::Enters(phase) => format!("the {phase} begins"),
+        Note::Ended(who, Some(end)) => format!("{} {end}", named(who)),
+        Note::Ended(who, None) => format!("{} ended", named(who)),
+        Note::MainEnded(end) => format!("the main process {end}"),
+        Note::Repeats(signal) => format!("{signal} again: it is passed on"),
+        Note::Waits(time, signal, whom) => {
+            format!("still waiting {} after {signal} for {}", shown(*time), names(whom))
+        }
+        Note::Kills(time, whom) => {
+            format!("timeout after {}: killing {}", shown(*time), each(whom, now))
+        }
+        Note::Abandons(whom) => {
+            let names = names(whom);
+            format!("these do not disappear although they were killed: {names}")
+        }
+        Note::Dropped(signal) => {
+            format!("{signal} dropped: no program handles it, and its default action could end one")
+        }
+        Note::Changed(who) => {
+            format!(
+                "{} executed another program before it was told; it is looked at again",
+                named(who)
+            )
+        }
+        Note::Refused(who, signal) => format!(
+            "may not send {signal} to {}: it belongs to another user; run adieu as root or as that user",
+            named(who)
+        ),
+        Note::Blind(signal) => format!(
+            "/proc cannot be read: {signal} goes to the whole process group; mount /proc so that shells are spared"
+        ),
+    }
+}
+
+fn named(who: &ProcessNote) -> String {
+    match who.arguments.as_str() {
+        "" => format!("{} ({})", who.name, who.id.pid),
+        arguments => format!("{} ({}: {arguments})", who.name, who.id.pid),
+    }
+}
+
+/// Names with how long each had had since it was told.
+fn each(whom: &[ProcessNote], now: Time) -> String {
+    list(whom, |who| match who.signalled {
+        Some(told) => format!("{}, told {} before", remark(who), shown(now.saturating_sub(told))),
+        None => ", which cannot be told".to_owned(),
+    })
+}
+
+fn names(whom: &[ProcessNote]) -> String {
+    list(whom, |who| remark(who).to_owned())
+}
+
+fn remark(who: &ProcessNote) -> &'static str {
+    match who {
+        ProcessNote { refused: true, .. } => " which may not be signalled",
+        ProcessNote { ignores: true, .. } => " which ignores the signal",
+        ProcessNote { signalled: None, .. } => " which was not told",
+        _ => "",
+    }
+}
+
+fn list(whom: &[ProcessNote], remark: impl Fn(&ProcessNote) -> String) -> String {
+    if whom.is_empty() {
+        return "processes that cannot be seen".to_owned();
+    }
+    let mut text = String::new();
+    for (index, who) in whom.iter().take(MOST_NAMES).enumerate() {
+        let separator = if index == 0 { "" } else { ", " };
+        let _ = write!(text, "{separator}{}{}", named(who), remark(who));
+    }
+    if whom.len() > MOST_NAMES {
+        let _ = write!(text, " and {} more", whom.len() - MOST_NAMES);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::journal::tests::who;
+    use crate::signal::Signal;
+    use std::time::Duration;
+
+    #[test]
+    fn a_long_list_of_names_is_cut_and_counted() {
+        let many: Vec<ProcessNote> = (0..25).map(|pid| who(pid, "a", Some(0))).collect();
+        let text = names(&many);
+        assert!(text.ends_with("a (19) and 5 more"), "{text}");
+        assert!(names(&[who(7, "b", None)]).ends_with("b (7) which was not told"));
+    }
+}
