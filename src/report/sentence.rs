@@ -107,8 +107,6 @@ fn list(whom: &[ProcessNote], remark: impl Fn(&ProcessNote) -> String) -> String
 mod tests {
     use super::*;
     use crate::report::journal::tests::who;
-    use crate::signal::Signal;
-    use std::time::Duration;
 
     #[test]
     fn a_long_list_of_names_is_cut_and_counted() {

@@ -1,0 +1,198 @@
+//! The tree as text for a person and as JSON for a program.
+
+use crate::decide::role::Role;
+use crate::explain::look::Explained;
+use crate::explain::top::Top;
+use crate::explain::verdict::names;
+use crate::process::{Disposition, Process};
+use crate::report::json::Json;
+use crate::report::words::role;
+
+/// The version of the form of `--format json`.
+const SCHEMA: i32 = 1;
+
+impl Explained {
+    pub(super) fn to_text(&self, colour: bool) -> String {
+        let paint = |text: String, role: Role| match (colour, role) {
+            (false, _) => text,
+            (true, Role::Handler) => format!("\x1b[1;32m{text}\x1b[0m"),
+            (true, Role::Foreground) => format!("\x1b[32m{text}\x1b[0m"),
+            (true, Role::Shielded) => format!("\x1b[36m{text}\x1b[0m"),
+            (true, Role::Worker | Role::Bystander) => format!("\x1b[2m{text}\x1b[0m"),
+        };
+        let acts = matches!(self.top, Top::Adieu(_));
+        let mut lines = Vec::new();
+        let head = format!(
+            "{:>7} {:<23} {:<10} {:<10} {}",
+            "PID",
+            "PROCESS",
+            self.delivered.unwrap_or(self.signal).to_string(),
+            if acts { "ROLE" } else { "" },
+            if acts { "WHAT WOULD HAPPEN" } else { "" },
+        );
+        lines.push(head.trim_end().to_owned());
+        lines.push(row(&self.root, 0, "", ""));
+        let mut depths: Vec<usize> = Vec::new();
+        for (process, verdict) in self.rows() {
+            let depth = process.above.and_then(|at| depths.get(at)).map_or(1, |depth| depth + 1);
+            depths.push(depth);
+            let when = if acts { self.when(process, verdict) } else { String::new() };
+            let line = row(process, depth, if acts { role(verdict.role) } else { "" }, &when);
+            lines.push(paint(line, if acts { verdict.role } else { Role::Foreground }));
+            if !process.arguments.is_empty() {
+                lines.extend(
+                    hard_wrap(&process.arguments, 72).map(|part| format!("{:>8}{part}", "")),
+                );
+            }
+        }
+        lines.push(String::new());
+        lines.extend(wrap(&self.verdict(), 80));
+        for (pid, name, count) in &self.zombies {
+            let zombies = if *count == 1 { "a zombie" } else { "zombies" };
+            let text = format!(
+                "{name} ({pid}) leaves {zombies} behind ({count}): it does not wait for its children."
+            );
+            lines.extend(wrap(&text, 80));
+        }
+        if self.hidden_settings {
+            let text = "adieu's environment may not be read, so settings from there (ADIEU_TIMEOUT ...) are not \
+                        counted. That takes its own user, or root with CAP_SYS_PTRACE.";
+            lines.extend(wrap(text, 80));
+        }
+        let unread: Vec<&Process> =
+            self.rows().map(|(p, _)| p).filter(|p| is_unreadable(p)).collect();
+        if !unread.is_empty() {
+            let text = format!(
+                "May not be read in full: {}. That takes its own user, or root with CAP_SYS_PTRACE.",
+                names(&unread)
+            );
+            lines.extend(wrap(&text, 80));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    pub(super) fn to_json(&self) -> Json {
+        let acts = matches!(self.top, Top::Adieu(_));
+        let process = |process: &Process| {
+            let mut fields = vec![
+                ("disposition", disposition(process.disposition).into()),
+                ("name", process.name.as_str().into()),
+                ("parent", process.parent.into()),
+                ("pid", process.id.pid.into()),
+                ("stopped", process.stopped.into()),
+            ];
+            if !process.arguments.is_empty() {
+                fields.insert(0, ("command", process.arguments.as_str().into()));
+            }
+            fields
+        };
+        let rows = self.rows().map(|(p, v)| {
+            let mut fields = process(p);
+            if acts {
+                fields.extend([("role", role(v.role).into()), ("when", self.when(p, v).into())]);
+            }
+            Json::Object(fields)
+        });
+        let init = match &self.top {
+            Top::Adieu(_) => "adieu",
+            Top::TellsChild(name) | Top::TellsGroup(name) | Top::Rewrites(name) => name,
+            Top::Bare => "none",
+        };
+        let zombies = self.zombies.iter().map(|(pid, name, count)| {
+            Json::Object(vec![
+                ("count", (*count).into()),
+                ("name", name.as_str().into()),
+                ("parent", (*pid).into()),
+            ])
+        });
+        Json::Object(vec![
+            ("delivered", self.delivered.map(|signal| signal.to_string()).into()),
+            ("init", init.into()),
+            ("processes", rows.collect()),
+            ("root", Json::Object(process(&self.root))),
+            ("schema", SCHEMA.into()),
+            ("signal", self.signal.to_string().into()),
+            ("verdict", self.verdict().into()),
+            ("zombies", zombies.collect()),
+        ])
+    }
+}
+
+fn is_unreadable(process: &Process) -> bool {
+    matches!(process.disposition, Disposition::Hidden | Disposition::Unreadable)
+}
+
+/// What a process does with the signal, in a word.
+fn disposition(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::Caught => "caught",
+        Disposition::Blocked => "signalfd",
+        Disposition::Waiting => "sigwait",
+        Disposition::Ignored => "ignored",
+        Disposition::Default => "default",
+        Disposition::Hidden => "hidden",
+        Disposition::Unreadable => "unreadable",
+    }
+}
+
+/// One line of the tree, 80 columns at the most.
+fn row(process: &Process, depth: usize, role: &str, when: &str) -> String {
+    let name = format!("{}{}", " ".repeat(depth.min(12)), process.name);
+    let name: String = name.chars().take(23).collect();
+    let line = format!(
+        "{:>7} {name:<23} {:<10} {role:<10} {when}",
+        process.id.pid,
+        disposition(process.disposition)
+    );
+    line.trim_end().to_owned()
+}
+
+/// Breaks a text wherever it has to.
+fn hard_wrap(text: &str, width: usize) -> impl Iterator<Item = String> {
+    let mut rest = text.chars();
+    std::iter::from_fn(move || {
+        let part: String = rest.by_ref().take(width).collect();
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Breaks a text at blanks.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::role::tests::process;
+    use crate::explain::look::tests::{adieu, explained, pipeline, root};
+
+    #[test]
+    fn every_line_fits_80_columns_and_colours_only_when_asked() {
+        let mut deep = pipeline();
+        for pid in 20..60 {
+            deep.push(process(
+                pid,
+                if pid == 20 { 12 } else { pid - 1 },
+                "a-name-of-16-chr",
+                Disposition::Default,
+            ));
+        }
+        let explained = explained(adieu(), root("adieu", Disposition::Blocked), deep);
+        let text = explained.to_text(false);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert!(!text.contains('\x1b') && explained.to_text(true).contains('\x1b'));
+    }
+}
