@@ -5,8 +5,8 @@ use crate::explain::look::Explained;
 use crate::explain::top::Top;
 use crate::explain::verdict::names;
 use crate::process::{Disposition, Process};
-use crate::report::json::Json;
 use crate::report::words::role;
+use serde_json::{Value, json};
 
 /// The version of the form of `--format json`.
 const SCHEMA: i32 = 1;
@@ -71,51 +71,51 @@ impl Explained {
         lines.join("\n") + "\n"
     }
 
-    pub(super) fn to_json(&self) -> Json {
+    pub(super) fn to_json(&self) -> Value {
         let acts = matches!(self.top, Top::Adieu(_));
-        let process = |process: &Process| {
-            let mut fields = vec![
-                ("disposition", disposition(process.disposition).into()),
-                ("name", process.name.as_str().into()),
-                ("parent", process.parent.into()),
-                ("pid", process.id.pid.into()),
-                ("stopped", process.stopped.into()),
-            ];
-            if !process.arguments.is_empty() {
-                fields.insert(0, ("command", process.arguments.as_str().into()));
+        let processes = self.rows().map(|(process, verdict)| {
+            let mut fields = fields(process);
+            if let (true, Value::Object(fields)) = (acts, &mut fields) {
+                fields.insert("role".to_owned(), role(verdict.role).into());
+                fields.insert("when".to_owned(), self.when(process, verdict).into());
             }
             fields
-        };
-        let rows = self.rows().map(|(p, v)| {
-            let mut fields = process(p);
-            if acts {
-                fields.extend([("role", role(v.role).into()), ("when", self.when(p, v).into())]);
-            }
-            Json::Object(fields)
         });
         let init = match &self.top {
             Top::Adieu(_) => "adieu",
             Top::TellsChild(name) | Top::TellsGroup(name) | Top::Rewrites(name) => name,
             Top::Bare => "none",
         };
-        let zombies = self.zombies.iter().map(|(pid, name, count)| {
-            Json::Object(vec![
-                ("count", (*count).into()),
-                ("name", name.as_str().into()),
-                ("parent", (*pid).into()),
-            ])
-        });
-        Json::Object(vec![
-            ("delivered", self.delivered.map(|signal| signal.to_string()).into()),
-            ("init", init.into()),
-            ("processes", rows.collect()),
-            ("root", Json::Object(process(&self.root))),
-            ("schema", SCHEMA.into()),
-            ("signal", self.signal.to_string().into()),
-            ("verdict", self.verdict().into()),
-            ("zombies", zombies.collect()),
-        ])
+        let zombies = self
+            .zombies
+            .iter()
+            .map(|(pid, name, count)| json!({ "parent": pid, "name": name, "count": count }));
+        json!({
+            "schema": SCHEMA,
+            "signal": self.signal.to_string(),
+            "delivered": self.delivered.map(|signal| signal.to_string()),
+            "init": init,
+            "root": fields(&self.root),
+            "verdict": self.verdict(),
+            "processes": processes.collect::<Value>(),
+            "zombies": zombies.collect::<Value>(),
+        })
     }
+}
+
+/// What there is to say of any process.
+fn fields(process: &Process) -> Value {
+    let mut fields = json!({
+        "pid": process.id.pid,
+        "parent": process.parent,
+        "name": process.name,
+        "disposition": disposition(process.disposition),
+        "stopped": process.stopped,
+    });
+    if let (false, Value::Object(fields)) = (process.arguments.is_empty(), &mut fields) {
+        fields.insert("command".to_owned(), process.arguments.as_str().into());
+    }
+    fields
 }
 
 fn is_unreadable(process: &Process) -> bool {

@@ -1,8 +1,7 @@
 //! What a person reads of a stop: sentences on stderr. Never consulted for a decision, and never
 //! waited for.
 
-pub(crate) mod journal;
-pub(crate) mod json;
+mod journal;
 mod record;
 mod sentence;
 mod stderr;
@@ -20,7 +19,7 @@ use crate::report::journal::Journal;
 use crate::report::record::Outcome;
 use crate::report::sentence::sentence;
 use crate::report::words::shown;
-use crate::report::write::Places;
+use crate::report::write::{Places, WRITE_LIMIT};
 use crate::signal::Signal;
 use crate::system::sys;
 use std::time::Duration;
@@ -154,7 +153,19 @@ impl Reporter {
             }
         }
         let outcome = Outcome { now, main: terms.main, main_end: self.main_end, exit_status };
-        write::save(journal, settings, &self.places, terms, outcome);
+        let json = || record::to_json(journal, settings, terms, outcome);
+        let file = match settings.report.as_deref() {
+            Some(path) if path == "-" => {
+                stderr::patiently(&format!("{}\n", json()), WRITE_LIMIT);
+                None
+            }
+            path => path.map(|_| format!("{:#}\n", json())),
+        };
+        let message = settings.termination_log.as_ref().map(|_| record::message(journal, outcome));
+        let problems = write::save(&self.places, file.as_deref(), message.as_deref());
+        for problem in problems.iter().filter(|_| self.verbosity >= Verbosity::Warnings) {
+            say(problem);
+        }
     }
 }
 

@@ -6,9 +6,9 @@ use crate::decide::terms::{Deliver, Terms};
 use crate::decide::{Cause, Time};
 use crate::exit::End;
 use crate::report::journal::Journal;
-use crate::report::json::Json;
 use crate::report::words::{reason, role, shown};
 use crate::signal::Signal;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -62,99 +62,100 @@ pub(crate) fn to_json(
     settings: &Settings,
     terms: &Terms,
     outcome: Outcome,
-) -> Json {
+) -> Value {
     let since = |at: Time| milliseconds(at.saturating_sub(journal.began));
     let cause = match journal.cause {
-        Cause::Signal(arrived) => vec![
-            ("arrived", name(arrived)),
-            ("delivered", name(journal.signal)),
-            ("kind", "signal".into()),
-            ("sender", journal.sender.into()),
-        ],
-        Cause::MainEnded(end) => vec![
-            ("delivered", name(journal.signal)),
-            ("ended", ending(Some(end))),
-            ("kind", "main process ended".into()),
-        ],
+        Cause::Signal(arrived) => json!({
+            "kind": "signal",
+            "arrived": name(arrived),
+            "delivered": name(journal.signal),
+            "sender": journal.sender,
+        }),
+        Cause::MainEnded(end) => json!({
+            "kind": "main process ended",
+            "delivered": name(journal.signal),
+            "ended": ending(Some(end)),
+        }),
     };
     let processes = journal.records.iter().map(|record| {
-        let mut fields = vec![
-            ("ended", ending(record.ended.and_then(|(_, end)| end))),
-            ("ended_ms", record.ended.map(|(at, _)| since(at)).into()),
-            ("killed_ms", record.killed.map(since).into()),
-            ("name", record.who.name.as_str().into()),
-            ("pid", record.who.id.pid.into()),
-            ("reason", reason(record.reason).into()),
-            ("role", role(record.who.role).into()),
-            ("signal", record.signal.map(name).into()),
-            ("told_ms", record.who.signalled.map(since).into()),
-        ];
-        if settings.show_args {
-            fields.insert(0, ("command", record.who.arguments.as_str().into()));
+        let mut fields = json!({
+            "pid": record.who.id.pid,
+            "name": record.who.name,
+            "role": role(record.who.role),
+            "reason": reason(record.reason),
+            "signal": record.signal.map(name),
+            "told_ms": record.who.signalled.map(since),
+            "killed_ms": record.killed.map(since),
+            "ended_ms": record.ended.map(|(at, _)| since(at)),
+            "ended": ending(record.ended.and_then(|(_, end)| end)),
+        });
+        if let (true, Value::Object(fields)) = (settings.show_args, &mut fields) {
+            fields.insert("command".to_owned(), record.who.arguments.as_str().into());
         }
-        Json::Object(fields)
+        fields
     });
+    let phases =
+        journal.phases.iter().map(|(name, at)| json!({ "name": name, "began_ms": since(*at) }));
+    let repeats = journal
+        .repeats
+        .iter()
+        .map(|(signal, at)| json!({ "signal": name(*signal), "at_ms": since(*at) }));
+    json!({
+        "schema": SCHEMA,
+        "adieu": env!("CARGO_PKG_VERSION"),
+        "cause": cause,
+        "duration_ms": since(outcome.now),
+        "timed_out_ms": journal.timed_out.map(since),
+        "blind": journal.blind,
+        "exit_status": outcome.exit_status,
+        "main": { "pid": outcome.main, "ended": ending(outcome.main_end) },
+        "settings": used(settings, terms),
+        "phases": phases.collect::<Value>(),
+        "repeats": repeats.collect::<Value>(),
+        "processes": processes.collect::<Value>(),
+        "processes_omitted": journal.omitted(),
+    })
+}
+
+/// The settings that the stop went by.
+fn used(settings: &Settings, terms: &Terms) -> Value {
     let all_signals = || (1..=64).filter_map(Signal::from_number);
     let rewrites = all_signals().filter_map(|from| {
         let to = settings.rewrites.apply(from);
         let text = to.map_or("0".to_owned(), |to| to.to_string());
-        (to != Some(from)).then(|| format!("{from}={text}").into())
+        (to != Some(from)).then(|| format!("{from}={text}"))
     });
+    let stop_on = all_signals().filter(|signal| settings.stop_on.has(*signal)).map(name);
     let deliver = match settings.deliver {
         Deliver::Programs => "programs",
         Deliver::Group => "group",
         Deliver::Child => "child",
     };
-    let used = vec![
-        ("deliver", deliver.into()),
-        ("epilogue_ms", milliseconds(settings.epilogue)),
-        ("linger", settings.linger.into()),
-        ("pid1", terms.is_init.into()),
-        ("rewrites", rewrites.collect()),
-        (
-            "stop_on",
-            all_signals().filter(|signal| settings.stop_on.has(*signal)).map(name).collect(),
-        ),
-        ("timeout_ms", settings.timeout.map(milliseconds).into()),
-    ];
-    let phases = journal.phases.iter();
-    let phases = phases
-        .map(|(name, at)| Json::Object(vec![("began_ms", since(*at)), ("name", (*name).into())]));
-    let repeats = journal.repeats.iter();
-    let repeats = repeats
-        .map(|(signal, at)| Json::Object(vec![("at_ms", since(*at)), ("signal", name(*signal))]));
-    let main = vec![("ended", ending(outcome.main_end)), ("pid", outcome.main.into())];
-    Json::Object(vec![
-        ("adieu", env!("CARGO_PKG_VERSION").into()),
-        ("blind", journal.blind.into()),
-        ("cause", Json::Object(cause)),
-        ("duration_ms", since(outcome.now)),
-        ("exit_status", i32::from(outcome.exit_status).into()),
-        ("main", Json::Object(main)),
-        ("phases", phases.collect()),
-        ("processes", processes.collect()),
-        ("processes_omitted", journal.omitted().into()),
-        ("repeats", repeats.collect()),
-        ("schema", SCHEMA.into()),
-        ("settings", Json::Object(used)),
-        ("timed_out_ms", journal.timed_out.map(since).into()),
-    ])
+    json!({
+        "timeout_ms": settings.timeout.map(milliseconds),
+        "epilogue_ms": milliseconds(settings.epilogue),
+        "deliver": deliver,
+        "stop_on": stop_on.collect::<Value>(),
+        "rewrites": rewrites.collect::<Value>(),
+        "linger": settings.linger,
+        "pid1": terms.is_init,
+    })
 }
 
-fn milliseconds(time: Duration) -> Json {
-    Json::Number(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn ending(end: Option<End>) -> Json {
+fn ending(end: Option<End>) -> Value {
     match end {
-        None => Json::Null,
-        Some(End::Exited(code)) => Json::Object(vec![("exit_status", i32::from(code).into())]),
-        Some(End::Signaled(signal)) => Json::Object(vec![("signal", name(signal))]),
+        None => Value::Null,
+        Some(End::Exited(code)) => json!({ "exit_status": code }),
+        Some(End::Signaled(signal)) => json!({ "signal": name(signal) }),
     }
 }
 
-fn name(signal: Signal) -> Json {
-    signal.to_string().into()
+fn name(signal: Signal) -> String {
+    signal.to_string()
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! The files of `--report` and `--termination-log`: written when the stop is over, for a limited
 //! time, and never at the cost of the exit.
 
-use crate::cli::settings::{Settings, Verbosity};
-use crate::decide::terms::Terms;
+use crate::cli::settings::Settings;
 use crate::exit::End;
-use crate::report::journal::Journal;
-use crate::report::record::{Outcome, message, to_json};
 use crate::report::stderr;
 use crate::system::sys;
 use nix::errno::Errno;
@@ -24,7 +21,7 @@ use std::time::{Duration, Instant};
 /// What Kubernetes shows of a termination message.
 const LONGEST_MESSAGE: u64 = 4096;
 /// How long a disk may take before adieu exits without it.
-const WRITE_LIMIT: Duration = Duration::from_millis(500);
+pub(crate) const WRITE_LIMIT: Duration = Duration::from_millis(500);
 /// Between two problems: no path that was typed has it.
 const END_OF_PROBLEM: u8 = 0;
 
@@ -99,47 +96,28 @@ impl Place {
     }
 }
 
-/// Writes what the settings ask for. A disk that does not answer is left to itself: a child process
-/// writes, the only one that adieu ever starts beside the program, and the exit does not wait for
-/// it but ends it. (The kernel may keep it, for a wait that nothing can interrupt, such as that of
-/// a frozen file system; as PID 1 adieu then stays as long, since a PID namespace ends with its
-/// last process.)
-pub(crate) fn save(
-    journal: &Journal,
-    settings: &Settings,
-    places: &Places,
-    terms: &Terms,
-    outcome: Outcome,
-) {
-    let report = settings.report.as_ref().map(|_| to_json(journal, settings, terms, outcome));
-    let report = match (report, &places.report) {
-        (Some(json), None) => {
-            stderr::patiently(&format!("{json}\n"), WRITE_LIMIT);
-            None
-        }
-        (Some(json), Some(place)) => Some((place, format!("{json:#}\n"))),
-        (None, _) => None,
-    };
-    let message = places.termination_log.as_ref().map(|place| (place, message(journal, outcome)));
+/// Writes the texts of the report and of the termination log to their files, and returns what went
+/// wrong. A disk that does not answer is left to itself: a child process writes, the only one that
+/// adieu ever starts beside the program, and the exit does not wait for it but ends it. (The kernel
+/// may keep it, for a wait that nothing can interrupt, such as that of a frozen file system; as PID
+/// 1 adieu then stays as long, since a PID namespace ends with its last process.)
+pub(crate) fn save(places: &Places, report: Option<&str>, message: Option<&str>) -> Vec<String> {
+    let report = places.report.as_ref().zip(report);
+    let message = places.termination_log.as_ref().zip(message);
     if report.is_none() && message.is_none() {
-        return;
+        return Vec::new();
     }
     let own_pid = std::process::id();
-    let problems = in_time(&mut || {
-        let written = report
-            .as_ref()
-            .map(|(place, text)| named("--report", place, replace(place, text, own_pid)));
-        let appended = message
-            .as_ref()
-            .map(|(place, text)| named("--termination-log", place, append(place, text)));
+    in_time(&mut || {
+        let written =
+            report.map(|(place, text)| named("--report", place, replace(place, text, own_pid)));
+        let appended =
+            message.map(|(place, text)| named("--termination-log", place, append(place, text)));
         [written, appended].into_iter().flatten().flatten().all(|problem| {
             let said = [problem.as_bytes(), &[END_OF_PROBLEM]].concat();
             stderr::write_all(sys::standard(libc::STDERR_FILENO), &said).is_ok()
         })
-    });
-    for problem in problems.iter().filter(|_| settings.verbosity >= Verbosity::Warnings) {
-        stderr::say(problem);
-    }
+    })
 }
 
 /// Does the work in a process of its own, waits for it for a limited time, and returns what it had
