@@ -81,7 +81,6 @@ mod system;
 use cli::command::{self, Surroundings};
 use cli::settings::{self, Settings, Verbosity};
 use cli::{Request, Typed};
-use decide::terms::Terms;
 use error::Error;
 use report::Reporter;
 use signal::{Signal, SignalSet};
@@ -166,7 +165,7 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         .into_iter()
         .filter(|s| sys::is_ignored(*s))
         .collect();
-    let terms = Terms::new(&settings, main, is_init, terminal::can_suspend(), ignored);
+    let terms = settings.terms(main, is_init, terminal::can_suspend(), ignored);
     let mut inbox = Inbox::open(started);
     let code = settings.ok_exits.apply(supervise::supervise(&mut inbox, &terms, &mut reporter));
     terminal::take_from(Some(main));

@@ -91,7 +91,7 @@ fn look(
 ) -> Option<Snapshot> {
     let (why, signal) = question;
     let detail = match why {
-        Why::Begin | Why::Forward => Detail::Deciding,
+        Why::Begin | Why::Forward(_) => Detail::Deciding,
         Why::Stop => Detail::Whole,
     };
     inbox.raise_limit();

@@ -2,7 +2,7 @@
 //! anything is started.
 
 use crate::cli::Typed;
-use crate::decide::terms::Deliver;
+use crate::decide::terms::{Deliver, Terms};
 use crate::error::Error;
 use crate::exit::OkExits;
 use crate::signal::{Rewrites, Signal, SignalSet};
@@ -34,7 +34,7 @@ pub struct Settings {
     pub default_shell: bool,
     /// What is delivered in place of what arrives.
     pub rewrites: Rewrites,
-    /// ProcessNote gets it.
+    /// Who gets it.
     pub deliver: Deliver,
     /// The signals that begin the stop.
     pub stop_on: SignalSet,
@@ -57,6 +57,26 @@ pub struct Settings {
 /// The shells that take a string behind `-c` only; without it, one is the name of a script (ksh93
 /// executes it as well).
 const SHELLS: [&str; 8] = ["sh", "ash", "dash", "bash", "mksh", "yash", "zsh", "fish"];
+
+impl Settings {
+    /// The terms of a stop: the settings that decide it, with what was found at the start. `main`
+    /// is the pid of the main process, `ignored` which of HUP, INT and QUIT adieu was started
+    /// ignoring.
+    pub fn terms(&self, main: i32, is_init: bool, can_suspend: bool, ignored: SignalSet) -> Terms {
+        Terms {
+            timeout: self.timeout,
+            epilogue: self.epilogue,
+            deliver: self.deliver,
+            linger: self.linger,
+            stop_on: self.stop_on,
+            rewrites: self.rewrites.clone(),
+            is_init,
+            can_suspend,
+            main,
+            inherited_ignored: ignored,
+        }
+    }
+}
 
 /// A value with the place that it was read from, for errors.
 struct Source<'a> {

@@ -377,7 +377,7 @@ impl Ledger {
         (!whom.is_empty()).then_some(said).into_iter().chain(kills).collect()
     }
 
-    /// ProcessNote was told with the group, does not handle the signal and is there all the same belongs to
+    /// Who was told with the group, does not handle the signal and is there all the same belongs to
     /// another user, or came into the group by another way: it is told by itself, and the answer
     /// says which.
     pub(crate) fn recheck_group(&mut self, snapshot: &Snapshot, last_look: Time) {

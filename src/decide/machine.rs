@@ -15,6 +15,7 @@
 //! is not told before the last call.
 
 use crate::decide::ledger::{self, Ledger, Request, Tree};
+use crate::decide::meaning::{Meaning, Unhandled, meaning};
 use crate::decide::role::{self, Known, Question, Reason, Role};
 use crate::decide::terms::{Deliver, FIRST_WARNING, KILL_LIMIT, LEFTOVERS_TIMEOUT, REPEAT, Terms};
 use crate::decide::{Action, Cause, Delivered, Input, Note, ProcessNote, Time, Why};
@@ -267,7 +268,9 @@ impl State {
             Input::Stopped(..) => Vec::new(),
             Input::Reaped { left } => self.reaped(left, now),
             Input::Gone(id) => self.forget(id, None, now),
-            Input::Looked(Why::Forward, signal, snapshot, _) => self.forward(signal, snapshot, now),
+            Input::Looked(Why::Forward(unhandled), signal, snapshot, _) => {
+                self.forward(signal, unhandled, snapshot, now)
+            }
             Input::Looked(Why::Begin | Why::Stop, _, snapshot, took) => {
                 self.looked(snapshot, took, now)
             }
@@ -277,32 +280,35 @@ impl State {
     }
 
     fn signal(&mut self, arrived: Signal, now: Time) -> Vec<Action> {
-        let Some(signal) = self.terms.rewrites.apply(arrived) else { return Vec::new() };
-        // Started under nohup or as a shell's background job, the program would not hear these
-        // either.
-        let deaf = self.terms.inherited_ignored.has(arrived) && signal == arrived;
-        let stops = self.terms.stop_on.has(arrived)
-            || self.terms.stop_on.has(signal)
-            || signal == Signal::KILL;
-        match signal {
-            _ if stops && !deaf => match self.stop {
+        match meaning(arrived, &self.terms) {
+            Meaning::Ignore => Vec::new(),
+            Meaning::Stop(signal) => match self.stop {
                 None => self.begin(Cause::Signal(arrived), signal, now),
                 Some(_) => self.repeat(signal, now),
             },
-            Signal::CHLD | Signal::TTIN | Signal::TTOU => Vec::new(),
-            // ProcessNote is told to end must not be stopped from it: nobody would continue it.
-            Signal::TSTP | Signal::STOP if self.stop.is_some() => Vec::new(),
-            Signal::WINCH | Signal::TSTP | Signal::STOP if self.main_end.is_none() => {
-                self.suspended |= signal != Signal::WINCH;
-                vec![Action::SignalGroup(signal)]
+            // Once the main process has ended, its number may be that of another group.
+            Meaning::Group(_) if self.main_end.is_some() => Vec::new(),
+            Meaning::Group(signal) => self.signal_group(signal),
+            Meaning::Forward(signal, unhandled) => {
+                vec![Action::Look(Why::Forward(unhandled), signal)]
             }
-            Signal::CONT if self.main_end.is_none() => {
-                self.suspended = false;
-                vec![Action::GiveTerminal, Action::SignalGroup(signal)]
-            }
-            Signal::WINCH | Signal::TSTP | Signal::STOP | Signal::CONT => Vec::new(),
-            _ => vec![Action::Look(Why::Forward, signal)],
         }
+    }
+
+    /// Passes on what a terminal sends to a job: its size, and job control.
+    fn signal_group(&mut self, signal: Signal) -> Vec<Action> {
+        match signal {
+            // During a stop the job is not suspended: a stopped process cannot finish, and nobody
+            // would resume it.
+            Signal::TSTP | Signal::STOP if self.stop.is_some() => return Vec::new(),
+            Signal::TSTP | Signal::STOP => self.suspended = true,
+            Signal::CONT => {
+                self.suspended = false;
+                return vec![Action::GiveTerminal, Action::SignalGroup(signal)];
+            }
+            _ => {}
+        }
+        vec![Action::SignalGroup(signal)]
     }
 
     fn begin(&mut self, cause: Cause, signal: Signal, now: Time) -> Vec<Action> {
@@ -422,8 +428,14 @@ impl State {
         vec![Action::GiveTerminal, Action::SignalGroup(Signal::CONT)]
     }
 
-    fn forward(&mut self, signal: Signal, snapshot: Option<Snapshot>, now: Time) -> Vec<Action> {
-        let question = Question { only_known_handlers: true, ..self.question(signal) };
+    fn forward(
+        &mut self,
+        signal: Signal,
+        unhandled: Unhandled,
+        snapshot: Option<Snapshot>,
+        now: Time,
+    ) -> Vec<Action> {
+        let question = Question::forward(signal, &self.terms);
         let mut actions = Vec::new();
         if let Some(snapshot) = snapshot {
             let verdicts = role::assign(&snapshot, &question, |_| None);
@@ -440,28 +452,12 @@ impl State {
         if !actions.is_empty() {
             return actions;
         }
-        // Whoever leads a terminal's job ends with the terminal; a container has none to lose.
-        let hangup = signal == Signal::HUP
-            && !self.terms.is_init
-            && !self.terms.inherited_ignored.has(signal);
-        if hangup && self.stop.is_none() {
-            return self.begin(Cause::Signal(signal), signal, now);
-        }
-        // Its default action is none, so nothing was lost. `runc run` forwards those that Go's
-        // runtime sends to itself.
-        if signal == Signal::URG {
-            return Vec::new();
-        }
-        vec![Action::Say(Note::Dropped(signal))]
-    }
-
-    fn question(&self, signal: Signal) -> Question {
-        Question {
-            signal,
-            deliver: self.terms.deliver,
-            main: self.terms.main,
-            inherited_ignored: self.terms.inherited_ignored,
-            only_known_handlers: false,
+        match unhandled {
+            // The stop that is going on is what it asks for.
+            Unhandled::Stop if self.stop.is_some() => vec![Action::Say(Note::Dropped(signal))],
+            Unhandled::Stop => self.begin(Cause::Signal(signal), signal, now),
+            Unhandled::Warn => vec![Action::Say(Note::Dropped(signal))],
+            Unhandled::Drop => Vec::new(),
         }
     }
 
@@ -541,7 +537,7 @@ impl State {
     }
 
     fn looked(&mut self, snapshot: Option<Snapshot>, took: Duration, now: Time) -> Vec<Action> {
-        let question = self.stop.as_ref().map(|stop| self.question(stop.signal));
+        let question = self.stop.as_ref().map(|stop| Question::stop(stop.signal, &self.terms));
         let (Some(stop), Some(question)) = (&mut self.stop, question) else { return Vec::new() };
         let main_alive = self.main_end.is_none();
         let main = main_alive.then_some(self.terms.main);
@@ -606,8 +602,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Typed;
     use crate::decide::role::tests::{process, snapshot};
+    use crate::decide::terms::tests::terms;
     use crate::process::{Disposition, Process};
     use crate::signal::SignalSet;
     use Disposition::{Caught, Default as Plain, Ignored};
@@ -617,14 +613,6 @@ mod tests {
 
     fn ms(n: u64) -> Time {
         Duration::from_millis(n)
-    }
-
-    fn terms(change: impl FnOnce(&mut Terms)) -> Terms {
-        let settings =
-            crate::cli::settings::resolve(&Typed::default(), |_| None).expect("defaults");
-        let mut terms = Terms::new(&settings, MAIN, true, false, SignalSet::EMPTY);
-        change(&mut terms);
-        terms
     }
 
     fn id(pid: i32) -> ProcId {
@@ -1496,8 +1484,8 @@ mod tests {
                     Input::Gone(id(99)),
                     looked(Why::Stop, None),
                     looked(Why::Stop, Some(Snapshot::default())),
-                    looked(Why::Forward, None),
-                    looked(Why::Forward, Some(snapshot(script()))),
+                    looked(Why::Forward(Unhandled::Warn), None),
+                    looked(Why::Forward(Unhandled::Warn), Some(snapshot(script()))),
                     Input::Delivered(id(3), Delivered::Gone),
                     Input::Delivered(id(3), Delivered::Refused),
                     Input::Delivered(id(99), Delivered::Sent { watched: false }),

@@ -3,9 +3,12 @@
 
 pub(crate) mod ledger;
 pub mod machine;
+pub mod meaning;
 pub mod role;
 pub mod terms;
+pub mod turn;
 
+use crate::decide::meaning::Unhandled;
 use crate::decide::role::{Reason, Role};
 use crate::exit::End;
 use crate::process::{ProcId, Snapshot};
@@ -22,8 +25,8 @@ pub enum Why {
     Begin,
     /// The stop goes on.
     Stop,
-    /// A signal that does not stop wants its handlers.
-    Forward,
+    /// A signal that does not stop wants its handlers; what it means when there is none.
+    Forward(Unhandled),
 }
 
 /// Something that happened.

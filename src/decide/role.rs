@@ -1,10 +1,10 @@
-//! ProcessNote is told: from a snapshot of the tree to the role of each process, with the reason. No I/O,
+//! Who is told: from a snapshot of the tree to the role of each process, with the reason. No I/O,
 //! no clock, no memory of its own: what was done before comes in as [`Known`].
 //!
 //! The rule in one sentence: every program that the script started is told once, as if it had been
 //! started alone; what it started itself is its own business until it is gone.
 
-use crate::decide::terms::Deliver;
+use crate::decide::terms::{Deliver, Terms};
 use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::{Signal, SignalSet};
 
@@ -78,6 +78,24 @@ pub struct Question {
     /// For a signal that asks for no end: who may not be read is left alone, since it may die of
     /// it.
     pub only_known_handlers: bool,
+}
+
+impl Question {
+    /// Who gets this signal of a stop?
+    pub fn stop(signal: Signal, terms: &Terms) -> Self {
+        Self {
+            signal,
+            deliver: terms.deliver,
+            main: terms.main,
+            inherited_ignored: terms.inherited_ignored,
+            only_known_handlers: false,
+        }
+    }
+
+    /// Who gets this signal, which does not stop?
+    pub fn forward(signal: Signal, terms: &Terms) -> Self {
+        Self { only_known_handlers: true, ..Self::stop(signal, terms) }
+    }
 }
 
 /// What has been done about a process before.

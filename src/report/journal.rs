@@ -31,7 +31,7 @@ pub(crate) struct Journal {
     pub began: Time,
     pub cause: Cause,
     pub signal: Signal,
-    /// ProcessNote sent the signal, as a pid; `None` for the kernel or somebody outside the PID namespace.
+    /// Who sent the signal, as a pid; `None` for the kernel or somebody outside the PID namespace.
     pub sender: Option<i32>,
     pub records: Vec<Record>,
     pub phases: Vec<(&'static str, Time)>,

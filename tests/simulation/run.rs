@@ -7,7 +7,6 @@ use crate::world::{ADIEU, MAIN, News, Proc, World, time};
 use adieu::cli::Typed;
 use adieu::cli::settings::{self, Settings};
 use adieu::decide::machine::State;
-use adieu::decide::terms::Terms;
 use adieu::decide::{Action, Cause, Delivered, Input, Note, SignalProcess, Why};
 use adieu::exit::OkExits;
 use adieu::process::{Disposition, Kind, Process};
@@ -77,7 +76,7 @@ impl<'a> Run<'a> {
         let settings = settings(scenario);
         let oracle = Oracle::new(scenario);
         let ignored = oracle.ignored();
-        let terms = Terms::new(&settings, MAIN, scenario.world.is_init, false, ignored);
+        let terms = settings.terms(MAIN, scenario.world.is_init, false, ignored);
         let mut world = World::new(scenario, ignored, tells);
         world.say(|w| format!("adieu's tree:\n{}", w.drawing().trim_end()));
         Self {
@@ -229,7 +228,7 @@ impl<'a> Run<'a> {
         while let Some(action) = actions.pop_front() {
             let answer = match action {
                 Action::Look(why, signal) => {
-                    looked |= why != Why::Forward;
+                    looked |= !matches!(why, Why::Forward(_));
                     self.look(why, signal)
                 }
                 Action::SignalProcess(tell) => {
@@ -326,7 +325,7 @@ impl<'a> Run<'a> {
 
     fn look(&mut self, why: Why, signal: Signal) -> Input {
         let cost = self.scenario.world.look;
-        self.looks += u64::from(why != Why::Forward);
+        self.looks += u64::from(!matches!(why, Why::Forward(_)));
         self.close_if_due();
         if self.blind() {
             self.world.say(|_| "  adieu looks and sees nothing".to_owned());
@@ -334,7 +333,7 @@ impl<'a> Run<'a> {
             self.world.now += cost;
             return Input::Looked(why, signal, None, time(cost));
         }
-        let misses = why != Why::Forward
+        let misses = !matches!(why, Why::Forward(_))
             && self.scenario.world.misses.is_some_and(|every| self.looks.is_multiple_of(every));
         let missed = if misses && !self.world.alive.is_empty() {
             let at =
@@ -362,7 +361,7 @@ impl<'a> Run<'a> {
         let (at, now) = (self.world.now, self.world.now + cost);
         match why {
             Why::Begin | Why::Stop => self.oracle.looked(&self.world, missed, quick, at, now),
-            Why::Forward => self.oracle.looked_to_forward(&self.world, signal, missed),
+            Why::Forward(_) => self.oracle.looked_to_forward(&self.world, signal, missed),
         }
         if self.world.story.is_some() {
             for process in &mut snapshot.processes {
