@@ -1,7 +1,10 @@
 //! One look at a running tree, and what a stop would make of it.
 
+use crate::cli::settings::Settings;
+use crate::decide::meaning::{Meaning, Unhandled, meaning};
 use crate::decide::role::{self, Question, Role, Verdict};
 use crate::decide::terms::Deliver;
+use crate::decide::turn::{Past, Turn, turn};
 use crate::error::Error;
 use crate::explain::top::{Top, top};
 use crate::process::{Process, Snapshot};
@@ -10,9 +13,10 @@ use crate::signal::{Signal, SignalSet};
 
 /// A tree, read once, with what a stop would make of it.
 pub(super) struct Explained {
+    /// The signal that was asked about.
     pub(super) signal: Signal,
-    /// What is delivered in its place; `None` where it is dropped.
-    pub(super) delivered: Option<Signal>,
+    /// The one that is sent in its place; `None` where it is dropped.
+    pub(super) sent: Option<Signal>,
     pub(super) root: Process,
     /// The root is PID 1 of its namespace: the kernel drops signals that it does not handle.
     pub(super) root_is_init: bool,
@@ -20,9 +24,11 @@ pub(super) struct Explained {
     pub(super) hidden_settings: bool,
     /// The one that explains was below the root itself, and is left out.
     pub(super) explains_within: bool,
-    /// The process group of its first child.
-    pub(super) main: i32,
     pub(super) top: Top,
+    /// What the signal asks of adieu; `None` where adieu is not at the top.
+    pub(super) meaning: Option<Meaning>,
+    /// What the verdicts answer.
+    pub(super) question: Question,
     pub(super) snapshot: Snapshot,
     pub(super) verdicts: Vec<Verdict>,
     pub(super) zombies: Vec<(i32, String, usize)>,
@@ -31,11 +37,7 @@ pub(super) struct Explained {
 pub(super) fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
     let own = Own::of(pid, show_args);
     let (top, hidden_settings) = top(pid);
-    let delivered = match &top {
-        Top::Adieu(settings) => settings.rewrites.apply(signal),
-        _ => Some(signal),
-    };
-    let seen_for = delivered.unwrap_or(signal);
+    let seen_for = sent(signal, &top).unwrap_or(signal);
     let no_proc = || {
         Error::System(format!(
             "--explain {pid}: /proc cannot be read here, or belongs to another PID namespace; \
@@ -52,39 +54,104 @@ pub(super) fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explaine
             "--explain {pid}: there is no such process; write for example --explain 1"
         ))
     })?;
-    let main = snapshot.processes.iter().find(|p| p.own_child).map_or(0, |p| p.id.pid);
-    let deliver = match &top {
-        Top::Adieu(settings) => settings.deliver,
-        _ => Deliver::Programs,
-    };
-    let question = Question {
-        signal: seen_for,
-        deliver,
-        main,
-        inherited_ignored: shells_ignored(&root),
-        only_known_handlers: false,
-    };
-    let verdicts = role::assign(&snapshot, &question, |_| None);
     let zombies = procfs::zombies(&own, &snapshot);
     let root_is_init = root.nested_init || pid == 1;
-    Ok(Explained {
+    let explained = judge(signal, top, root, root_is_init, snapshot);
+    Ok(Explained { hidden_settings, explains_within, zombies, ..explained })
+}
+
+/// What a stop would make of a tree that was read.
+fn judge(
+    signal: Signal,
+    top: Top,
+    root: Process,
+    root_is_init: bool,
+    snapshot: Snapshot,
+) -> Explained {
+    let main = snapshot.processes.iter().find(|p| p.own_child).map_or(0, |p| p.id.pid);
+    let ignored = shells_ignored(&root);
+    let sent = sent(signal, &top);
+    let (meaning, question) = match &top {
+        Top::Adieu(settings) => {
+            let (meaning, question) =
+                asked(signal, settings, (main, root_is_init, ignored), &snapshot);
+            (Some(meaning), question)
+        }
+        _ => {
+            let question = Question {
+                signal,
+                deliver: Deliver::Programs,
+                main,
+                inherited_ignored: ignored,
+                only_known_handlers: false,
+            };
+            (None, question)
+        }
+    };
+    let verdicts = role::assign(&snapshot, &question, |_| None);
+    Explained {
         signal,
-        delivered,
+        sent,
         root,
         root_is_init,
-        hidden_settings,
-        explains_within,
-        main,
+        hidden_settings: false,
+        explains_within: false,
         top,
+        meaning,
+        question,
         snapshot,
         verdicts,
-        zombies,
-    })
+        zombies: Vec::new(),
+    }
+}
+
+/// What a signal asks of adieu, and what adieu then asks of the tree. `found` is the main process,
+/// whether adieu is PID 1, and what it was started ignoring.
+fn asked(
+    arrived: Signal,
+    settings: &Settings,
+    found: (i32, bool, SignalSet),
+    snapshot: &Snapshot,
+) -> (Meaning, Question) {
+    let (main, is_init, ignored) = found;
+    let terms = settings.terms(main, is_init, false, ignored);
+    let stop = |signal: Signal| (Meaning::Stop(signal), Question::stop(signal, &terms));
+    match meaning(arrived, &terms) {
+        Meaning::Stop(signal) => stop(signal),
+        Meaning::Forward(signal, unhandled) => {
+            let question = Question::forward(signal, &terms);
+            let verdicts = role::assign(snapshot, &question, |_| None);
+            let mut rows = snapshot.processes.iter().zip(&verdicts);
+            // A hangup that nobody handles is a stop.
+            if unhandled == Unhandled::Stop && !rows.any(|(p, v)| gets_forwarded(p, v, &question)) {
+                return stop(signal);
+            }
+            (Meaning::Forward(signal, unhandled), question)
+        }
+        other => {
+            (other, Question::stop(settings.rewrites.apply(arrived).unwrap_or(arrived), &terms))
+        }
+    }
+}
+
+/// Whether a process gets a signal that does not stop.
+fn gets_forwarded(process: &Process, verdict: &Verdict, question: &Question) -> bool {
+    turn(verdict.role, process, Past::default(), question) == Turn::Handlers
+        && verdict.role != Role::Foreground
+        && role::handles(process, true)
+}
+
+/// The signal that is sent in place of this one.
+fn sent(signal: Signal, top: &Top) -> Option<Signal> {
+    match top {
+        Top::Adieu(settings) => settings.rewrites.apply(signal),
+        _ => Some(signal),
+    }
 }
 
 /// Of the signals that shells and nohup make a program ignore, those that adieu was started
 /// ignoring: it never changes its own dispositions.
-pub(super) fn shells_ignored(root: &Process) -> SignalSet {
+fn shells_ignored(root: &Process) -> SignalSet {
     [Signal::HUP, Signal::INT, Signal::QUIT]
         .into_iter()
         .filter(|signal| root.ignored.has(*signal))
@@ -109,37 +176,48 @@ impl Explained {
     pub(super) fn with_role(&self, wanted: Role) -> Vec<&Process> {
         self.rows().filter(|(_, v)| v.role == wanted).map(|(p, _)| p).collect()
     }
+
+    /// The stage of a stop in which this one gets the signal.
+    pub(super) fn turn(&self, process: &Process, verdict: &Verdict) -> Turn {
+        turn(verdict.role, process, Past::default(), &self.question)
+    }
+
+    /// Whether this one gets the signal where that begins no stop.
+    pub(super) fn gets_forwarded(&self, process: &Process, verdict: &Verdict) -> bool {
+        gets_forwarded(process, verdict, &self.question)
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::cli::{Typed, settings};
-    use crate::decide::role::tests::{process, question, snapshot};
+    use crate::decide::role::tests::{process, snapshot};
     use crate::process::Disposition;
 
+    /// What is said of SIGTERM for this tree, whose root is PID 1.
     pub(crate) fn explained(top: Top, root: Process, below: Vec<Process>) -> Explained {
-        let snapshot = snapshot(below);
-        let verdicts = role::assign(&snapshot, &question(), |_| None);
-        let signal = Signal::TERM;
-        let zombies = Vec::new();
-        Explained {
-            signal,
-            delivered: Some(signal),
-            root,
-            root_is_init: true,
-            hidden_settings: false,
-            explains_within: false,
-            main: 2,
-            top,
-            snapshot,
-            verdicts,
-            zombies,
-        }
+        judge(Signal::TERM, top, root, true, snapshot(below))
+    }
+
+    /// What is said of another signal, where the root is not PID 1.
+    pub(crate) fn explained_beside(
+        signal: &str,
+        top: Top,
+        root: Process,
+        below: Vec<Process>,
+    ) -> Explained {
+        judge(signal.parse().expect("a signal"), top, root, false, snapshot(below))
     }
 
     pub(crate) fn adieu() -> Top {
-        Top::Adieu(Box::new(settings::resolve(&Typed::default(), |_| None).expect("defaults")))
+        adieu_with(|_| ())
+    }
+
+    pub(crate) fn adieu_with(change: impl FnOnce(&mut Settings)) -> Top {
+        let mut settings = settings::resolve(&Typed::default(), |_| None).expect("defaults");
+        change(&mut settings);
+        Top::Adieu(Box::new(settings))
     }
 
     pub(crate) fn pipeline() -> Vec<Process> {

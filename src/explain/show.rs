@@ -26,7 +26,7 @@ impl Explained {
             "{:>7} {:<23} {:<10} {:<10} {}",
             "PID",
             "PROCESS",
-            self.delivered.unwrap_or(self.signal).to_string(),
+            self.sent.unwrap_or(self.signal).to_string(),
             if acts { "ROLE" } else { "" },
             if acts { "WHAT WOULD HAPPEN" } else { "" },
         );
@@ -93,7 +93,7 @@ impl Explained {
         json!({
             "schema": SCHEMA,
             "signal": self.signal.to_string(),
-            "delivered": self.delivered.map(|signal| signal.to_string()),
+            "delivered": self.sent.map(|signal| signal.to_string()),
             "init": init,
             "root": fields(&self.root),
             "verdict": self.verdict(),

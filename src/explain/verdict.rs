@@ -1,53 +1,26 @@
 //! What would happen, in sentences.
 
 use crate::cli::settings::Settings;
+use crate::decide::meaning::{Meaning, Unhandled};
 use crate::decide::role::{self, Reason, Role, Verdict};
-use crate::explain::look::{Explained, shells_ignored};
+use crate::decide::turn::Turn;
+use crate::explain::look::Explained;
 use crate::explain::top::Top;
 use crate::process::{Disposition, Process};
 use crate::report::words::shown;
 use crate::signal::Signal;
 
-/// What a signal means to adieu.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    /// It begins a stop.
-    Stop,
-    /// It goes to its handlers.
-    Forward,
-    /// It goes to the whole process group.
-    Group,
-    /// Nobody gets it.
-    Nothing,
-}
-
 impl Explained {
-    /// What the signal means to adieu.
-    fn meaning(&self, settings: &Settings) -> Meaning {
-        let Some(to) = self.delivered else { return Meaning::Nothing };
-        let deaf = shells_ignored(&self.root).has(self.signal) && to == self.signal;
-        let stops =
-            settings.stop_on.has(self.signal) || settings.stop_on.has(to) || to == Signal::KILL;
-        let hangs_up =
-            to == Signal::HUP && !self.root_is_init && self.with_role(Role::Handler).is_empty();
-        match to {
-            _ if (stops || hangs_up) && !deaf => Meaning::Stop,
-            Signal::CHLD | Signal::TTIN | Signal::TTOU => Meaning::Nothing,
-            Signal::WINCH | Signal::TSTP | Signal::STOP | Signal::CONT => Meaning::Group,
-            _ => Meaning::Forward,
-        }
-    }
-
     /// What would happen to this one.
     pub(super) fn when(&self, process: &Process, verdict: &Verdict) -> String {
-        let Top::Adieu(settings) = &self.top else { return String::new() };
-        let gets_it = match self.meaning(settings) {
-            Meaning::Stop if self.signal.can_be_caught() => {
+        let gets_it = match self.meaning {
+            None => return String::new(),
+            Some(Meaning::Stop(_)) if self.signal.can_be_caught() => {
                 return self.when_stopped(process, verdict);
             }
-            Meaning::Forward => role::handles(process, true) && verdict.at_once,
-            Meaning::Group => process.group == self.main,
-            Meaning::Stop | Meaning::Nothing => false,
+            Some(Meaning::Forward(..)) => self.gets_forwarded(process, verdict),
+            Some(Meaning::Group(_)) => process.group == self.question.main,
+            Some(Meaning::Stop(_) | Meaning::Ignore) => false,
         };
         if gets_it { "gets it" } else { "left alone" }.to_owned()
     }
@@ -55,20 +28,27 @@ impl Explained {
     /// When a stop would tell this one.
     fn when_stopped(&self, process: &Process, verdict: &Verdict) -> String {
         let unhandled = self.with_role(Role::Handler).is_empty();
-        match (verdict.role, verdict.reason) {
+        let ends_with_its_pipe =
+            verdict.role == Role::Bystander && process.reads_pipe && !process.stdin_hidden;
+        match self.turn(process, verdict) {
             _ if process.nested_init && process.disposition == Disposition::Default => {
                 "killed when it is alone".to_owned()
             }
             _ if unhandled => "told at once".to_owned(),
-            (Role::Handler, _) => "told at once, waited for".to_owned(),
-            (Role::Foreground, _) => "told at once".to_owned(),
-            _ if verdict.at_once => "told at once".to_owned(),
-            (Role::Worker, Reason::Below(pid)) => format!("left to {pid}"),
-            (Role::Shielded, _) => "not before the last call".to_owned(),
-            _ if process.stdin_hidden => "told after the last owner".to_owned(),
-            _ if process.reads_pipe => "ends at end of file".to_owned(),
-            _ if process.disposition == Disposition::Ignored => "told at the last call".to_owned(),
-            _ => "told after the last owner".to_owned(),
+            Turn::Handlers if verdict.role == Role::Handler => {
+                "told at once, waited for".to_owned()
+            }
+            Turn::Handlers => "told at once".to_owned(),
+            Turn::Epilogue => "told after the last owner".to_owned(),
+            Turn::LastCall if ends_with_its_pipe => "ends at end of file".to_owned(),
+            Turn::LastCall if verdict.role == Role::Shielded => {
+                "not before the last call".to_owned()
+            }
+            Turn::LastCall => "told at the last call".to_owned(),
+            Turn::Timeout => match verdict.reason {
+                Reason::Below(pid) => format!("left to {pid}"),
+                _ => "told before the timeout".to_owned(),
+            },
         }
     }
 
@@ -86,25 +66,22 @@ impl Explained {
             return format!("{signal} cannot be handled: sent from outside, {root} {below}.");
         }
         match &self.top {
-            Top::Adieu(_) if self.delivered.is_none() => {
+            Top::Adieu(_) if self.sent.is_none() => {
                 format!("{signal} would be dropped: adieu rewrites it to 0.")
             }
             Top::Adieu(settings) => {
-                let text = match self.meaning(settings) {
-                    Meaning::Stop => self.of_adieu(settings),
-                    Meaning::Forward => {
-                        let seen: Vec<&Process> =
-                            owners.iter().copied().filter(|p| role::handles(p, true)).collect();
-                        forwarded(signal, &seen)
+                let text = match self.meaning.unwrap_or(Meaning::Ignore) {
+                    Meaning::Stop(_) => self.of_adieu(settings),
+                    Meaning::Forward(_, unhandled) => self.forwarded(unhandled),
+                    Meaning::Group(_) => {
+                        let group = self.question.main;
+                        format!("{signal} would go to every process of group {group}.")
                     }
-                    Meaning::Group => {
-                        format!("{signal} would go to every process of group {}.", self.main)
-                    }
-                    Meaning::Nothing => {
+                    Meaning::Ignore => {
                         format!("{signal} is for adieu itself, and passed on to nobody.")
                     }
                 };
-                match self.delivered.filter(|to| *to != signal) {
+                match self.sent.filter(|to| *to != signal) {
                     Some(to) => format!("{to} is delivered in place of {signal}. {text}"),
                     None => text,
                 }
@@ -134,6 +111,23 @@ impl Explained {
                 format!("{root} rewrites signals, as its options say, before it passes them on.")
             }
             Top::Bare => self.of_bare(&root, &owners),
+        }
+    }
+
+    fn forwarded(&self, unhandled: Unhandled) -> String {
+        let signal = self.signal;
+        let rows = self.rows().filter(|(p, v)| self.gets_forwarded(p, v));
+        let receivers: Vec<&Process> = rows.map(|(p, _)| p).collect();
+        match (receivers.as_slice(), unhandled) {
+            ([], Unhandled::Drop) => {
+                format!("Nothing here handles {signal}: it would be dropped, without a warning.")
+            }
+            ([], _) => {
+                format!("Nothing here handles {signal}: it would be dropped, with a warning.")
+            }
+            (receivers, _) => {
+                format!("{signal} would go to {}; it begins no stop.", names(receivers))
+            }
         }
     }
 
@@ -241,13 +235,6 @@ impl Explained {
     }
 }
 
-fn forwarded(signal: Signal, owners: &[&Process]) -> String {
-    if owners.is_empty() {
-        return format!("Nothing here handles {signal}: it would be dropped, with a warning.");
-    }
-    format!("{signal} would go to {}; it begins no stop.", names(owners))
-}
-
 fn limit(settings: &Settings) -> String {
     settings.timeout.map_or(String::new(), |t| format!(", for {} at the most", shown(t)))
 }
@@ -278,7 +265,10 @@ pub(super) fn names(whom: &[&Process]) -> String {
 mod tests {
     use super::*;
     use crate::decide::role::tests::process;
-    use crate::explain::look::tests::{adieu, explained, pipeline, root};
+    use crate::explain::look::tests::{
+        adieu, adieu_with, explained, explained_beside, pipeline, root,
+    };
+    use crate::signal::SignalSet;
 
     #[test]
     fn adieu_waits_shields_and_lets_readers_end() {
@@ -341,5 +331,62 @@ mod tests {
             "tini (1) would pass SIGTERM to sh (7) alone and end with it: sh dies at once, and the kernel would then \
              kill java (12)."
         );
+    }
+
+    /// What is said to happen to each process, by name.
+    fn each_when(explained: &Explained) -> Vec<(&str, String)> {
+        let rows = explained.rows();
+        rows.map(|(process, verdict)| (&*process.name, explained.when(process, verdict))).collect()
+    }
+
+    #[test]
+    fn urgent_data_that_nobody_handles_is_dropped_without_a_warning_as_by_the_stop() {
+        let below = || vec![process(2, 1, "sh", Disposition::Default)];
+        let said = |signal: &str| {
+            explained_beside(signal, adieu(), root("adieu", Disposition::Blocked), below())
+                .verdict()
+        };
+        assert_eq!(
+            said("URG"),
+            "Nothing here handles SIGURG: it would be dropped, without a warning."
+        );
+        assert_eq!(
+            said("USR1"),
+            "Nothing here handles SIGUSR1: it would be dropped, with a warning."
+        );
+    }
+
+    #[test]
+    fn under_nohup_a_hangup_stops_nothing_whatever_signal_was_rewritten_to_it() {
+        let rewriting = || {
+            adieu_with(|settings| {
+                settings.rewrites.add("USR1".parse().expect("a signal"), Some(Signal::HUP));
+            })
+        };
+        let below = || vec![process(2, 1, "sleep", Disposition::Default)];
+        let mut under_nohup = root("adieu", Disposition::Blocked);
+        under_nohup.ignored = SignalSet::from_iter([Signal::HUP]);
+        let said = explained_beside("USR1", rewriting(), under_nohup, below()).verdict();
+        assert!(said.ends_with("it would be dropped, with a warning."), "{said}");
+        let with_terminal = root("adieu", Disposition::Blocked);
+        let said = explained_beside("USR1", rewriting(), with_terminal, below()).verdict();
+        assert!(said.ends_with("the container would stop at once."), "{said}");
+    }
+
+    #[test]
+    fn a_signal_that_does_not_stop_goes_to_the_handlers_that_are_seen() {
+        // Of the supervisor it may not be read whether it waits for the signal: to a stop it is a
+        // handler, and the server its worker. A signal that could end it goes past it.
+        let below = vec![
+            process(2, 1, "supervisor", Disposition::Hidden),
+            process(3, 2, "server", Disposition::Caught),
+        ];
+        let explained =
+            explained_beside("USR1", adieu(), root("adieu", Disposition::Blocked), below);
+        assert_eq!(
+            each_when(&explained),
+            [("supervisor", "left alone".to_owned()), ("server", "gets it".to_owned())]
+        );
+        assert_eq!(explained.verdict(), "SIGUSR1 would go to server (3); it begins no stop.");
     }
 }
