@@ -20,9 +20,9 @@ pub(super) struct Explained {
     pub(super) root: Process,
     /// The root is PID 1 of its namespace: the kernel drops signals that it does not handle.
     pub(super) root_is_init: bool,
-    /// Its environment may not be read, so what it sets there is not known.
+    /// The environment of adieu may not be read, so the settings in it are not known.
     pub(super) hidden_settings: bool,
-    /// The one that explains was below the root itself, and is left out.
+    /// The process that explains is below the root itself, and is left out.
     pub(super) explains_within: bool,
     pub(super) top: Top,
     /// What the signal asks of adieu; `None` where adieu is not at the top.
@@ -149,8 +149,8 @@ fn sent(signal: Signal, top: &Top) -> Option<Signal> {
     }
 }
 
-/// Of the signals that shells and nohup make a program ignore, those that adieu was started
-/// ignoring: it never changes its own dispositions.
+/// Which of the signals that shells and nohup make a program ignore adieu was started ignoring. It
+/// never changes its own dispositions, so they can be read.
 fn shells_ignored(root: &Process) -> SignalSet {
     [Signal::HUP, Signal::INT, Signal::QUIT]
         .into_iter()
@@ -158,7 +158,8 @@ fn shells_ignored(root: &Process) -> SignalSet {
         .collect()
 }
 
-/// Takes a process that has no children out: the one that explains is no part of what it explains.
+/// Takes out a process that has no children: the one that explains is no part of the tree that it
+/// explains.
 fn leave_out(snapshot: &mut Snapshot, pid: i32) {
     let Some(at) = snapshot.processes.iter().position(|p| p.id.pid == pid) else { return };
     snapshot.processes.remove(at);

@@ -1,9 +1,9 @@
 //! `--explain [PID]`: what a stop would do to a running tree, process by process. Reads /proc,
 //! sends nothing.
 //!
-//! The roles are those of `plan`, the same function that a stop uses. What runs at the top decides
-//! what they are worth: adieu would act on them; of other inits, and of a bare program as PID 1, it
-//! is said what they would do instead, where that is certain.
+//! What a signal means, the roles and the turns come from the functions that a stop itself uses.
+//! They hold where adieu is at the top of the tree. For another init, and for a bare program as PID
+//! 1, the verdict says what that would do instead, where that is certain.
 
 mod look;
 mod show;
@@ -43,8 +43,8 @@ pub(crate) fn explain(typed: &TypedExplain, colour: bool) -> Result<String, Erro
     let explained = look::look(pid, signal, typed.show_args)?;
     if u32::try_from(pid) == Ok(std::process::id()) {
         return Err(Error::System(format!(
-            "--explain {pid}: that is this very --explain, with nothing below it; run it in a container that runs \
-             already: docker exec CONTAINER /adieu --explain"
+            "--explain {pid}: that is this very --explain, with nothing below it; run it in a \
+             container that runs already: docker exec CONTAINER /adieu --explain"
         )));
     }
     Ok(if as_json { format!("{:#}\n", explained.to_json()) } else { explained.to_text(colour) })

@@ -9,7 +9,7 @@ use crate::report::words::role;
 use serde_json::{Value, json};
 
 /// The version of the form of `--format json`.
-const SCHEMA: i32 = 1;
+const SCHEMA: i32 = 2;
 
 impl Explained {
     pub(super) fn to_text(&self, colour: bool) -> String {
@@ -23,7 +23,7 @@ impl Explained {
         let acts = matches!(self.top, Top::Adieu(_));
         let mut lines = Vec::new();
         let head = format!(
-            "{:>7} {:<23} {:<10} {:<10} {}",
+            "{:>7} {:<22} {:<10} {:<10} {}",
             "PID",
             "PROCESS",
             self.sent.unwrap_or(self.signal).to_string(),
@@ -50,20 +50,23 @@ impl Explained {
         for (pid, name, count) in &self.zombies {
             let zombies = if *count == 1 { "a zombie" } else { "zombies" };
             let text = format!(
-                "{name} ({pid}) leaves {zombies} behind ({count}): it does not wait for its children."
+                "{name} ({pid}) leaves {zombies} behind ({count}): \
+                 it does not wait for its children."
             );
             lines.extend(wrap(&text, 80));
         }
         if self.hidden_settings {
-            let text = "adieu's environment may not be read, so settings from there (ADIEU_TIMEOUT ...) are not \
-                        counted. That takes its own user, or root with CAP_SYS_PTRACE.";
+            let text = "adieu's environment may not be read, so its settings (ADIEU_TIMEOUT ...) \
+                        are not counted. Run --explain as adieu's user, or as root with \
+                        CAP_SYS_PTRACE.";
             lines.extend(wrap(text, 80));
         }
         let unread: Vec<&Process> =
             self.rows().map(|(p, _)| p).filter(|p| is_unreadable(p)).collect();
         if !unread.is_empty() {
             let text = format!(
-                "May not be read in full: {}. That takes its own user, or root with CAP_SYS_PTRACE.",
+                "May not be read in full: {}. Run --explain as their user, or as root with \
+                 CAP_SYS_PTRACE.",
                 names(&unread)
             );
             lines.extend(wrap(&text, 80));
@@ -83,7 +86,7 @@ impl Explained {
         });
         let init = match &self.top {
             Top::Adieu(_) => "adieu",
-            Top::TellsChild(name) | Top::TellsGroup(name) | Top::Rewrites(name) => name,
+            Top::SignalsChild(name) | Top::SignalsGroup(name) | Top::Rewrites(name) => name,
             Top::Bare => "none",
         };
         let zombies = self
@@ -103,7 +106,7 @@ impl Explained {
     }
 }
 
-/// What there is to say of any process.
+/// The fields of any process.
 fn fields(process: &Process) -> Value {
     let mut fields = json!({
         "pid": process.id.pid,
@@ -135,19 +138,19 @@ fn disposition(disposition: Disposition) -> &'static str {
     }
 }
 
-/// One line of the tree, 80 columns at the most.
+/// One line of the tree, at most 80 columns wide.
 fn row(process: &Process, depth: usize, role: &str, when: &str) -> String {
     let name = format!("{}{}", " ".repeat(depth.min(12)), process.name);
-    let name: String = name.chars().take(23).collect();
+    let name: String = name.chars().take(22).collect();
     let line = format!(
-        "{:>7} {name:<23} {:<10} {role:<10} {when}",
+        "{:>7} {name:<22} {:<10} {role:<10} {when}",
         process.id.pid,
         disposition(process.disposition)
     );
     line.trim_end().to_owned()
 }
 
-/// Breaks a text wherever it has to.
+/// Breaks a text at exactly this width.
 fn hard_wrap(text: &str, width: usize) -> impl Iterator<Item = String> {
     let mut rest = text.chars();
     std::iter::from_fn(move || {

@@ -11,18 +11,18 @@ use std::os::unix::ffi::OsStringExt;
 pub(super) enum Top {
     /// adieu, with the settings that its command line and environment show.
     Adieu(Box<Settings>),
-    /// An init that tells its direct child only, and ends with it.
-    TellsChild(String),
-    /// An init that tells its child's process group or session, and ends with its direct child.
-    TellsGroup(String),
-    /// An init that passes on other signals than it gets.
+    /// An init that signals its direct child only, and ends with it.
+    SignalsChild(String),
+    /// An init that signals its child's process group or session, and ends with its direct child.
+    SignalsGroup(String),
+    /// An init that sends other signals than it gets.
     Rewrites(String),
     /// Anything else.
     Bare,
 }
 
-/// What kind of init a process is, from its command line and environment, and whether adieu's
-/// environment is hidden.
+/// What kind of init a process is, by its command line and environment; and whether it is an adieu
+/// whose environment may not be read.
 pub(super) fn top(pid: i32) -> (Top, bool) {
     let read = |file: &str| procfs::read_file(pid, file);
     let words = |bytes: Vec<u8>| -> Vec<OsString> {
@@ -60,26 +60,26 @@ pub(super) fn top(pid: i32) -> (Top, bool) {
             if has_flag(&options, 'g', "", "pe")
                 || variable("TINI_KILL_PROCESS_GROUP").is_some() =>
         {
-            Top::TellsGroup(name)
+            Top::SignalsGroup(name)
         }
-        "tini" | "tini-static" | "docker-init" => Top::TellsChild(name),
-        // What it passes on then is another signal.
+        "tini" | "tini-static" | "docker-init" => Top::SignalsChild(name),
+        // It then sends another signal.
         "dumb-init" if has_flag(&options, 'r', "--rewrite", "") => Top::Rewrites(name),
         "dumb-init"
             if has_flag(&options, 'c', "--single-child", "r")
                 || variable("DUMB_INIT_SETSID").is_some_and(|v| v == "0") =>
         {
-            Top::TellsChild(name)
+            Top::SignalsChild(name)
         }
-        "dumb-init" => Top::TellsGroup(name),
-        "catatonit" | "podman-init" if has_flag(&options, 'g', "", "") => Top::TellsGroup(name),
-        "catatonit" | "podman-init" => Top::TellsChild(name),
+        "dumb-init" => Top::SignalsGroup(name),
+        "catatonit" | "podman-init" if has_flag(&options, 'g', "", "") => Top::SignalsGroup(name),
+        "catatonit" | "podman-init" => Top::SignalsChild(name),
         _ => Top::Bare,
     };
     (top, false)
 }
 
-/// Whether the process runs the very file that this one runs, under whatever name.
+/// Whether the process runs the same file as this one, under any name.
 fn is_this_program(pid: i32) -> bool {
     use std::os::unix::fs::MetadataExt;
     let file =

@@ -7,7 +7,7 @@ use crate::decide::turn::Turn;
 use crate::explain::look::Explained;
 use crate::explain::top::Top;
 use crate::process::{Disposition, Process};
-use crate::report::words::shown;
+use crate::report::words::{self, duration};
 use crate::signal::Signal;
 
 impl Explained {
@@ -25,30 +25,26 @@ impl Explained {
         if gets_it { "gets it" } else { "left alone" }.to_owned()
     }
 
-    /// When a stop would tell this one.
+    /// When a stop would signal this one.
     fn when_stopped(&self, process: &Process, verdict: &Verdict) -> String {
         let unhandled = self.with_role(Role::Handler).is_empty();
         let ends_with_its_pipe =
             verdict.role == Role::Bystander && process.reads_pipe && !process.stdin_hidden;
+        let gets_it = |turn: Turn| format!("gets it {}", words::when(turn));
         match self.turn(process, verdict) {
             _ if process.nested_init && process.disposition == Disposition::Default => {
                 "killed when it is alone".to_owned()
             }
-            _ if unhandled => "told at once".to_owned(),
+            _ if unhandled => gets_it(Turn::Handlers),
             Turn::Handlers if verdict.role == Role::Handler => {
-                "told at once, waited for".to_owned()
+                format!("{}, waited for", gets_it(Turn::Handlers))
             }
-            Turn::Handlers => "told at once".to_owned(),
-            Turn::Epilogue => "told after the last owner".to_owned(),
             Turn::LastCall if ends_with_its_pipe => "ends at end of file".to_owned(),
-            Turn::LastCall if verdict.role == Role::Shielded => {
-                "not before the last call".to_owned()
-            }
-            Turn::LastCall => "told at the last call".to_owned(),
             Turn::Timeout => match verdict.reason {
-                Reason::Below(pid) => format!("left to {pid}"),
-                _ => "told before the timeout".to_owned(),
+                Reason::Below(pid) => format!("left to handler {pid}"),
+                _ => gets_it(Turn::Timeout),
             },
+            turn => gets_it(turn),
         }
     }
 
@@ -56,7 +52,7 @@ impl Explained {
     pub(super) fn verdict(&self) -> String {
         let signal = self.signal;
         let root = named(&self.root);
-        let owners = self.with_role(Role::Handler);
+        let handlers = self.with_role(Role::Handler);
         if !signal.can_be_caught() {
             let below = match (signal, self.root_is_init) {
                 (Signal::KILL, true) => "would end at once, and everything below it",
@@ -71,46 +67,28 @@ impl Explained {
             }
             Top::Adieu(settings) => {
                 let text = match self.meaning.unwrap_or(Meaning::Ignore) {
-                    Meaning::Stop(_) => self.of_adieu(settings),
+                    Meaning::Stop(_) => self.by_adieu(settings),
                     Meaning::Forward(_, unhandled) => self.forwarded(unhandled),
                     Meaning::Group(_) => {
                         let group = self.question.main;
                         format!("{signal} would go to every process of group {group}.")
                     }
                     Meaning::Ignore => {
-                        format!("{signal} is for adieu itself, and passed on to nobody.")
+                        format!("adieu would keep {signal} for itself: no process gets it.")
                     }
                 };
                 match self.sent.filter(|to| *to != signal) {
-                    Some(to) => format!("{to} is delivered in place of {signal}. {text}"),
+                    Some(to) => format!("{to} is sent in place of {signal}. {text}"),
                     None => text,
                 }
             }
-            Top::TellsChild(_) => match self.snapshot.processes.iter().find(|p| p.own_child) {
-                None => self.alone(),
-                Some(child) => {
-                    let told = format!(
-                        "{root} would pass {signal} to {} alone and end with it",
-                        named(child)
-                    );
-                    self.ends_with(told, child)
-                }
-            },
-            Top::TellsGroup(_) => match self.snapshot.processes.iter().find(|p| p.own_child) {
-                None => self.alone(),
-                Some(child) => {
-                    let told = format!(
-                        "{root} would pass {signal} to every process of {}'s group and end with {}",
-                        child.name,
-                        named(child)
-                    );
-                    self.ends_with(told, child)
-                }
-            },
+            Top::SignalsChild(_) | Top::SignalsGroup(_) => {
+                self.by_an_init_that_ends_with_its_child()
+            }
             Top::Rewrites(_) => {
                 format!("{root} rewrites signals, as its options say, before it passes them on.")
             }
-            Top::Bare => self.of_bare(&root, &owners),
+            Top::Bare => self.by_no_init(&root, &handlers),
         }
     }
 
@@ -136,34 +114,38 @@ impl Explained {
         format!("Nothing runs below {}{but}.", named(&self.root))
     }
 
-    /// An init that ends with its direct child: whoever would still be at work then is cut off.
-    fn ends_with(&self, told: String, child: &Process) -> String {
-        let owners = self.with_role(Role::Handler);
-        let others: Vec<&Process> = owners.into_iter().filter(|p| p.id != child.id).collect();
-        if !role::handles(child, true)
-            && child.disposition == Disposition::Default
-            && !others.is_empty()
-        {
-            let rest = if self.root_is_init {
-                "the kernel would then kill"
-            } else {
-                "left behind would be"
-            };
-            return format!("{told}: {} dies at once, and {rest} {}.", child.name, names(&others));
+    /// Of an init that ends with its direct child: a handler that is still at work then is cut off.
+    fn by_an_init_that_ends_with_its_child(&self) -> String {
+        let Some(child) = self.snapshot.processes.iter().find(|p| p.own_child) else {
+            return self.alone();
+        };
+        let (root, signal, whom) = (named(&self.root), self.signal, named(child));
+        let passes = if matches!(self.top, Top::SignalsGroup(_)) {
+            let group = format!("every process of {}'s group", child.name);
+            format!("{root} would pass {signal} to {group} and end with {whom}")
+        } else {
+            format!("{root} would pass {signal} to {whom} alone and end with it")
+        };
+        let handlers = self.with_role(Role::Handler);
+        let others: Vec<&Process> = handlers.into_iter().filter(|p| p.id != child.id).collect();
+        if child.disposition != Disposition::Default {
+            return format!("{passes}.");
         }
-        if others.is_empty() && child.disposition == Disposition::Default {
-            return format!("{told}: it would be gone at once.");
+        if others.is_empty() {
+            return format!("{passes}: it would be gone at once.");
         }
-        format!("{told}.")
+        let rest =
+            if self.root_is_init { "the kernel would then kill" } else { "left behind would be" };
+        format!("{passes}: {} dies at once, and {rest} {}.", child.name, names(&others))
     }
 
-    fn of_adieu(&self, settings: &Settings) -> String {
+    fn by_adieu(&self, settings: &Settings) -> String {
         let signal = self.signal;
-        let owners = self.with_role(Role::Handler);
+        let handlers = self.with_role(Role::Handler);
         if self.snapshot.processes.is_empty() {
             return self.alone();
         }
-        if owners.is_empty() {
+        if handlers.is_empty() {
             let ignoring: Vec<&Process> = self
                 .snapshot
                 .processes
@@ -173,16 +155,16 @@ impl Explained {
             if ignoring.is_empty() {
                 return format!("Nothing here handles {signal}: the container would stop at once.");
             }
+            let ignores = if ignoring.len() == 1 { "ignores" } else { "ignore" };
             return format!(
-                "Nothing here handles {signal}, but {} would be waited for: {} it{}.",
+                "Nothing here handles {signal}, but adieu would wait for {}, which {ignores} it{}.",
                 names(&ignoring),
-                if ignoring.len() == 1 { "it ignores" } else { "they ignore" },
                 limit(settings)
             );
         }
         let mut parts = vec![format!(
-            "A {signal} would be waited for by {}{}",
-            names(&owners),
+            "On {signal} adieu would wait for {}{}",
+            names(&handlers),
             limit(settings)
         )];
         let shielded = self.with_role(Role::Shielded);
@@ -201,21 +183,22 @@ impl Explained {
         format!("{}.", parts.join("; "))
     }
 
-    fn of_bare(&self, root: &str, owners: &[&Process]) -> String {
+    fn by_no_init(&self, root: &str, handlers: &[&Process]) -> String {
         let signal = self.signal;
         let has = if self.root.disposition == Disposition::Ignored {
             "ignores the signal"
         } else {
             "has no handler"
         };
-        let below = match owners {
+        let below = match handlers {
             [] => String::new(),
-            _ => format!(" {} would not hear of it.", names(owners)),
+            _ => format!(" {} would not get it.", names(handlers)),
         };
         match self.root.disposition {
             Disposition::Unreadable | Disposition::Hidden => {
                 format!(
-                    "What {root} does with {signal} may not be read: that takes its own user, or root with CAP_SYS_PTRACE."
+                    "What {root} does with {signal} may not be read. Run --explain as its user, or \
+                     as root with CAP_SYS_PTRACE."
                 )
             }
             _ if role::handles(&self.root, true) => format!(
@@ -236,7 +219,7 @@ impl Explained {
 }
 
 fn limit(settings: &Settings) -> String {
-    settings.timeout.map_or(String::new(), |t| format!(", for {} at the most", shown(t)))
+    settings.timeout.map_or(String::new(), |t| format!(", for at most {}", duration(t)))
 }
 
 fn is_or_are(whom: &[&Process]) -> &'static str {
@@ -275,7 +258,8 @@ mod tests {
         let verdict = explained(adieu(), root("adieu", Disposition::Blocked), pipeline()).verdict();
         assert_eq!(
             verdict,
-            "A SIGTERM would be waited for by java (12); sh (7) is shielded; tee (13) ends at end of file."
+            "On SIGTERM adieu would wait for java (12); sh (7) is shielded; tee (13) ends at end of \
+             file."
         );
     }
 
@@ -299,37 +283,39 @@ mod tests {
         let nothing = "Nothing here handles SIGTERM, but";
         assert_eq!(
             ignoring(&[2]),
-            format!("{nothing} sleep (2) would be waited for: it ignores it.")
+            format!("{nothing} adieu would wait for sleep (2), which ignores it.")
         );
         assert_eq!(
             ignoring(&[2, 3]),
-            format!("{nothing} sleep (2) and sleep (3) would be waited for: they ignore it.")
+            format!("{nothing} adieu would wait for sleep (2) and sleep (3), which ignore it.")
         );
     }
 
     #[test]
-    fn a_bare_shell_as_pid_1_hears_nothing() {
+    fn a_bare_shell_as_pid_1_ignores_the_signal() {
         let verdict = explained(Top::Bare, root("sh", Disposition::Default), pipeline()).verdict();
         assert_eq!(
             verdict,
-            "PID 1 is sh, which has no handler: SIGTERM would be ignored until SIGKILL. java (12) would not hear of it."
+            "PID 1 is sh, which has no handler: SIGTERM would be ignored until SIGKILL. java (12) \
+             would not get it."
         );
         let from_the_host =
             explained(Top::Bare, process(77, 0, "sh", Disposition::Default), Vec::new()).verdict();
         assert_eq!(
             from_the_host,
-            "sh (77) is PID 1 of its container and has no handler: SIGTERM would be ignored until SIGKILL."
+            "sh (77) is PID 1 of its container and has no handler: SIGTERM would be ignored until \
+             SIGKILL."
         );
     }
 
     #[test]
     fn tini_ends_with_the_shell_and_the_server_is_killed() {
-        let tini = Top::TellsChild("tini".to_owned());
+        let tini = Top::SignalsChild("tini".to_owned());
         let verdict = explained(tini, root("tini", Disposition::Waiting), pipeline()).verdict();
         assert_eq!(
             verdict,
-            "tini (1) would pass SIGTERM to sh (7) alone and end with it: sh dies at once, and the kernel would then \
-             kill java (12)."
+            "tini (1) would pass SIGTERM to sh (7) alone and end with it: sh dies at once, and the \
+             kernel would then kill java (12)."
         );
     }
 

@@ -1,5 +1,5 @@
-//! What a person reads of a stop: sentences on stderr. Never consulted for a decision, and never
-//! waited for.
+//! What a person or a platform reads of a stop: the log on stderr, the timeline, the report and the
+//! termination log. No decision depends on it, and no stop waits for it.
 
 mod journal;
 mod record;
@@ -18,16 +18,16 @@ use crate::exit::End;
 use crate::report::journal::Journal;
 use crate::report::record::Outcome;
 use crate::report::sentence::sentence;
-use crate::report::words::shown;
+use crate::report::words::duration;
 use crate::report::write::{Places, WRITE_LIMIT};
 use crate::signal::Signal;
 use crate::system::sys;
 use std::time::Duration;
 
-/// How long the drops of a signal are only counted once one was said.
+/// How long further drops of a signal are only counted after one was logged.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Says what the verbosity lets through, and keeps the journal.
+/// Writes what the verbosity lets through, and keeps the journal.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     verbosity: Verbosity,
@@ -41,13 +41,13 @@ pub(crate) struct Reporter {
     dropped: Dropped,
 }
 
-/// The signals that were dropped, each with when that was last said and how often it happened
-/// since: a storm of them must not flood the log.
+/// The signals that were dropped: each with when that was last logged, and how many were dropped
+/// since. A storm of signals must not flood the log.
 #[derive(Debug, Default)]
 struct Dropped(Vec<(Signal, Time, u32)>);
 
 impl Dropped {
-    /// One more. How many others are to be said with it, if that is to be said now.
+    /// Counts one more. If it is to be logged now: how many others that line stands for.
     fn count(&mut self, signal: Signal, now: Time) -> Option<u32> {
         let Some((_, said, unsaid)) = self.0.iter_mut().find(|(other, ..)| *other == signal) else {
             self.0.push((signal, now, 0));
@@ -61,7 +61,7 @@ impl Dropped {
         Some(std::mem::take(unsaid))
     }
 
-    /// A line for each signal that was dropped and not said yet.
+    /// A line for each signal with drops that are not logged yet.
     fn rest(&self) -> impl Iterator<Item = String> {
         let unsaid = self.0.iter().filter(|(_, _, unsaid)| *unsaid > 0);
         unsaid.map(|(signal, _, unsaid)| format!("{signal} dropped: {unsaid} more"))
@@ -69,7 +69,7 @@ impl Dropped {
 }
 
 impl Reporter {
-    /// To be made before the program runs, which could change where the files go.
+    /// Must be called before the program runs, since the program could change where the files go.
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             verbosity: settings.verbosity,
@@ -87,19 +87,19 @@ impl Reporter {
         self.show_args
     }
 
-    /// Remembers who sent a signal, for the case that it begins a stop.
+    /// Remembers who sent a signal, in case it begins a stop.
     pub(crate) fn arrived(&mut self, signal: Signal, sender: i32) {
         self.sender = Some((signal, sender));
     }
 
-    /// Takes note of what happened, each with its time.
+    /// Takes in what happened, each with its time.
     pub(crate) fn notes(&mut self, notes: Vec<(Note, Time)>) {
         for (note, at) in notes {
             self.note(&note, at);
         }
     }
 
-    /// Takes note of one thing.
+    /// Takes in one note.
     fn note(&mut self, note: &Note, now: Time) {
         match note {
             Note::Begins(cause, signal) => {
@@ -127,11 +127,11 @@ impl Reporter {
         };
         let since = self.journal.as_ref().filter(|_| level == Verbosity::Verbose);
         let since =
-            since.map(|journal| format!("{:>8}  ", shown(now.saturating_sub(journal.began))));
+            since.map(|journal| format!("{:>8}  ", duration(now.saturating_sub(journal.began))));
         say(&format!("{}{}{more}", since.unwrap_or_default(), sentence(note, now)));
     }
 
-    /// Prints the timeline of the stop, and writes the files that are wanted of it.
+    /// Prints the timeline of the stop and writes its files, as far as the settings ask for them.
     pub(crate) fn finish(
         &mut self,
         settings: &Settings,
@@ -145,7 +145,7 @@ impl Reporter {
             journal.all_gone(now);
         }
         if self.verbosity == Verbosity::Verbose {
-            let whole = shown(now.saturating_sub(journal.began));
+            let whole = duration(now.saturating_sub(journal.began));
             say(&format!("stopped in {whole}, exit status {exit_status}"));
             let width = sys::terminal_width(libc::STDERR_FILENO).unwrap_or(timeline::WIDTH);
             for line in timeline::lines(journal, now, width.saturating_sub(stderr::NAME.len())) {
@@ -169,7 +169,7 @@ impl Reporter {
     }
 }
 
-/// The verbosity from which on a note is said.
+/// The lowest verbosity at which a note is logged.
 fn level(note: &Note) -> Verbosity {
     match note {
         Note::Waits(..)
@@ -211,7 +211,7 @@ mod tests {
         assert!(
             level(&kills) == Verbosity::Warnings
                 && sentence(&kills, Duration::from_secs(3))
-                    .contains("server (12), told 3.00 s before")
+                    .contains("server (12), signalled 3.00 s before")
         );
     }
 }

@@ -6,17 +6,17 @@ use crate::decide::terms::{Deliver, Terms};
 use crate::decide::{Cause, Time};
 use crate::exit::End;
 use crate::report::journal::Journal;
-use crate::report::words::{reason, role, shown};
+use crate::report::words::{duration, reason, role, stage};
 use crate::signal::Signal;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// The version of the report's form, raised whenever a reader of the old one would misread the new
-/// one.
-const SCHEMA: i32 = 1;
+/// The version of the report's form. It is raised whenever a reader of the old form would misread
+/// the new one.
+const SCHEMA: i32 = 2;
 
-/// How the whole of it ended.
+/// How the stop ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
     pub now: Time,
@@ -25,19 +25,19 @@ pub(crate) struct Outcome {
     pub exit_status: u8,
 }
 
-/// What was waited for and what was killed, in a few lines.
+/// The termination log: what adieu waited for and what it killed, in a few lines.
 pub(crate) fn message(journal: &Journal, outcome: Outcome) -> String {
     let whole = outcome.now.saturating_sub(journal.began);
     let mut text = format!(
         "adieu: stopped by {} in {}, exit status {}\n",
         journal.signal,
-        shown(whole),
+        duration(whole),
         outcome.exit_status
     );
     if let Some(at) = journal.timed_out {
-        let _ = writeln!(text, "timeout after {}", shown(at.saturating_sub(journal.began)));
+        let _ = writeln!(text, "timeout after {}", duration(at.saturating_sub(journal.began)));
     }
-    // The killed first: there may not be room for all.
+    // The killed come first: there may not be room for all.
     let (killed, others): (Vec<_>, Vec<_>) =
         journal.records.iter().partition(|record| record.killed.is_some());
     for record in killed
@@ -48,9 +48,16 @@ pub(crate) fn message(journal: &Journal, outcome: Outcome) -> String {
         let name = format!("{} ({})", record.who.name, record.who.id.pid);
         let _ = match record.killed {
             Some(_) => {
-                writeln!(text, "killed: {name}, {}, after {}", role(record.who.role), shown(ended))
+                writeln!(
+                    text,
+                    "killed: {name}, {}, after {}",
+                    role(record.who.role),
+                    duration(ended)
+                )
             }
-            None => writeln!(text, "waited for: {name}, {} after {}", record.how(), shown(ended)),
+            None => {
+                writeln!(text, "waited for: {name}, {} after {}", record.how(), duration(ended))
+            }
         };
     }
     text
@@ -84,7 +91,7 @@ pub(crate) fn to_json(
             "role": role(record.who.role),
             "reason": reason(record.reason),
             "signal": record.signal.map(name),
-            "told_ms": record.who.signalled.map(since),
+            "signalled_ms": record.who.signalled.map(since),
             "killed_ms": record.killed.map(since),
             "ended_ms": record.ended.map(|(at, _)| since(at)),
             "ended": ending(record.ended.and_then(|(_, end)| end)),
@@ -94,8 +101,8 @@ pub(crate) fn to_json(
         }
         fields
     });
-    let phases =
-        journal.phases.iter().map(|(name, at)| json!({ "name": name, "began_ms": since(*at) }));
+    let stages =
+        journal.stages.iter().map(|(it, at)| json!({ "name": stage(*it), "began_ms": since(*at) }));
     let repeats = journal
         .repeats
         .iter()
@@ -106,11 +113,11 @@ pub(crate) fn to_json(
         "cause": cause,
         "duration_ms": since(outcome.now),
         "timed_out_ms": journal.timed_out.map(since),
-        "blind": journal.blind,
+        "proc_unreadable": journal.proc_unreadable,
         "exit_status": outcome.exit_status,
         "main": { "pid": outcome.main, "ended": ending(outcome.main_end) },
         "settings": used(settings, terms),
-        "phases": phases.collect::<Value>(),
+        "stages": stages.collect::<Value>(),
         "repeats": repeats.collect::<Value>(),
         "processes": processes.collect::<Value>(),
         "processes_omitted": journal.omitted(),
@@ -175,7 +182,7 @@ mod tests {
             message(&journal(), outcome),
             "adieu: stopped by SIGTERM in 1.00 s, exit status 0\n\
              timeout after 1.00 s\n\
-             killed: hung (14), owner, after 1.00 s\n\
+             killed: hung (14), handler, after 1.00 s\n\
              waited for: server (12), exited 0 after 500 ms\n"
         );
     }

@@ -1,7 +1,8 @@
 //! A note as a sentence.
 
+use crate::decide::turn::Turn;
 use crate::decide::{Cause, Note, ProcessNote, Time};
-use crate::report::words::{because, role, shown};
+use crate::report::words::{self, because, duration, role};
 use std::fmt::Write as _;
 
 /// How many processes one line names.
@@ -14,48 +15,54 @@ pub(crate) fn sentence(note: &Note, now: Time) -> String {
             format!("{signal} arrived")
         }
         Note::Begins(Cause::Signal(arrived), signal) => {
-            format!("{arrived} arrived, {signal} is delivered in its place")
+            format!("{arrived} arrived, {signal} is sent in its place")
         }
         Note::Begins(Cause::MainEnded(end), signal) => {
-            format!("the main process {end} and left processes behind; {signal} for them")
+            format!("the main process {end} and left processes behind, which get {signal}")
         }
-        Note::Unhandled(signal) => format!("nobody handles {signal}: everybody is told"),
+        Note::Unhandled(signal) => {
+            format!("no process handles {signal}: all of them get it at once")
+        }
         Note::Sends(who, reason, signal) => {
             format!("{signal} to {}, {}: {}", named(who), role(who.role), because(*reason))
         }
         Note::Leaves(who, reason) => {
             format!("{} is left alone, {}: {}", named(who), role(who.role), because(*reason))
         }
-        Note::Enters(phase) => format!("the {phase} begins"),
+        Note::Enters(entered) => match words::entered(entered) {
+            Turn::Handlers => "the stage of the handlers begins again".to_owned(),
+            stage => format!("the {} begins", words::stage(stage)),
+        },
         Note::Ended(who, Some(end)) => format!("{} {end}", named(who)),
         Note::Ended(who, None) => format!("{} ended", named(who)),
         Note::MainEnded(end) => format!("the main process {end}"),
-        Note::Repeats(signal) => format!("{signal} again: it is passed on"),
+        Note::Repeats(signal) => format!("{signal} arrived again: it is sent once more"),
         Note::Waits(time, signal, whom) => {
-            format!("still waiting {} after {signal} for {}", shown(*time), names(whom))
+            format!("still waiting {} after {signal} for {}", duration(*time), names(whom))
         }
         Note::Kills(time, whom) => {
-            format!("timeout after {}: killing {}", shown(*time), each(whom, now))
+            format!("timeout after {}: killing {}", duration(*time), each(whom, now))
         }
-        Note::Abandons(whom) => {
-            let names = names(whom);
-            format!("these do not disappear although they were killed: {names}")
-        }
+        Note::Abandons(whom) => format!(
+            "SIGKILL has not ended {}: adieu waits no longer; \
+             the kernel keeps a process that waits for a disk",
+            names(whom)
+        ),
         Note::Dropped(signal) => {
             format!("{signal} dropped: no program handles it, and its default action could end one")
         }
-        Note::Changed(who) => {
-            format!(
-                "{} executed another program before it was told; it is looked at again",
-                named(who)
-            )
-        }
+        Note::Changed(who) => format!(
+            "{} executed another program before it got the signal; adieu looks at it again",
+            named(who)
+        ),
         Note::Refused(who, signal) => format!(
-            "may not send {signal} to {}: it belongs to another user; run adieu as root or as that user",
+            "may not send {signal} to {}: it belongs to another user; \
+             run adieu as root or as that user",
             named(who)
         ),
         Note::Blind(signal) => format!(
-            "/proc cannot be read: {signal} goes to the whole process group; mount /proc so that shells are spared"
+            "/proc cannot be read: {signal} goes to the whole process group; \
+             mount /proc so that adieu can shield shells"
         ),
     }
 }
@@ -67,11 +74,13 @@ fn named(who: &ProcessNote) -> String {
     }
 }
 
-/// Names with how long each had had since it was told.
+/// Names with how long ago each got the signal.
 fn each(whom: &[ProcessNote], now: Time) -> String {
     list(whom, |who| match who.signalled {
-        Some(told) => format!("{}, told {} before", remark(who), shown(now.saturating_sub(told))),
-        None => ", which cannot be told".to_owned(),
+        Some(at) => {
+            format!("{}, signalled {} before", remark(who), duration(now.saturating_sub(at)))
+        }
+        None => ", which cannot be signalled".to_owned(),
     })
 }
 
@@ -81,9 +90,9 @@ fn names(whom: &[ProcessNote]) -> String {
 
 fn remark(who: &ProcessNote) -> &'static str {
     match who {
-        ProcessNote { refused: true, .. } => " which may not be signalled",
+        ProcessNote { refused: true, .. } => " which adieu may not signal",
         ProcessNote { ignores: true, .. } => " which ignores the signal",
-        ProcessNote { signalled: None, .. } => " which was not told",
+        ProcessNote { signalled: None, .. } => " which got no signal",
         _ => "",
     }
 }
@@ -113,6 +122,6 @@ mod tests {
         let many: Vec<ProcessNote> = (0..25).map(|pid| who(pid, "a", Some(0))).collect();
         let text = names(&many);
         assert!(text.ends_with("a (19) and 5 more"), "{text}");
-        assert!(names(&[who(7, "b", None)]).ends_with("b (7) which was not told"));
+        assert!(names(&[who(7, "b", None)]).ends_with("b (7) which got no signal"));
     }
 }

@@ -1,5 +1,5 @@
-//! Lines on stderr, written without waiting for a reader: a log that nobody reads must not stop a
-//! stop.
+//! Lines on stderr, written without waiting for a reader: a log that nobody reads must not hold up
+//! a stop.
 
 use crate::printable;
 use crate::system::sys;
@@ -10,15 +10,14 @@ use nix::sys::stat::{Mode, fstat};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// What a pipe takes whole or not at all (`PIPE_BUF`, `pipe(7)`).
+/// The most that a pipe takes whole or not at all (`PIPE_BUF`, `pipe(7)`).
 const LONGEST_LINE: usize = 4096;
-/// What every line begins with.
+/// The beginning of every line.
 pub(crate) const NAME: &str = "adieu: ";
 
-/// Says one line on stderr if that is possible without waiting: a log that nobody reads must not
-/// stop a stop.
+/// Writes one line to stderr, if that is possible without waiting.
 pub(crate) fn say(text: &str) {
-    // Names are fit for a log by now; a path or a command that was typed may not be.
+    // Names of processes are fit for a log by now; a path or a command that was typed may not be.
     let mut line: String = NAME.chars().chain(text.chars().map(printable::fit)).collect();
     let mut end = line.len().min(LONGEST_LINE - 1);
     while !line.is_char_boundary(end) {
@@ -26,19 +25,19 @@ pub(crate) fn say(text: &str) {
     }
     line.truncate(end);
     line.push('\n');
-    // What does not fit is dropped.
+    // A line that cannot be written now is dropped.
     let _ = write_part(stderr(), line.as_bytes());
 }
 
-/// The line for an adieu that could not start: nothing runs that a wait could hold up.
+/// Writes why adieu could not start. It may wait for a reader: no program runs yet.
 pub(crate) fn fail(error: &crate::error::Error) {
-    // In several lines where the parser of the options wrote it so.
+    // An error about options may have several lines.
     let fit = |c: char| if c == '\n' { c } else { printable::fit(c) };
     let text: String = error.to_string().chars().map(fit).collect();
     let _ = write_all(stderr(), format!("{NAME}{text}\n").as_bytes());
 }
 
-/// Writes a text of any length to stderr, and waits this long at the most for a reader.
+/// Writes a text of any length to stderr, and waits at most this long for a reader.
 pub(crate) fn patiently(text: &str, limit: Duration) {
     let fd = stderr();
     let deadline = Instant::now() + limit;
@@ -60,9 +59,9 @@ pub(crate) fn patiently(text: &str, limit: Duration) {
     }
 }
 
-/// Writes all of it and waits for whoever reads it.
+/// Writes a whole text and waits for its reader.
 pub(crate) fn write_all(to: BorrowedFd<'_>, mut text: &[u8]) -> Result<(), Errno> {
-    // std tries without end.
+    // Only a few interruptions are excused; std would try again without end.
     let mut interruptions = 0..4;
     while !text.is_empty() {
         match nix::unistd::write(to, text) {
@@ -73,9 +72,9 @@ pub(crate) fn write_all(to: BorrowedFd<'_>, mut text: &[u8]) -> Result<(), Errno
     Ok(())
 }
 
-/// Writes to stderr as far as that is possible without waiting.
+/// Writes as much to stderr as is possible without waiting.
 fn write_part(stderr: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
-    // Unknown, it is tried like a pipe.
+    // Where the kind of file is not known, adieu treats it as a pipe.
     let kind = fstat(stderr).map_or(0, |found| found.st_mode & libc::S_IFMT);
     if kind == libc::S_IFREG {
         return nix::unistd::write(stderr, part);
@@ -85,14 +84,15 @@ fn write_part(stderr: BorrowedFd<'_>, part: &[u8]) -> Result<usize, Errno> {
     {
         return written;
     }
-    // A terminal, or a pipe on a kernel older than 6.4. Opened once more it has flags of its own.
+    // A terminal, or a pipe on a kernel older than 6.4. Opened once more, it has flags of its own,
+    // so O_NONBLOCK does not reach the program, which shares the descriptor.
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     match nix::fcntl::open("/proc/self/fd/2", flags, Mode::empty()) {
         Ok(own) => nix::unistd::write(own, part),
         Err(e) if kind == libc::S_IFCHR => Err(e),
         Err(_) => {
-            // Another user's pipe. Another writer may take the room between the question and the
-            // write.
+            // The pipe of another user may not be opened. Between poll and write, another writer
+            // may take the room; then the write waits.
             let mut ready = [PollFd::new(stderr, PollFlags::POLLOUT)];
             let asked = poll(&mut ready, PollTimeout::ZERO);
             let events = ready.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty());

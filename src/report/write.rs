@@ -18,15 +18,15 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What Kubernetes shows of a termination message.
+/// The most that Kubernetes shows of a termination message.
 const LONGEST_MESSAGE: u64 = 4096;
-/// How long a disk may take before adieu exits without it.
+/// How long a disk may take before adieu exits without the report.
 pub(crate) const WRITE_LIMIT: Duration = Duration::from_millis(500);
-/// Between two problems: no path that was typed has it.
+/// Separates two problems: a typed path cannot contain it.
 const END_OF_PROBLEM: u8 = 0;
 
-/// Where the files go. Found out before there is a program that could put a link in the place of a
-/// directory: adieu may be allowed more than that.
+/// Where the files go. Resolved before the program runs: adieu may have more rights than the
+/// program, which could put a link in the place of a directory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Places {
     report: Option<Place>,
@@ -43,7 +43,8 @@ impl Places {
     }
 }
 
-/// A file to be written: the path as it was typed, its directory without any link, its name there.
+/// A file to be written: the path as it was typed, its directory with all links resolved, and its
+/// name there.
 #[derive(Clone, Debug)]
 struct Place {
     typed: OsString,
@@ -56,7 +57,7 @@ impl Place {
         let path = Path::new(typed);
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
-        // What is still missing of it the program may make.
+        // A part of the path that does not exist yet may be made by the program.
         let resolved = parent.ancestors().find_map(|there| {
             let missing = parent.strip_prefix(there).ok()?;
             Some(fs::canonicalize(there).ok()?.join(missing))
@@ -68,8 +69,8 @@ impl Place {
         }
     }
 
-    /// Opens the directory, through no link: `openat2(2)`, Linux 5.6. Without that call, links are
-    /// followed.
+    /// Opens the directory without following a link: `openat2(2)`, Linux 5.6. Where that call is
+    /// missing, links are followed.
     fn open_directory(&self) -> io::Result<OwnedFd> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
@@ -84,7 +85,7 @@ impl Place {
         }
     }
 
-    /// Opens the file itself, no link in its place.
+    /// Opens the file itself; a link in its place is an error.
     fn open(&self, directory: &OwnedFd, name: &OsStr, flags: OFlag) -> Result<fs::File, Errno> {
         let always = OFlag::O_CREAT
             | OFlag::O_NOFOLLOW
@@ -97,10 +98,10 @@ impl Place {
 }
 
 /// Writes the texts of the report and of the termination log to their files, and returns what went
-/// wrong. A disk that does not answer is left to itself: a child process writes, the only one that
-/// adieu ever starts beside the program, and the exit does not wait for it but ends it. (The kernel
-/// may keep it, for a wait that nothing can interrupt, such as that of a frozen file system; as PID
-/// 1 adieu then stays as long, since a PID namespace ends with its last process.)
+/// wrong. A child process writes, the only one that adieu starts beside the program: a disk that
+/// does not answer holds up that process, and adieu ends it after a limit and exits. (The kernel
+/// may keep the process, in a wait that nothing can interrupt, such as for a frozen file system. As
+/// PID 1 adieu then stays as long, since a PID namespace ends with its last process.)
 pub(crate) fn save(places: &Places, report: Option<&str>, message: Option<&str>) -> Vec<String> {
     let report = places.report.as_ref().zip(report);
     let message = places.termination_log.as_ref().zip(message);
@@ -120,16 +121,17 @@ pub(crate) fn save(places: &Places, report: Option<&str>, message: Option<&str>)
     })
 }
 
-/// Does the work in a process of its own, waits for it for a limited time, and returns what it had
-/// to say on stderr; the work returns whether it could.
+/// Does the work in a process of its own, waits for it for a limited time, and returns what went
+/// wrong. The work returns whether it could report its own problems.
 fn in_time(work: &mut dyn FnMut() -> bool) -> Vec<String> {
     let aside = match sys::aside(work) {
         Ok(aside) => aside,
-        // Without one, a disk that does not answer would keep adieu from ending.
+        // adieu does not write by itself then: a disk that does not answer would keep it from
+        // ending.
         Err(errno) => {
             return vec![format!(
-                "the report is not written: no process to be had for it ({}); is a limit on processes \
-                 (RLIMIT_NPROC, pids), descriptors or memory reached?",
+                "the report is not written: adieu cannot start the process that writes it ({}); \
+                 is a limit on processes (RLIMIT_NPROC, pids), descriptors or memory reached?",
                 errno.desc()
             )];
         }
@@ -158,7 +160,7 @@ fn in_time(work: &mut dyn FnMut() -> bool) -> Vec<String> {
     problems
 }
 
-/// What there is to read, nothing at the end of it; `None` when the time is over.
+/// The next part of what the process writes, empty at its end; `None` when the time is over.
 fn part_of(said: &OwnedFd, deadline: Instant) -> Result<Option<Vec<u8>>, Errno> {
     let left = deadline.saturating_duration_since(Instant::now());
     let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
@@ -176,8 +178,8 @@ fn named(option: &str, place: &Place, result: io::Result<()>) -> Option<String> 
     Some(format!("{option} '{path}': {problem}; the stop and the exit status are unchanged"))
 }
 
-/// Writes a file beside the path and renames it, so that no reader ever finds a half of it.
-/// Whatever else than a file stands at the path (a device, a pipe, a link to somewhere) stays.
+/// Writes a file beside the path and renames it, so that no reader ever finds half a report. What
+/// is at the path and no regular file (a device, a pipe, a link) is left alone.
 fn replace(place: &Place, text: &str, own_pid: u32) -> io::Result<()> {
     let directory = place.open_directory()?;
     let found = fstatat(&directory, place.name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
@@ -187,8 +189,8 @@ fn replace(place: &Place, text: &str, own_pid: u32) -> io::Result<()> {
     let mut temporary = place.name.clone();
     temporary.push(format!(".{own_pid}.tmp"));
     let remove = || unlinkat(&directory, temporary.as_os_str(), UnlinkatFlags::NoRemoveDir);
-    // Left by an adieu that was killed while it wrote: PID 1 has the same name for it in every
-    // container.
+    // An adieu that was killed while it wrote may have left this file: the name has the pid in it,
+    // and in every container that is 1.
     let _ = remove();
     let mut file = place.open(&directory, &temporary, OFlag::O_WRONLY | OFlag::O_EXCL)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| {
@@ -200,12 +202,12 @@ fn replace(place: &Place, text: &str, own_pid: u32) -> io::Result<()> {
     written
 }
 
-/// Adds to what the program may have written itself. No link is followed, and no pipe is waited
+/// Appends to what the program may have written itself. No link is followed, and no pipe is waited
 /// for.
 fn append(place: &Place, text: &str) -> io::Result<()> {
     let directory = place.open_directory()?;
     let open = |access: OFlag| place.open(&directory, &place.name, access | OFlag::O_APPEND);
-    // What may only be written to is written to.
+    // A file that may not be read may still be written to.
     let mut file = open(OFlag::O_RDWR).or_else(|_| open(OFlag::O_WRONLY))?;
     let found = file.metadata()?;
     if !found.is_file() {
@@ -213,7 +215,7 @@ fn append(place: &Place, text: &str) -> io::Result<()> {
     }
     if found.nlink() > 1 {
         return Err(io::Error::other(
-            "it has a second name (a hard link), so it may be another file",
+            "it has a second name (a hard link), so it may be a file that adieu must not change",
         ));
     }
     let mut last = [b'\n'];
