@@ -72,6 +72,12 @@ impl Entry {
         self.asked.get_or_insert(now);
     }
 
+    /// It got the signal as a handler, and the stop waits for it. For what may not be signalled it
+    /// does not: that may never have heard of the stop.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.owner && !self.refused
+    }
+
     /// Something that the script started after the stop began.
     pub(crate) fn started_since(&self) -> bool {
         self.newcomer && !self.left_behind
@@ -497,18 +503,19 @@ impl Ledger {
 
     /// Whether there is an owner that was told and is waited for.
     pub(crate) fn has_handler(&self) -> bool {
-        self.0.values().chain(self.1.values()).any(|entry| entry.owner && !entry.refused)
+        self.0.values().chain(self.1.values()).any(Entry::is_awaited)
     }
 
     /// Whether such an owner was there at the last look, and not only its end is still to be
     /// reported.
     pub(crate) fn sees_handler(&self) -> bool {
-        self.0.values().any(|entry| entry.owner && !entry.refused)
+        self.0.values().any(Entry::is_awaited)
     }
 
     /// Whether an owner's end has to be found out by looking.
     pub(crate) fn has_unwatched_handler(&self) -> bool {
-        self.0.values().any(|entry| entry.owner && !entry.watched)
+        let unwatched = |entry: &Entry| !entry.watched && !entry.own_child;
+        self.0.values().any(|entry| entry.is_awaited() && unwatched(entry))
     }
 
     /// Whether everybody has been told.
@@ -524,13 +531,11 @@ impl Ledger {
 
     /// Whom the stop waits for: the owners while there are any, then whoever is left.
     pub(crate) fn awaited(&self) -> Vec<ProcessNote> {
-        let owners: Vec<ProcessNote> = self
-            .0
-            .iter()
-            .chain(&self.1)
-            .filter(|(_, entry)| entry.owner)
-            .map(|(id, entry)| entry.who(*id))
-            .collect();
+        let mut awaited: Vec<(&ProcId, &Entry)> =
+            self.0.iter().chain(&self.1).filter(|(_, entry)| entry.is_awaited()).collect();
+        awaited.sort_by_key(|(id, _)| **id);
+        let owners: Vec<ProcessNote> =
+            awaited.into_iter().map(|(id, entry)| entry.who(*id)).collect();
         if owners.is_empty() { self.everybody() } else { owners }
     }
 }

@@ -1063,6 +1063,21 @@ mod tests {
     }
 
     #[test]
+    fn a_handler_that_may_not_be_signalled_does_not_keep_adieu_looking() {
+        let mut server = process(3, 2, "server", Caught);
+        server.group = 3;
+        let mut world = World::new(terms(|_| ()), vec![process(2, 1, "sh", Plain), server]);
+        world.refuses = vec![3];
+        world.step(Input::Signal(TERM), 0);
+        let mut looks = 0;
+        while let Some(at) = world.state.deadline().filter(|at| *at < ms(4_900)) {
+            world.step(Input::Deadline, u64::try_from(at.as_millis()).expect("small"));
+            looks += 1;
+        }
+        assert!(looks < 20, "{looks} looks in five seconds");
+    }
+
+    #[test]
     fn without_a_timeout_nobody_is_killed() {
         let mut world = World::new(terms(|_| ()), script());
         world.step(Input::Signal(TERM), 0);
