@@ -2,8 +2,9 @@
 //! was told, who came later, who was left behind. Pure, like `phase`, which decides when each of
 //! this happens.
 
-use crate::decide::role::{self, Known, Reason, Role, Verdict};
+use crate::decide::role::{self, Known, Question, Reason, Role, Verdict};
 use crate::decide::terms::LAST_WORD;
+use crate::decide::turn::{Past, Turn, turn};
 use crate::decide::{Action, Note, ProcessNote, SignalProcess, Time};
 use crate::process::{self, Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::Signal;
@@ -72,6 +73,22 @@ impl Entry {
         self.asked.get_or_insert(now);
     }
 
+    fn past(&self, verdict: &Verdict, request: Request) -> Past {
+        let filter = verdict.reason == Reason::Hidden && self.reads_pipe;
+        Past {
+            started_since: self.started_since(),
+            reads_pipe: self.reads_pipe,
+            unreadable_filter: filter && !request.first && !self.left_behind,
+            handlers_done: request.turn > Turn::Handlers,
+        }
+    }
+
+    /// It got the signal as a handler, and the stop waits for it. For what may not be signalled it
+    /// does not: that may never have heard of the stop.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.owner && !self.refused
+    }
+
     /// Something that the script started after the stop began.
     pub(crate) fn started_since(&self) -> bool {
         self.newcomer && !self.left_behind
@@ -113,10 +130,10 @@ pub(crate) struct Ledger(BTreeMap<ProcId, Entry>, BTreeMap<ProcId, Entry>, BTree
 pub(crate) struct Request {
     pub signal: Signal,
     pub now: Time,
-    /// Whatever is left is asked.
-    pub last_call: bool,
-    /// The timeout is over.
-    pub killing: bool,
+    /// Whose turn has come.
+    pub turn: Turn,
+    /// The tree is looked at for the first time.
+    pub first: bool,
 }
 
 impl Ledger {
@@ -230,7 +247,7 @@ impl Ledger {
         &mut self,
         tree: &Tree<'_>,
         request: Request,
-        due: &dyn Fn(&Entry, &Process, &Verdict) -> bool,
+        question: &Question,
     ) -> Vec<Action> {
         let mut actions = Vec::new();
         for (process, verdict) in tree.iter() {
@@ -241,9 +258,11 @@ impl Ledger {
                 None => process.group != process.id.pid,
             };
             let Some(entry) = self.0.get_mut(&process.id) else { continue };
-            if entry.signalled.is_some() || !due(entry, process, verdict) {
+            let turn = turn(entry.role, process, entry.past(verdict, request), question);
+            if entry.signalled.is_some() || turn > request.turn {
                 continue;
             }
+            let by_role = self::turn(verdict.role, process, Past::default(), question);
             let asked = request.signal;
             let signal = match process.disposition {
                 // The kernel drops what a namespace's init does not handle; killing it would end
@@ -270,11 +289,12 @@ impl Ledger {
             let young = process::is_young(tree.snapshot.tick, process.id);
             entry.copy_of_trap = process.kind == Kind::Shell && below_trap && young;
             let watch = entry.owner && !process.own_child && !entry.watched;
-            let last = request.last_call && !verdict.at_once;
+            let last = request.turn >= Turn::LastCall && by_role > Turn::Handlers;
             let reason = if last { Reason::LastCall } else { verdict.reason };
             actions.push(Action::Say(Note::Sends(entry.who(process.id), reason, signal)));
             // Nobody is killed whom a wrong name kept from being asked.
-            let named = (entry.copy_of_trap && !request.killing).then(|| process.name.clone());
+            let named =
+                (entry.copy_of_trap && request.turn < Turn::Timeout).then(|| process.name.clone());
             actions.push(Action::SignalProcess(SignalProcess {
                 named,
                 ..tell(process, signal, watch)
@@ -497,18 +517,19 @@ impl Ledger {
 
     /// Whether there is an owner that was told and is waited for.
     pub(crate) fn has_handler(&self) -> bool {
-        self.0.values().chain(self.1.values()).any(|entry| entry.owner && !entry.refused)
+        self.0.values().chain(self.1.values()).any(Entry::is_awaited)
     }
 
     /// Whether such an owner was there at the last look, and not only its end is still to be
     /// reported.
     pub(crate) fn sees_handler(&self) -> bool {
-        self.0.values().any(|entry| entry.owner && !entry.refused)
+        self.0.values().any(Entry::is_awaited)
     }
 
     /// Whether an owner's end has to be found out by looking.
     pub(crate) fn has_unwatched_handler(&self) -> bool {
-        self.0.values().any(|entry| entry.owner && !entry.watched)
+        let unwatched = |entry: &Entry| !entry.watched && !entry.own_child;
+        self.0.values().any(|entry| entry.is_awaited() && unwatched(entry))
     }
 
     /// Whether everybody has been told.
@@ -524,13 +545,11 @@ impl Ledger {
 
     /// Whom the stop waits for: the owners while there are any, then whoever is left.
     pub(crate) fn awaited(&self) -> Vec<ProcessNote> {
-        let owners: Vec<ProcessNote> = self
-            .0
-            .iter()
-            .chain(&self.1)
-            .filter(|(_, entry)| entry.owner)
-            .map(|(id, entry)| entry.who(*id))
-            .collect();
+        let mut awaited: Vec<(&ProcId, &Entry)> =
+            self.0.iter().chain(&self.1).filter(|(_, entry)| entry.is_awaited()).collect();
+        awaited.sort_by_key(|(id, _)| **id);
+        let owners: Vec<ProcessNote> =
+            awaited.into_iter().map(|(id, entry)| entry.who(*id)).collect();
         if owners.is_empty() { self.everybody() } else { owners }
     }
 }

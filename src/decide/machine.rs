@@ -16,8 +16,9 @@
 
 use crate::decide::ledger::{self, Ledger, Request, Tree};
 use crate::decide::meaning::{Meaning, Unhandled, meaning};
-use crate::decide::role::{self, Known, Question, Reason, Role};
+use crate::decide::role::{self, Known, Question, Role};
 use crate::decide::terms::{Deliver, FIRST_WARNING, KILL_LIMIT, LEFTOVERS_TIMEOUT, REPEAT, Terms};
+use crate::decide::turn::{Past, Turn, turn};
 use crate::decide::{Action, Cause, Delivered, Input, Note, ProcessNote, Time, Why};
 use crate::exit::{End, SIGNAL_BASE};
 use crate::process::{self, ProcId, Snapshot};
@@ -73,6 +74,7 @@ struct Stop {
     last_look: bool,
     /// It cannot be seen.
     blind: bool,
+    first: bool,
     pace: Pace,
     warn_at: Time,
 }
@@ -113,9 +115,13 @@ impl Pace {
 
 impl Stop {
     fn request(&self, now: Time) -> Request {
-        let killing = matches!(self.stage, Stage::Killing { .. });
-        let last_call = killing || self.stage == Stage::LastCall;
-        Request { signal: self.signal, now, last_call, killing }
+        let turn = match self.stage {
+            Stage::Handlers => Turn::Handlers,
+            Stage::Epilogue { .. } => Turn::Epilogue,
+            Stage::LastCall => Turn::LastCall,
+            Stage::Killing { .. } => Turn::Timeout,
+        };
+        Request { signal: self.signal, now, turn, first: self.first }
     }
 
     /// The tree cannot be seen. At the first look the group is told and everything below is waited
@@ -166,17 +172,12 @@ impl Stop {
     fn owners(
         &mut self,
         tree: &Tree<'_>,
+        question: &Question,
         first: bool,
         epilogue: Duration,
         now: Time,
     ) -> Vec<Action> {
-        let mut actions = self.ledger.tell(tree, self.request(now), &|entry, process, v| {
-            // What may not be read cannot be seen to register late: spared as a filter it stays
-            // one.
-            let spared =
-                v.reason == Reason::Hidden && process.reads_pipe && !first && !entry.left_behind;
-            v.at_once && entry.role != Role::Shielded && !entry.started_since() && !spared
-        });
+        let mut actions = self.ledger.tell(tree, self.request(now), question);
         if first {
             actions.extend(self.ledger.leaves(tree));
             actions.extend(self.ledger.resume(tree));
@@ -191,14 +192,14 @@ impl Stop {
 
     /// The spared and what owners left behind. Over when its time is, when everybody has been told,
     /// or when an owner was found that nobody had seen.
-    fn epilogue(&mut self, tree: &Tree<'_>, until: Time, now: Time) -> Vec<Action> {
-        let mut actions = self.ledger.tell(tree, self.request(now), &|entry, _, v| {
-            !matches!(v.role, Role::Worker)
-                && entry.role != Role::Shielded
-                && !entry.started_since()
-                && !entry.reads_pipe
-                && !entry.ignores
-        });
+    fn epilogue(
+        &mut self,
+        tree: &Tree<'_>,
+        question: &Question,
+        until: Time,
+        now: Time,
+    ) -> Vec<Action> {
+        let mut actions = self.ledger.tell(tree, self.request(now), question);
         if self.ledger.has_handler() {
             // An owner was left behind, unseen until now.
             self.stage = Stage::Handlers;
@@ -214,14 +215,20 @@ impl Stop {
     }
 
     /// Whoever is left and below no owner.
-    fn last_call(&mut self, tree: &Tree<'_>, now: Time) -> Vec<Action> {
+    fn last_call(&mut self, tree: &Tree<'_>, question: &Question, now: Time) -> Vec<Action> {
         self.ledger.recheck_group(tree.snapshot, self.pace.last);
-        self.ledger.tell(tree, self.request(now), &|_, _, v| v.role != Role::Worker)
+        self.ledger.tell(tree, self.request(now), question)
     }
 
     /// Whoever was not asked is asked; the others are killed.
-    fn killing(&mut self, tree: &Tree<'_>, since: Time, now: Time) -> Vec<Action> {
-        let mut actions = self.ledger.tell(tree, self.request(now), &|_, _, _| true);
+    fn killing(
+        &mut self,
+        tree: &Tree<'_>,
+        question: &Question,
+        since: Time,
+        now: Time,
+    ) -> Vec<Action> {
+        let mut actions = self.ledger.tell(tree, self.request(now), question);
         let asked = *self.last_words.get_or_insert(now);
         actions.extend(self.ledger.kill(tree.snapshot, since, asked, self.began, now));
         actions
@@ -330,6 +337,7 @@ impl State {
             last_words: None,
             last_look: false,
             blind: false,
+            first: true,
             pace: Pace::new(now),
             warn_at: now + FIRST_WARNING,
         });
@@ -440,7 +448,8 @@ impl State {
         if let Some(snapshot) = snapshot {
             let verdicts = role::assign(&snapshot, &question, |_| None);
             for (process, verdict) in snapshot.processes.iter().zip(verdicts) {
-                if verdict.at_once
+                let turn = turn(verdict.role, process, Past::default(), &question);
+                if turn == Turn::Handlers
                     && verdict.role != Role::Foreground
                     && role::handles(process, true)
                 {
@@ -547,6 +556,7 @@ impl State {
         stop.ledger.untell_copies(&snapshot);
         let first_look = stop.first_look;
         let first = first_look.is_none();
+        stop.first = first;
         stop.first_look.get_or_insert((snapshot.tick, snapshot.last_pid));
         let is_newcomer = |id: ProcId| {
             first_look.is_some_and(|(tick, pid)| process::started_after(tick, pid, id))
@@ -570,10 +580,10 @@ impl State {
             actions.extend(stop.nobody_handles_it(&snapshot, main, now));
         }
         if let Stage::Killing { since, .. } = stop.stage {
-            actions.extend(stop.killing(&tree, since, now));
+            actions.extend(stop.killing(&tree, &question, since, now));
         }
         if stop.stage == Stage::Handlers {
-            actions.extend(stop.owners(&tree, first, self.terms.epilogue, now));
+            actions.extend(stop.owners(&tree, &question, first, self.terms.epilogue, now));
         }
         if stop.repeated && matches!(stop.stage, Stage::Epilogue { .. }) {
             // It came as the last owner ended: there it ends the epilogue.
@@ -581,10 +591,10 @@ impl State {
         }
         stop.repeated &= stop.stage == Stage::Handlers && !stop.ledger.sees_handler();
         if let Stage::Epilogue { until } = stop.stage {
-            actions.extend(stop.epilogue(&tree, until, now));
+            actions.extend(stop.epilogue(&tree, &question, until, now));
         }
         if stop.stage == Stage::LastCall {
-            actions.extend(stop.last_call(&tree, now));
+            actions.extend(stop.last_call(&tree, &question, now));
             // As PID 1 adieu ends by its exit what it may not signal; none of these would have
             // handled it.
             let main_known = !main_alive || stop.ledger.lives(self.terms.main);
@@ -1060,6 +1070,21 @@ mod tests {
         assert_eq!(world.step(Input::Ended(MAIN, End::Exited(0)), 10), []);
         assert_eq!(world.state.main_end, Some(End::Exited(7)));
         assert_eq!(world.step(Input::Stopped(MAIN, Signal::TSTP), 20), []);
+    }
+
+    #[test]
+    fn a_handler_that_may_not_be_signalled_does_not_keep_adieu_looking() {
+        let mut server = process(3, 2, "server", Caught);
+        server.group = 3;
+        let mut world = World::new(terms(|_| ()), vec![process(2, 1, "sh", Plain), server]);
+        world.refuses = vec![3];
+        world.step(Input::Signal(TERM), 0);
+        let mut looks = 0;
+        while let Some(at) = world.state.deadline().filter(|at| *at < ms(4_900)) {
+            world.step(Input::Deadline, u64::try_from(at.as_millis()).expect("small"));
+            looks += 1;
+        }
+        assert!(looks < 20, "{looks} looks in five seconds");
     }
 
     #[test]

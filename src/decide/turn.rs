@@ -28,21 +28,25 @@ pub struct Past {
     /// Its dispositions may not be read, it reads a pipe, and the first look took it for a filter:
     /// a handler that registers late cannot be seen of it.
     pub unreadable_filter: bool,
+    /// The last handler has ended, so that what reads a pipe may end at end of file.
+    pub handlers_done: bool,
 }
 
 /// The turn of a process with this role.
 pub fn turn(role: Role, process: &Process, past: Past, question: &Question) -> Turn {
     let in_group = question.deliver == Deliver::Group && process.group == question.main;
     let ignores = process.disposition == Disposition::Ignored;
+    let reads_pipe = past.reads_pipe || process.reads_pipe;
     match role {
-        Role::Worker if !in_group => Turn::Timeout,
+        Role::Worker if !in_group || past.handlers_done => Turn::Timeout,
         Role::Shielded => Turn::LastCall,
-        Role::Handler if past.unreadable_filter => Turn::LastCall,
+        _ if past.unreadable_filter => Turn::LastCall,
         _ if past.started_since => Turn::LastCall,
+        _ if past.handlers_done && (reads_pipe || ignores) => Turn::LastCall,
         Role::Handler | Role::Foreground => Turn::Handlers,
         Role::Worker | Role::Bystander if in_group => Turn::Handlers,
         // It ends at end of file, when its writers are gone.
-        _ if past.reads_pipe || process.reads_pipe => Turn::LastCall,
+        _ if reads_pipe => Turn::LastCall,
         _ if ignores => Turn::LastCall,
         Role::Worker | Role::Bystander => Turn::Epilogue,
     }
