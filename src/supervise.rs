@@ -9,7 +9,7 @@ use crate::procfs::{self, Detail, NoDescriptor, Own};
 use crate::report::Reporter;
 use crate::signal::Signal;
 use crate::system::deliver;
-use crate::system::inbox::{Event, Inbox};
+use crate::system::inbox::Inbox;
 use crate::system::terminal;
 use std::collections::VecDeque;
 
@@ -20,17 +20,10 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
     let mut own = None;
     let mut state = State::new(terms.clone());
     loop {
-        let input = match inbox.next(state.deadline()) {
-            Event::Signal(signal, sender) => {
-                reporter.arrived(signal, sender);
-                Input::Signal(signal)
-            }
-            Event::Ended(pid, end) => Input::Ended(pid, end),
-            Event::Stopped(pid, signal) => Input::Stopped(pid, signal),
-            Event::Reaped { left } => Input::Reaped { left },
-            Event::Gone(id) => Input::Gone(id),
-            Event::Deadline => Input::Deadline,
-        };
+        let input = inbox.next(state.deadline());
+        if let Input::Signal { signal, sender } = input {
+            reporter.arrived(signal, sender);
+        }
         let mut actions = VecDeque::from(state.step(input, inbox.now()));
         let mut said = Vec::new();
         while let Some(action) = actions.pop_front() {

@@ -1,12 +1,19 @@
 //! The words between the pure half and the rest: what goes into the machine of `phase`, what comes
 //! out of it.
 
-pub(crate) mod ledger;
+mod delivery;
+mod ledger;
 pub mod machine;
 pub mod meaning;
+mod pace;
 pub mod role;
+mod stage;
+mod stop;
 pub mod terms;
 pub mod turn;
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 use crate::decide::meaning::Unhandled;
 use crate::decide::role::{Reason, Role};
@@ -33,7 +40,12 @@ pub enum Why {
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A signal came for adieu.
-    Signal(Signal),
+    Signal {
+        /// Which one.
+        signal: Signal,
+        /// The pid of its sender; 0 for the kernel, or a sender outside the PID namespace.
+        sender: i32,
+    },
     /// A child of adieu ended and was reaped.
     Ended(i32, End),
     /// A child of adieu was stopped.

@@ -193,7 +193,7 @@ impl Explained {
 pub(crate) mod tests {
     use super::*;
     use crate::cli::{Typed, settings};
-    use crate::decide::role::tests::{process, snapshot};
+    use crate::decide::tests::{process, snapshot};
     use crate::process::Disposition;
 
     /// What is said of SIGTERM for this tree, whose root is PID 1.

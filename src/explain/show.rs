@@ -177,7 +177,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::role::tests::process;
+    use crate::decide::tests::process;
     use crate::explain::look::tests::{adieu, explained, pipeline, root};
 
     #[test]

@@ -247,7 +247,7 @@ pub(super) fn names(whom: &[&Process]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::role::tests::process;
+    use crate::decide::tests::process;
     use crate::explain::look::tests::{
         adieu, adieu_with, explained, explained_beside, pipeline, root,
     };

@@ -1078,6 +1078,10 @@ impl Oracle {
             if self.is_deaf_init(id) && self.has_others_inside(id) {
                 continue;
             }
+            // SIGKILL was sent to it, and nothing follows that.
+            if self.marks_mut(id).is_some_and(|m| m.killed) {
+                continue;
+            }
             return broken(promise, format!("{} is not told ({:?})", p.name(), self.stage));
         }
         if let (Stage::Killing, Some(killing)) = (self.stage, self.killing_since) {

@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
         let now = self.world.now;
         self.oracle.inputs += 1;
         self.oracle.arrives(signal, now);
-        self.step(Input::Signal(signal))
+        self.step(Input::Signal { signal, sender: 0 })
     }
 
     /// What adieu would hear of, in the order of `inbox`.
