@@ -3,7 +3,7 @@
 
 use crate::decide::machine::State;
 use crate::decide::terms::Terms;
-use crate::decide::{Action, Input, Why};
+use crate::decide::{Action, Input, Purpose};
 use crate::process::Snapshot;
 use crate::procfs::{self, Detail, NoDescriptor, Own};
 use crate::report::Reporter;
@@ -28,10 +28,11 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
         let mut said = Vec::new();
         while let Some(action) = actions.pop_front() {
             let answer = match action {
-                Action::Look(why, signal) => {
+                Action::Look(purpose, signal) => {
                     let before = inbox.now();
-                    let snapshot = look(&mut own, reporter.shows_arguments(), (why, signal), inbox);
-                    Input::Looked(why, signal, snapshot, inbox.now().saturating_sub(before))
+                    let snapshot =
+                        look(&mut own, reporter.shows_arguments(), (purpose, signal), inbox);
+                    Input::Looked(purpose, signal, snapshot, inbox.now().saturating_sub(before))
                 }
                 Action::SignalProcess(tell) => {
                     Input::Delivered(tell.id, deliver::tell(&tell, inbox))
@@ -79,13 +80,13 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
 fn look(
     own: &mut Option<Own>,
     arguments: bool,
-    question: (Why, Signal),
+    question: (Purpose, Signal),
     inbox: &mut Inbox,
 ) -> Option<Snapshot> {
-    let (why, signal) = question;
-    let detail = match why {
-        Why::Begin | Why::Forward(_) => Detail::Deciding,
-        Why::Stop => Detail::Whole,
+    let (purpose, signal) = question;
+    let detail = match purpose {
+        Purpose::Begin | Purpose::Forward(_) => Detail::Deciding,
+        Purpose::Stop => Detail::Whole,
     };
     inbox.raise_limit();
     for _ in 0..2 {

@@ -7,7 +7,7 @@ use crate::decide::role::{self, Question, Role};
 use crate::decide::stop::{Main, Stop};
 use crate::decide::terms::Terms;
 use crate::decide::turn::{Past, Turn, turn};
-use crate::decide::{Action, Cause, Delivered, Input, Note, ProcessNote, Time, Why};
+use crate::decide::{Action, Cause, Delivered, Input, Note, ProcessNote, Purpose, Time};
 use crate::exit::{End, SIGNAL_BASE};
 use crate::process::{ProcId, Snapshot};
 use crate::signal::Signal;
@@ -46,10 +46,10 @@ impl State {
             Input::Stopped(..) => Vec::new(),
             Input::Reaped { left } => self.reaped(left, now),
             Input::Gone(id) => self.in_stop(|stop, _| stop.gone(id, None, now)),
-            Input::Looked(Why::Forward(unhandled), signal, snapshot, _) => {
+            Input::Looked(Purpose::Forward(unhandled), signal, snapshot, _) => {
                 self.forward(signal, unhandled, snapshot, now)
             }
-            Input::Looked(Why::Begin | Why::Stop, _, snapshot, took) => {
+            Input::Looked(Purpose::Begin | Purpose::Stop, _, snapshot, took) => {
                 self.in_stop(|stop, terms| stop.looked(snapshot.as_ref(), took, terms, main, now))
             }
             Input::Delivered(id, delivered) => self.delivered(id, delivered, now),
@@ -87,7 +87,7 @@ impl State {
             Meaning::Group(_) if self.main_end.is_some() => Vec::new(),
             Meaning::Group(signal) => self.signal_group(signal),
             Meaning::Forward(signal, unhandled) => {
-                vec![Action::Look(Why::Forward(unhandled), signal)]
+                vec![Action::Look(Purpose::Forward(unhandled), signal)]
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::decide::pace::{Need, Pace};
 use crate::decide::role::{self, Known, Question, Role};
 use crate::decide::stage::{Left, Stage};
 use crate::decide::terms::{Deliver, FIRST_WARNING, LEFTOVERS_TIMEOUT, REPEAT, Terms};
-use crate::decide::{Action, Cause, Delivered, Note, Time, Why};
+use crate::decide::{Action, Cause, Delivered, Note, Purpose, Time};
 use crate::exit::End;
 use crate::process::{self, ProcId, Snapshot};
 use crate::signal::Signal;
@@ -98,8 +98,8 @@ impl Stop {
         };
         // `--deliver child` chooses among those that handle nothing, too.
         let deciding = asked_for && terms.deliver != Deliver::Child;
-        let why = if deciding { Why::Begin } else { Why::Stop };
-        (stop, vec![Action::Say(Note::Begins(cause, signal)), Action::Look(why, signal)])
+        let purpose = if deciding { Purpose::Begin } else { Purpose::Stop };
+        (stop, vec![Action::Say(Note::Begins(cause, signal)), Action::Look(purpose, signal)])
     }
 
     /// When the stop has to be woken next.
@@ -135,7 +135,7 @@ impl Stop {
                 Alarm::EpilogueOver | Alarm::Look => look = self.view != View::Blind,
             }
         }
-        actions.extend(look.then_some(Action::Look(Why::Stop, self.signal)));
+        actions.extend(look.then_some(Action::Look(Purpose::Stop, self.signal)));
         actions
     }
 
@@ -147,7 +147,7 @@ impl Stop {
             && self.ledger.has_unkilled()
         {
             *last_look = true;
-            return vec![Action::Look(Why::Stop, self.signal)];
+            return vec![Action::Look(Purpose::Stop, self.signal)];
         }
         vec![Action::Say(Note::Abandons(self.ledger.killed())), Action::Exit(main.code)]
     }
@@ -156,7 +156,7 @@ impl Stop {
         self.stage = Stage::killing(now);
         self.pace = Pace::new(now);
         if self.view != View::Blind {
-            return vec![Action::Look(Why::Stop, self.signal)];
+            return vec![Action::Look(Purpose::Stop, self.signal)];
         }
         let said = Action::Say(Note::Kills(now.saturating_sub(self.began), Vec::new()));
         let group = main.group.map(|_| Action::SignalGroup(Signal::KILL));
@@ -195,7 +195,7 @@ impl Stop {
             }
         }
         self.pace = Pace::new(now);
-        vec![said, Action::Look(Why::Stop, signal)]
+        vec![said, Action::Look(Purpose::Stop, signal)]
     }
 
     /// A process is gone: what it kept waiting is to be found out.

@@ -19,7 +19,7 @@ use super::stage::Stage;
 use super::terms::tests::terms;
 use super::terms::{Deliver, Terms};
 use super::turn::{Past, Turn, turn};
-use super::{Action, Delivered, Input, Note, Time, Why};
+use super::{Action, Delivered, Input, Note, Purpose, Time};
 use crate::exit::End;
 use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::{Signal, SignalSet};
@@ -126,11 +126,11 @@ impl World {
         while !queue.is_empty() {
             let action = queue.remove(0);
             let input = match action {
-                Action::Look(why, signal) => {
+                Action::Look(purpose, signal) => {
                     let seen =
                         Snapshot { tick: self.tick, last_pid: 5, ..snapshot(self.tree.clone()) };
                     let seen = (!self.blind).then_some(seen);
-                    Input::Looked(why, signal, seen, Time::ZERO)
+                    Input::Looked(purpose, signal, seen, Time::ZERO)
                 }
                 Action::SignalProcess(send) => {
                     let id = send.id;

@@ -54,7 +54,7 @@ fn every_stage_meets_every_input() {
     ];
     let events = || -> Vec<Input> {
         let signals = (1..=64).filter_map(Signal::from_number).map(arrives);
-        let looked = |why, seen| Input::Looked(why, TERM, seen, ms(1));
+        let looked = |purpose, seen| Input::Looked(purpose, TERM, seen, ms(1));
         signals
             .chain([
                 Input::Ended(MAIN, End::Exited(3)),
@@ -65,10 +65,10 @@ fn every_stage_meets_every_input() {
                 Input::Reaped { left: false },
                 Input::Gone(id(3)),
                 Input::Gone(id(99)),
-                looked(Why::Stop, None),
-                looked(Why::Stop, Some(Snapshot::default())),
-                looked(Why::Forward(Unhandled::Warn), None),
-                looked(Why::Forward(Unhandled::Warn), Some(snapshot(script()))),
+                looked(Purpose::Stop, None),
+                looked(Purpose::Stop, Some(Snapshot::default())),
+                looked(Purpose::Forward(Unhandled::Warn), None),
+                looked(Purpose::Forward(Unhandled::Warn), Some(snapshot(script()))),
                 Input::Delivered(id(3), Delivered::Gone),
                 Input::Delivered(id(3), Delivered::Refused),
                 Input::Delivered(id(99), Delivered::Sent { watched: false }),
