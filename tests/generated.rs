@@ -117,10 +117,9 @@ fn rendered(render: impl Fn(&Man, &mut dyn Write) -> std::io::Result<()>, of: cl
     render(&manual, &mut text).unwrap();
     // roff's own preamble, for apostrophes, stands at the beginning of each part.
     let text = String::from_utf8(text).unwrap();
-    text.lines().filter(|line| !line.starts_with(".ie ") && !line.starts_with(".el ")).fold(
-        String::new(),
-        |all, line| all + &line.replace("\\*(Aq", "\\(aq") + "\n",
-    )
+    text.lines()
+        .filter(|line| !line.starts_with(".ie ") && !line.starts_with(".el "))
+        .fold(String::new(), |all, line| all + &line.replace("\\*(Aq", "\\(aq") + "\n")
 }
 
 /// Markdown's code and links as plain text.
@@ -206,7 +205,8 @@ fn bash() -> String {
 
 /// Only before the command: what stands behind that is the command's own.
 fn fish() -> String {
-    let lines = completion(Shell::Fish).replace("complete -c adieu ", "complete -c adieu -n 'not __adieu_command' ");
+    let lines =
+        completion(Shell::Fish).replace("complete -c adieu ", "complete -c adieu -n 'not __adieu_command' ");
     format!("set -g __adieu_with_value {}\n{lines}", with_value())
 }
 
@@ -225,10 +225,7 @@ fn made() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
         ),
         (
             "man/adieu-runtime.1",
-            vec![
-                ("title", title("adieu-runtime")),
-                ("options", man_options(runtime_options::command())),
-            ],
+            vec![("title", title("adieu-runtime")), ("options", man_options(runtime_options::command()))],
         ),
         ("completions/adieu.bash", vec![("options", bash())]),
         ("completions/_adieu", vec![("", completion(Shell::Zsh))]),
