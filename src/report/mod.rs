@@ -131,6 +131,16 @@ impl Reporter {
         say(&format!("{}{}{more}", since.unwrap_or_default(), sentence(note, now)));
     }
 
+    /// How the main process ended, once it has.
+    pub(crate) fn main_end(&self) -> Option<End> {
+        self.main_end
+    }
+
+    /// Whether the stop had to kill.
+    pub(crate) fn had_to_kill(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.timed_out.is_some())
+    }
+
     /// Prints the timeline of the stop and writes its files, as far as the settings ask for them.
     pub(crate) fn finish(
         &mut self,
