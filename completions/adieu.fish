@@ -34,27 +34,44 @@ complete -c adieu -n 'not __adieu_command' -a '(__fish_complete_command)'
 # Between "begin" and "end" made by tests/generated.rs: ADIEU_WRITE_DOCS=1 cargo test --test generated
 # begin options
 set -g __adieu_with_value -c --shell -e --ok-exit -p --parent-death -t --timeout --epilogue -r --rewrite --deliver --stop-on --report --explain --signal --format --install
-complete -c adieu -n 'not __adieu_command' -s c -x -a '(__fish_complete_command)' -d 'A shell string, as `sh -c` takes it ($0, $1 ...)'
-complete -c adieu -n 'not __adieu_command' -l shell -x -a '(__fish_complete_command)' -d 'The shell for strings [/bin/sh -c] [ADIEU_SHELL]'
-complete -c adieu -n 'not __adieu_command' -l linger -d 'Go on until the last process is gone (for daemons)'
-complete -c adieu -n 'not __adieu_command' -s e -l ok-exit -x -d 'Exit with 0, not CODE (143 for Java); repeatable'
-complete -c adieu -n 'not __adieu_command' -s p -l parent-death -x -a 'TERM INT QUIT HUP USR1 USR2' -d 'What adieu itself gets when its parent dies'
-complete -c adieu -n 'not __adieu_command' -s t -l timeout -x -d 'Until SIGKILL: 10s, 1m 30s [none] [ADIEU_TIMEOUT]'
-complete -c adieu -n 'not __adieu_command' -l epilogue -x -d 'A script\'s after its handlers [1s] [ADIEU_EPILOGUE]'
-complete -c adieu -n 'not __adieu_command' -s r -l rewrite -x -d 'Deliver TO for FROM: TERM=QUIT, HUP=0; repeatable'
-complete -c adieu -n 'not __adieu_command' -l deliver -x -a 'programs group child' -d 'programs, group or child [programs] [ADIEU_DELIVER]'
-complete -c adieu -n 'not __adieu_command' -l stop-on -x -a 'TERM INT QUIT HUP USR1 USR2' -d 'What begins the stop; repeatable [TERM,INT,QUIT]'
-complete -c adieu -n 'not __adieu_command' -s v -l verbose -d 'The stop and its timeline [ADIEU_LOG=verbose]'
-complete -c adieu -n 'not __adieu_command' -s q -l quiet -d 'No warnings [ADIEU_LOG=quiet]'
-complete -c adieu -n 'not __adieu_command' -l report -r -F -d 'The stop as JSON; - is stderr [ADIEU_REPORT]'
-complete -c adieu -n 'not __adieu_command' -l termination-log -F -d 'For Kubernetes [/dev/termination-log]'
-complete -c adieu -n 'not __adieu_command' -l show-args -d 'Whole command lines in logs and reports'
-complete -c adieu -n 'not __adieu_command' -l explain -f -a '(__fish_complete_pids)' -d 'What a stop would do to the tree below PID [1]'
-complete -c adieu -n 'not __adieu_command' -l signal -x -a 'TERM INT QUIT HUP USR1 USR2' -d '... what this signal would do [TERM]'
-complete -c adieu -n 'not __adieu_command' -l format -x -a 'text json' -d '... as text or json [text]'
-complete -c adieu -n 'not __adieu_command' -l install -r -F -d 'Copy adieu to PATH (images FROM scratch have no cp)'
+complete -c adieu -n 'not __adieu_command' -s c -d 'A shell string, as `sh -c` takes it; what follows is its $0, $1 ...' -r -f -a "(__fish_complete_command)"
+complete -c adieu -n 'not __adieu_command' -l shell -d 'The shell for strings [/bin/sh -c] [ADIEU_SHELL]' -r -f -a "(__fish_complete_command)"
+complete -c adieu -n 'not __adieu_command' -s e -l ok-exit -d 'Exit with 0 instead of CODE (143 for Java); repeatable' -r
+complete -c adieu -n 'not __adieu_command' -s t -l timeout -d 'From the stop signal to SIGKILL: 10s, 1m 30s [none] [ADIEU_TIMEOUT]' -r
+complete -c adieu -n 'not __adieu_command' -l epilogue -d 'How long a script may go on after its handlers [1s] [ADIEU_EPILOGUE]' -r
+complete -c adieu -n 'not __adieu_command' -s r -l rewrite -d 'When FROM arrives, send TO: TERM=QUIT; HUP=0 drops it; repeatable' -r
+complete -c adieu -n 'not __adieu_command' -l report -d 'Write the finished stop as JSON; - is stderr [ADIEU_REPORT]' -r -F
+complete -c adieu -n 'not __adieu_command' -l termination-log -d 'Append a short summary, for Kubernetes [/dev/termination-log]' -r -F
+complete -c adieu -n 'not __adieu_command' -l explain -d 'Say what a stop would do to the tree below PID [1]' -r
+complete -c adieu -n 'not __adieu_command' -l install -d 'Copy adieu to PATH (images FROM scratch have no cp)' -r -F
+complete -c adieu -n 'not __adieu_command' -l deliver -d 'Who gets a signal: programs, group or child [programs] [ADIEU_DELIVER]' -r -f -a "programs\t''
+group\t''
+child\t''"
+complete -c adieu -n 'not __adieu_command' -l format -d 'With --explain: text or json [text]' -r -f -a "text\t''
+json\t''"
+complete -c adieu -n 'not __adieu_command' -s p -l parent-death -d 'Signal that adieu gets when its parent dies' -r -f -a "TERM\t''
+INT\t''
+QUIT\t''
+HUP\t''
+KILL\t''"
+complete -c adieu -n 'not __adieu_command' -l signal -d 'With --explain: say what this signal would do [TERM]' -r -f -a "TERM\t''
+INT\t''
+QUIT\t''
+HUP\t''
+USR1\t''
+USR2\t''"
+complete -c adieu -n 'not __adieu_command' -l stop-on -d 'Signal that begins the stop; repeatable [TERM,INT,QUIT]' -r -f -a "TERM\t''
+INT\t''
+QUIT\t''
+HUP\t''
+USR1\t''
+USR2\t''"
+complete -c adieu -n 'not __adieu_command' -l linger -d 'Go on until the last process is gone, for start scripts that daemonize'
+complete -c adieu -n 'not __adieu_command' -s v -l verbose -d 'Print the stop as it happens, and its timeline [ADIEU_LOG=verbose]'
+complete -c adieu -n 'not __adieu_command' -s q -l quiet -d 'Print no warnings [ADIEU_LOG=quiet]'
+complete -c adieu -n 'not __adieu_command' -l show-args -d 'Show whole command lines in logs and reports'
 complete -c adieu -n 'not __adieu_command' -s h -l help -d 'Print this help'
-complete -c adieu -n 'not __adieu_command' -s V -l version -d 'Print the version'
+complete -c adieu -n 'not __adieu_command' -s V -l version -d 'Print the version in tini\'s form, which dockerd expects'
 complete -c adieu -n 'not __adieu_command' -s g -d 'The same as --deliver group'
 complete -c adieu -n 'not __adieu_command' -s s -d 'No effect: adieu is always a subreaper'
 complete -c adieu -n 'not __adieu_command' -s w -d 'No effect'

@@ -1,9 +1,9 @@
-//! How a process ended, and the exit status that adieu makes of it.
+//! How a process ended, and how adieu itself ends in turn.
 
 use crate::signal::Signal;
 
-/// adieu itself failed: bad usage, a bad environment variable, no process to be had. As `docker
-/// run` and `env(1)` have it.
+/// adieu itself failed: bad usage, a bad environment variable, no process to be had. `docker run` and
+/// `env(1)` use the same status.
 pub const OWN_FAILURE: u8 = 125;
 /// The program was found and could not be executed.
 pub const NOT_EXECUTABLE: u8 = 126;
@@ -12,7 +12,7 @@ pub const NOT_FOUND: u8 = 127;
 /// Added to the number of the signal that ended the main process.
 pub const SIGNAL_BASE: u8 = 128;
 
-/// The end of a child, as `waitpid(2)` tells it.
+/// The end of a child, as `waitpid(2)` reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// It exited with this status.
@@ -42,6 +42,26 @@ impl std::fmt::Display for End {
     }
 }
 
+/// The signal by which adieu ends, because the main process ended by it; `None` where adieu exits
+/// with `code`.
+///
+/// A caller that waits for adieu then sees what happened: to systemd, death by SIGTERM is a clean
+/// stop, and exit status 143 is a failure. PID 1 cannot end so (`pid_namespaces(7)`). A stop that had
+/// to kill is always seen by its exit status, as is a status that `--ok-exit` changed.
+pub fn signal_to_end_by(
+    main_end: Option<End>,
+    code: u8,
+    is_init: bool,
+    had_to_kill: bool,
+) -> Option<Signal> {
+    match main_end {
+        Some(end @ End::Signaled(signal)) if end.code() == code && !is_init && !had_to_kill => {
+            Some(signal)
+        }
+        _ => None,
+    }
+}
+
 /// Which statuses count as success, from `--ok-exit`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OkExits(pub Vec<u8>);
@@ -66,5 +86,17 @@ mod tests {
         assert_eq!(ok.apply(143), 0);
         assert_eq!(ok.apply(1), 0);
         assert_eq!(ok.apply(2), 2);
+    }
+
+    #[test]
+    fn adieu_ends_by_the_main_processs_signal_unless_it_is_pid_1_or_another_status_counts() {
+        let term = Some(End::Signaled(Signal::TERM));
+        assert_eq!(signal_to_end_by(term, 143, false, false), Some(Signal::TERM));
+        assert_eq!(signal_to_end_by(term, 143, true, false), None);
+        assert_eq!(signal_to_end_by(term, 143, false, true), None);
+        assert_eq!(signal_to_end_by(term, 0, false, false), None);
+        assert_eq!(signal_to_end_by(term, 137, false, false), None);
+        assert_eq!(signal_to_end_by(Some(End::Exited(143)), 143, false, false), None);
+        assert_eq!(signal_to_end_by(None, 137, false, false), None);
     }
 }

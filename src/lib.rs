@@ -1,15 +1,14 @@
-//! adieu runs a shell string and, when told to stop, lets every program that handles the stop
-//! signal finish.
+//! adieu runs a shell string. On a stop signal, every program that handles the signal gets it once
+//! and may finish.
 //!
-//! Read in this order: what was typed ([`cli`]) and what it means ([`settings`], [`signal`],
-//! [`command`]); the child (`spawn`); what happens (`inbox`) and what there is ([`proctable`]); who
-//! is told ([`plan`]) and when ([`phase`], with the words in [`event`] and the memory in `ledger`);
-//! the doing (`deliver`, `terminal`) and the loop (`supervise`); the end ([`exit`], `report`,
-//! [`error`]). `sys` holds every `unsafe`. [`plan`], [`phase`] and `ledger` decide and do nothing
-//! else; the others do and decide nothing. [`runtime`] is another program, `adieu-runtime`.
+//! Read in this order: what was typed and what it means ([`cli`], [`signal`]); the order of a run
+//! ([`run`]); the rules ([`decide`]); what they are decided from ([`process`], [`procfs`]); the loop
+//! (`supervise`) and the effects (`system`); the end ([`exit`], [`error`]) and what a person reads of
+//! it (`report`). [`decide`] does nothing else than decide, and the others decide nothing.
+//! [`runtime`] is another program, `adieu-runtime`.
 //!
-//! The programs are what is stable; the library's half is public for them, for the tests and for
-//! the fuzz targets. What decides can be asked without a process: who would be told in the tree of
+//! The command lines are stable. The library is public for the two programs, the tests and the fuzz
+//! targets. The rules can be asked without a process: who gets the signal in the tree of
 //! `cd /app && ./server | tee log`?
 //!
 //! ```
@@ -81,7 +80,6 @@ mod system;
 use cli::command::{self, Surroundings};
 use cli::settings::{self, Settings, Verbosity};
 use cli::{Request, Typed};
-use decide::terms::Terms;
 use error::Error;
 use report::Reporter;
 use signal::{Signal, SignalSet};
@@ -91,11 +89,11 @@ use std::time::Instant;
 use system::inbox::{ALL_SIGNALS, Inbox};
 use system::{spawn, sys, terminal};
 
-/// Sets memory aside, for what must not fail for want of it later. To be called before anything
+/// Sets memory aside for the stop, which must not fail for want of it. To be called before anything
 /// that allocates.
 ///
 /// # Errors
-/// The exit status, where there is none; stderr has been told.
+/// The exit status where there is no memory; the error is on stderr by then.
 pub fn reserve_memory() -> Result<(), u8> {
     if sys::reserve_memory() {
         return Ok(());
@@ -140,7 +138,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
     })
 }
 
-/// Not by std, to which a stdout that is closed is none that failed.
+/// Not by std, which takes a closed stdout for one that was written to.
 fn print(text: &str) -> Result<(), Error> {
     let written = report::write_all(sys::standard(libc::STDOUT_FILENO), text.as_bytes());
     written.map_err(|e| Error::System(format!("cannot write to stdout: {}", e.desc())))
@@ -166,15 +164,20 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         .into_iter()
         .filter(|s| sys::is_ignored(*s))
         .collect();
-    let terms = Terms::new(&settings, main, is_init, terminal::can_suspend(), ignored);
+    let terms = settings.terms(main, is_init, terminal::can_suspend(), ignored);
     let mut inbox = Inbox::open(started);
     let code = settings.ok_exits.apply(supervise::supervise(&mut inbox, &terms, &mut reporter));
     terminal::take_from(Some(main));
     reporter.finish(&settings, &terms, inbox.now(), code);
+    let killed = reporter.had_to_kill();
+    if let Some(signal) = exit::signal_to_end_by(reporter.main_end(), code, is_init, killed) {
+        system::end::by_signal(signal);
+    }
     Ok(code)
 }
 
-/// Makes adieu what it has to be before there is a child, and notes what the child has to get back.
+/// Makes adieu what it has to be before there is a child: the parent of orphans, with a SIGCHLD that
+/// is not ignored. Returns what the child has to get back.
 fn prepare(settings: &Settings, mask: SignalSet, is_init: bool) -> Result<spawn::Inherited, Error> {
     if let Some(signal) = settings.parent_death {
         sys::set_parent_death(signal).map_err(|e| {
@@ -184,7 +187,10 @@ fn prepare(settings: &Settings, mask: SignalSet, is_init: bool) -> Result<spawn:
     if !is_init && let Err(e) = nix::sys::prctl::set_child_subreaper(true) {
         warn(
             settings,
-            &format!("orphans will not come to adieu: no child subreaper to be had ({})", e.desc()),
+            &format!(
+                "orphans will not come to adieu: it cannot be a child subreaper ({})",
+                e.desc()
+            ),
         );
     }
     let ignore_child = sys::is_ignored(Signal::CHLD);

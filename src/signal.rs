@@ -1,6 +1,7 @@
 //! Signals as words and numbers: what a user types, what a log prints, what a set holds. Sends
 //! nothing.
 
+use nix::sys::signal as nix;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,48 +9,12 @@ use std::str::FromStr;
 /// (`signal(7)`).
 const HIGHEST: i32 = 64;
 
-/// The standard signals with their names. Real-time signals are named by their distance from either
-/// end.
-const NAMES: [(&str, i32); 31] = [
-    ("HUP", libc::SIGHUP),
-    ("INT", libc::SIGINT),
-    ("QUIT", libc::SIGQUIT),
-    ("ILL", libc::SIGILL),
-    ("TRAP", libc::SIGTRAP),
-    ("ABRT", libc::SIGABRT),
-    ("BUS", libc::SIGBUS),
-    ("FPE", libc::SIGFPE),
-    ("KILL", libc::SIGKILL),
-    ("USR1", libc::SIGUSR1),
-    ("SEGV", libc::SIGSEGV),
-    ("USR2", libc::SIGUSR2),
-    ("PIPE", libc::SIGPIPE),
-    ("ALRM", libc::SIGALRM),
-    ("TERM", libc::SIGTERM),
-    ("STKFLT", libc::SIGSTKFLT),
-    ("CHLD", libc::SIGCHLD),
-    ("CONT", libc::SIGCONT),
-    ("STOP", libc::SIGSTOP),
-    ("TSTP", libc::SIGTSTP),
-    ("TTIN", libc::SIGTTIN),
-    ("TTOU", libc::SIGTTOU),
-    ("URG", libc::SIGURG),
-    ("XCPU", libc::SIGXCPU),
-    ("XFSZ", libc::SIGXFSZ),
-    ("VTALRM", libc::SIGVTALRM),
-    ("PROF", libc::SIGPROF),
-    ("WINCH", libc::SIGWINCH),
-    ("IO", libc::SIGIO),
-    ("PWR", libc::SIGPWR),
-    ("SYS", libc::SIGSYS),
-];
-
 /// Second names, accepted but not printed.
-const ALIASES: [(&str, i32); 4] = [
-    ("IOT", libc::SIGABRT),
-    ("CLD", libc::SIGCHLD),
-    ("POLL", libc::SIGIO),
-    ("UNUSED", libc::SIGSYS),
+const ALIASES: [(&str, nix::Signal); 4] = [
+    ("IOT", nix::Signal::SIGABRT),
+    ("CLD", nix::Signal::SIGCHLD),
+    ("POLL", nix::Signal::SIGIO),
+    ("UNUSED", nix::Signal::SIGSYS),
 ];
 
 /// One signal, 1 to 64, real-time signals included.
@@ -118,11 +83,10 @@ impl Signal {
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.number();
-        if let Some((name, _)) = NAMES.iter().find(|(_, n)| *n == number) {
-            return write!(f, "SIG{name}");
+        if let Ok(standard) = nix::Signal::try_from(number) {
+            return f.write_str(standard.as_str());
         }
-        let lowest = libc::SIGRTMIN();
-        match number - lowest {
+        match number - libc::SIGRTMIN() {
             0 => f.write_str("SIGRTMIN"),
             above if above > 0 => write!(f, "SIGRTMIN+{above}"),
             // 32 and 33: the C library keeps them for itself, so they have no name.
@@ -160,11 +124,10 @@ impl FromStr for Signal {
         }
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        let known = NAMES.iter().chain(&ALIASES).find(|(n, _)| *n == name);
-        if let Some((_, number)) = known {
-            return Self::from_number(*number).ok_or_else(unknown);
-        }
-        real_time(name).and_then(Self::from_number).ok_or_else(unknown)
+        let standard = || nix::Signal::from_str(&format!("SIG{name}")).ok();
+        let alias = || ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, signal)| *signal);
+        let number = standard().or_else(alias).map(|signal| signal as i32);
+        number.or_else(|| real_time(name)).and_then(Self::from_number).ok_or_else(unknown)
     }
 }
 

@@ -3,13 +3,13 @@
 
 use crate::decide::machine::State;
 use crate::decide::terms::Terms;
-use crate::decide::{Action, Input, Why};
+use crate::decide::{Action, Input, Purpose};
 use crate::process::Snapshot;
 use crate::procfs::{self, Detail, NoDescriptor, Observer};
 use crate::report::Reporter;
 use crate::signal::Signal;
 use crate::system::deliver;
-use crate::system::inbox::{Event, Inbox};
+use crate::system::inbox::Inbox;
 use crate::system::terminal;
 use std::collections::VecDeque;
 
@@ -20,25 +20,19 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
     let mut own = None;
     let mut state = State::new(terms.clone());
     loop {
-        let input = match inbox.next(state.deadline()) {
-            Event::Signal(signal, sender) => {
-                reporter.arrived(signal, sender);
-                Input::Signal(signal)
-            }
-            Event::Ended(pid, end) => Input::Ended(pid, end),
-            Event::Stopped(pid, signal) => Input::Stopped(pid, signal),
-            Event::Reaped { left } => Input::Reaped { left },
-            Event::Gone(id) => Input::Gone(id),
-            Event::Deadline => Input::Deadline,
-        };
+        let input = inbox.next(state.deadline());
+        if let Input::Signal { signal, sender } = input {
+            reporter.arrived(signal, sender);
+        }
         let mut actions = VecDeque::from(state.step(input, inbox.now()));
         let mut said = Vec::new();
         while let Some(action) = actions.pop_front() {
             let answer = match action {
-                Action::Look(why, signal) => {
+                Action::Look(purpose, signal) => {
                     let before = inbox.now();
-                    let snapshot = look(&mut own, reporter.shows_arguments(), (why, signal), inbox);
-                    Input::Looked(why, signal, snapshot, inbox.now().saturating_sub(before))
+                    let snapshot =
+                        look(&mut own, reporter.shows_arguments(), (purpose, signal), inbox);
+                    Input::Looked(purpose, signal, snapshot, inbox.now().saturating_sub(before))
                 }
                 Action::SignalProcess(tell) => {
                     Input::Delivered(tell.id, deliver::tell(&tell, inbox))
@@ -86,13 +80,13 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
 fn look(
     own: &mut Option<Observer>,
     arguments: bool,
-    question: (Why, Signal),
+    question: (Purpose, Signal),
     inbox: &mut Inbox,
 ) -> Option<Snapshot> {
-    let (why, signal) = question;
-    let detail = match why {
-        Why::Begin | Why::Forward => Detail::Deciding,
-        Why::Stop => Detail::Whole,
+    let (purpose, signal) = question;
+    let detail = match purpose {
+        Purpose::Begin | Purpose::Forward(_) => Detail::Deciding,
+        Purpose::Stop => Detail::Whole,
     };
     inbox.raise_limit();
     for _ in 0..2 {

@@ -1,5 +1,5 @@
-//! What is made from the options' table of `src/cli.rs` and from README.md is up to date, and the tools that read it do:
-//! the man pages and the completions. With `ADIEU_WRITE_DOCS=1` they are written instead of compared.
+//! The man pages and the completions are those of the command lines' definitions and of README.md, and the tools that read
+//! them find no fault. With `ADIEU_WRITE_DOCS=1` the files are written instead of compared.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -11,12 +11,17 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use adieu::cli::{self, OPTIONS, Opt, Request, Takes};
+use adieu::cli::{self, Request, definition};
+use adieu::runtime::options as runtime_options;
+use clap::Arg;
+use clap::builder::PossibleValuesParser;
+use clap_complete::{Shell, generate};
+use clap_mangen::Man;
 use support::{Scratch, adieu, output, page, tool};
 
 // --- What there is -----------------------------------------------------------------------------------------
@@ -29,25 +34,15 @@ fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
-fn options() -> impl Iterator<Item = &'static Opt> {
-    OPTIONS.iter().flat_map(|(_, options)| *options)
+/// The options that a user sees.
+fn options() -> Vec<Arg> {
+    definition::command().get_arguments().filter(|it| !it.is_hide_set()).cloned().collect()
 }
 
 /// `-t` and `--timeout`, as far as it has both.
-fn names(option: &Opt) -> Vec<String> {
-    let short = option.short.map(|it| format!("-{it}"));
-    short.into_iter().chain(option.long.map(|it| format!("--{it}"))).collect()
-}
-
-/// The value's name in the help, and whether the value is a word of its own.
-fn value(option: &Opt) -> Option<(&'static str, bool)> {
-    match option.takes {
-        Takes::Nothing => None,
-        Takes::Attached(name, _) => Some((name, false)),
-        Takes::Value(name) | Takes::AnyValue(name) | Takes::Maybe(name, _) | Takes::Rest(name) => {
-            Some((name, true))
-        }
-    }
+fn names(option: &Arg) -> Vec<String> {
+    let short = option.get_short().map(|it| format!("-{it}"));
+    short.into_iter().chain(option.get_long().map(|it| format!("--{it}"))).collect()
 }
 
 fn help() -> String {
@@ -72,14 +67,19 @@ fn words_with<'a>(text: &'a str, prefix: &'static str) -> impl Iterator<Item = &
     })
 }
 
-/// The help's line without what stands in brackets, and that: `10s`, `ADIEU_TIMEOUT`.
-fn sentence(help: &str) -> (&str, Vec<&str>) {
-    let (text, brackets) = help.split_once(" [").unwrap_or((help, ""));
-    (text, brackets.split(['[', ']']).map(str::trim).filter(|it| !it.is_empty()).collect())
+/// What stands in brackets at the end of an option's help: `10s`, `ADIEU_TIMEOUT`.
+fn brackets(option: &Arg) -> Vec<String> {
+    let help = option.get_help().unwrap().to_string();
+    let (_, brackets) = help.split_once(" [").unwrap_or_default();
+    brackets.split(['[', ']']).map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
 }
 
-fn variables() -> BTreeMap<&'static str, &'static Opt> {
-    let named = options().flat_map(|option| sentence(option.help).1.into_iter().map(move |it| (it, option)));
+/// Each variable of the help with the names of its option.
+fn variables() -> BTreeMap<String, Vec<String>> {
+    let named = options().into_iter().flat_map(|option| {
+        let names = names(&option);
+        brackets(&option).into_iter().map(move |it| (it, names.clone()))
+    });
     named.filter(|(name, _)| name.starts_with("ADIEU_")).collect()
 }
 
@@ -110,243 +110,125 @@ fn rows() -> Vec<Row> {
 
 // --- Making ------------------------------------------------------------------------------------------------
 
-/// Plain text for roff.
-fn roff(text: &str) -> String {
-    let escaped = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('…', "...");
-    if escaped.starts_with('.') { format!("\\&{escaped}") } else { escaped }
+/// A part of a man page as clap_mangen makes it.
+fn rendered(render: impl Fn(&Man, &mut dyn Write) -> std::io::Result<()>, of: clap::Command) -> String {
+    let manual = Man::new(of);
+    let mut text = Vec::new();
+    render(&manual, &mut text).unwrap();
+    // roff's own preamble, for apostrophes, stands at the beginning of each part.
+    let text = String::from_utf8(text).unwrap();
+    text.lines()
+        .filter(|line| !line.starts_with(".ie ") && !line.starts_with(".el "))
+        .fold(String::new(), |all, line| all + &line.replace("\\*(Aq", "\\(aq") + "\n")
 }
 
-/// Markdown's code and links for roff: code in bold, of links the words.
-fn roff_of_markdown(text: &str) -> String {
-    let mut words = text.to_owned();
+/// Markdown's code and links as plain text.
+fn plain(markdown: &str) -> String {
+    let mut words = markdown.replace('`', "").replace('…', "...");
     while let Some((begin, end)) = words.find("](").and_then(|at| Some((at, at + words[at..].find(')')?))) {
         words.replace_range(begin..=end, "");
         let bracket = words[..begin].rfind('[').unwrap();
         words.replace_range(bracket..=bracket, "");
     }
-    let parts = words.split('`').enumerate();
-    parts.map(|(at, part)| if at % 2 == 0 { roff(part) } else { format!("\\fB{}\\fR", roff(part)) }).collect()
+    words
 }
 
+/// The definition with the words of README.md's table, which has more room for them than the help.
+fn explained() -> clap::Command {
+    let rows = rows();
+    options().into_iter().fold(definition::command(), |command, option| {
+        let row = rows.iter().find(|row| row.names == names(&option));
+        let help = option.get_help().unwrap().to_string();
+        let text = row.map_or(help.split(" [").next().unwrap().to_owned(), |row| plain(&row.meaning));
+        let brackets: String = brackets(&option).iter().map(|it| format!(" [{it}]")).collect();
+        let mut letters = text.chars();
+        let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+        let text = format!("{first}{}.{brackets}", letters.as_str());
+        command.mut_arg(option.get_id(), |option| option.long_help(text))
+    })
+}
+
+/// Without a date, which nobody would keep up and clap_mangen cannot leave empty.
 fn title(name: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(".TH {} 1 \"\" \"adieu {version}\" \"User Commands\"\n", name.to_uppercase())
 }
 
-fn synopsis() -> String {
-    let help = help();
-    let (_, usage) = help.split_once("Usage: ").unwrap();
-    let (usage, _) = usage.split_once("\n\n").unwrap();
-    let lines = usage.lines().map(|line| {
-        let rest = line.trim().strip_prefix("adieu ").unwrap();
-        format!(".B adieu\n{}\n", roff(rest))
-    });
-    lines.collect::<Vec<_>>().join(".br\n")
-}
-
-/// The options in the help's groups: the help's line, and what README.md has to say of that option alone.
-fn man_options() -> String {
-    let rows = rows();
-    let mut text = String::new();
-    for (heading, options) in OPTIONS {
-        let _ = writeln!(text, ".SS {heading}");
-        for option in *options {
-            let names = names(option);
-            let bold: Vec<String> = names.iter().map(|it| format!("\\fB{}\\fR", roff(it))).collect();
-            let value = match option.takes {
-                Takes::Nothing => String::new(),
-                Takes::Value(name) | Takes::AnyValue(name) => format!(" \\fI{name}\\fR"),
-                Takes::Attached(name, _) => format!("[=\\fI{name}\\fR]"),
-                Takes::Maybe(name, _) => format!(" [\\fI{name}\\fR]"),
-                Takes::Rest(name) => format!(" \\fI{name}\\fR [\\fINAME ARG\\fR...]"),
-            };
-            let (help, brackets) = sentence(option.help);
-            let row = rows.iter().find(|row| row.names == names).map(|row| roff_of_markdown(&row.meaning));
-            let meaning = row.unwrap_or_else(|| roff(help));
-            let mut letters = meaning.chars();
-            let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-            let brackets: String = brackets.iter().map(|it| format!(" [{}]", roff(it))).collect();
-            let _ = writeln!(text, ".TP\n{}{value}\n{first}{}.{brackets}", bold.join(", "), letters.as_str());
-        }
-    }
-    text
+/// The options below a heading of their own, `OPTIONS`.
+fn man_options(command: clap::Command) -> String {
+    rendered(|man, text| man.render_options_section(text), command).replace(".SH ", ".SS ")
 }
 
 fn man_environment() -> String {
-    let mut by_name: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (variable, option) in variables() {
-        let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
-        let long = roff(names(option).last().unwrap());
-        let words = if value.is_empty() {
-            format!("The same as \\fB{long}\\fR.")
-        } else {
-            format!("\\fB{value}\\fR: the same as \\fB{long}\\fR.")
-        };
-        by_name.entry(name).or_default().push(words);
+    let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (variable, names) in variables() {
+        let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
+        let long = names.last().unwrap().replace('-', "\\-");
+        let same = format!("he same as \\fB{long}\\fR.");
+        let words = if value.is_empty() { format!("T{same}") } else { format!("\\fB{value}\\fR: t{same}") };
+        by_name.entry(name.to_owned()).or_default().push(words);
     }
-    let entry = |(name, words): (&&str, &Vec<String>)| format!(".TP\n.B {name}\n{}\n", words.join("\n"));
-    by_name.iter().map(entry).collect()
+    by_name.iter().map(|(name, words)| format!(".TP\n.B {name}\n{}\n", words.join("\n"))).collect()
 }
 
-fn man_examples() -> String {
-    let help = help();
-    let (_, examples) = help.split_once("Examples:\n").unwrap();
-    let (examples, _) = examples.split_once("\n\n").unwrap();
-    let lines: Vec<&str> = examples.lines().map(str::trim).collect();
-    lines.chunks(2).map(|it| format!(".TP\n.B \"{}\"\n{}.\n", roff_argument(it[0]), roff(it[1]))).collect()
+/// The values that are words of a list, for the completions; `settings` reads them.
+const LISTED: [(&str, &[&str]); 5] = [
+    ("deliver", &["programs", "group", "child"]),
+    ("format", &["text", "json"]),
+    ("parent-death", &["TERM", "INT", "QUIT", "HUP", "KILL"]),
+    ("signal", &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"]),
+    ("stop-on", &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"]),
+];
+
+/// A completion as clap_complete makes it, of what a user sees.
+fn completion(shell: Shell) -> String {
+    let all = definition::command();
+    let shown = all.get_arguments().filter(|it| !it.is_hide_set() || it.is_positional()).cloned();
+    let command = LISTED.iter().fold(clap::Command::new("adieu").args(shown), |command, (id, values)| {
+        command.mut_arg(id, |option| option.value_parser(PossibleValuesParser::new(*values)))
+    });
+    let mut text = Vec::new();
+    generate(shell, &mut command.disable_help_flag(true), "adieu", &mut text);
+    String::from_utf8(text).unwrap()
 }
 
-/// Text between the quotation marks of a macro's argument.
-fn roff_argument(text: &str) -> String {
-    roff(text).replace('"', "\\(dq")
-}
-
-/// The lines of adieu-runtime's help that begin with two spaces: options with what stands beside them.
-fn runtime_options(help: &str) -> Vec<(&str, &str)> {
-    let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
-    lines.map(|line| line.split_once("  ").map(|(option, text)| (option, text.trim())).unwrap()).collect()
-}
-
-fn runtime_man_options(help: &str) -> String {
-    let entry = |(option, text): &(&str, &str)| {
-        let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        let value = if value.is_empty() { String::new() } else { format!("=\\fI{value}\\fR") };
-        let (text, brackets) = sentence(text);
-        let brackets: String = brackets.iter().map(|it| format!(" [{}]", roff(it))).collect();
-        format!(".TP\n\\fB{}\\fR{value}\n{}.{brackets}\n", roff(name), roff(text))
-    };
-    runtime_options(help).iter().map(entry).collect()
-}
-
-fn runtime_man_environment(help: &str) -> String {
-    let entry = |(option, text): &(&str, &str)| {
-        let variable = sentence(text).1.into_iter().find(|it| it.starts_with("ADIEU_"))?;
-        let name = roff(option.split('=').next().unwrap_or_default());
-        Some(format!(".TP\n.B {variable}\nThe same as \\fB{name}\\fR; of the engine's environment.\n"))
-    };
-    let mut text: String = runtime_options(help).iter().filter_map(entry).collect();
-    let line = help.lines().find_map(|line| line.strip_prefix("In a container's environment: ")).unwrap();
-    let _ = write!(text, ".PP\nIn a container's environment:\n{}\n", roff(line));
-    text
-}
-
-fn runtime_man_annotations(help: &str) -> String {
-    let line = help.lines().find_map(|line| line.strip_prefix("Annotations: ")).unwrap();
-    let (last, words) = (line.trim_end_matches('.'), "of the container, for it alone");
-    format!("{}: {words}.\n", roff(last))
-}
-
-/// For a shell's word in apostrophes.
-fn quoted(text: &str) -> String {
-    text.replace('\'', "'\\''")
+/// The options whose value is the next word.
+fn with_value() -> String {
+    let options = options();
+    let waits = |it: &&Arg| it.get_action().takes_values() && !it.is_require_equals_set();
+    options.iter().filter(waits).flat_map(names).collect::<Vec<_>>().join(" ")
 }
 
 fn bash() -> String {
-    let all: Vec<String> = options().flat_map(names).collect();
-    let mut text = format!("_adieu_options='{}'\n", all.join(" "));
-    text.push_str("# What an option waits for, as its next word.\n_adieu_takes() {\n  case $1 in\n");
-    for (option, (name, _)) in options().filter_map(|it| Some((it, value(it).filter(|(_, own)| *own)?))) {
-        let _ = writeln!(text, "  {}) echo {name} ;;", names(option).join(" | "));
-    }
-    text + "  esac\n}\n"
+    format!("_adieu_with_value=' {} '\n{}", with_value(), completion(Shell::Bash))
 }
 
-fn zsh() -> String {
-    let mut text = "options=(\n".to_owned();
-    for option in options() {
-        let (names, optional) = (names(option), if let Takes::Maybe(..) = option.takes { ":" } else { "" });
-        let values = value(option).map(|(name, _)| {
-            let action = match name {
-                "CMD" | "STRING" => "_command_names -e",
-                "FILE" | "PATH" => "_files",
-                "FORMAT" => "(text json)",
-                "PID" => "_pids",
-                "SIG" => "_signals -s",
-                "WHO" => "(programs group child)",
-                _ => " ",
-            };
-            format!("{optional}:{name}:{action}")
-        });
-        let values = values.unwrap_or_default();
-        let text_of = option.help.replace('[', "(").replace(']', ")").replace(':', "\\:");
-        for name in &names {
-            let repeats = if option.help.contains("repeatable") { "*" } else { "" };
-            let excluded = if names.len() > 1 && repeats.is_empty() {
-                format!("({})", names.join(" "))
-            } else {
-                String::new()
-            };
-            let sign = match (option.takes, name.starts_with("--")) {
-                (Takes::Nothing, _) => "",
-                (Takes::Attached(..), _) => "=-",
-                (Takes::Rest(_) | Takes::Maybe(..), _) => "",
-                (_, true) => "=",
-                (_, false) => "+",
-            };
-            let values =
-                if let Takes::Attached(..) = option.takes { format!(":{values}") } else { values.clone() };
-            let _ = writeln!(
-                text,
-                "  '{repeats}{excluded}{name}{sign}[{}]{}'",
-                quoted(&text_of),
-                quoted(&values)
-            );
-        }
-    }
-    text + ")\n"
-}
-
+/// Only before the command: what stands behind that is the command's own.
 fn fish() -> String {
-    let with_value: Vec<String> =
-        options().filter(|it| value(it).is_some_and(|(_, own)| own)).flat_map(names).collect();
-    let mut text = format!("set -g __adieu_with_value {}\n", with_value.join(" "));
-    for option in options() {
-        let short = option.short.map(|it| format!(" -s {it}")).unwrap_or_default();
-        let long = option.long.map(|it| format!(" -l {it}")).unwrap_or_default();
-        let takes = match value(option) {
-            None => "",
-            Some((_, false)) => " -F",
-            Some((name, true)) => match name {
-                "FILE" | "PATH" => " -r -F",
-                "CMD" | "STRING" => " -x -a '(__fish_complete_command)'",
-                "FORMAT" => " -x -a 'text json'",
-                "PID" => " -f -a '(__fish_complete_pids)'",
-                "SIG" => " -x -a 'TERM INT QUIT HUP USR1 USR2'",
-                "WHO" => " -x -a 'programs group child'",
-                _ => " -x",
-            },
-        };
-        let help = option.help.replace('\\', "\\\\").replace('\'', "\\'");
-        let _ = writeln!(text, "complete -c adieu -n 'not __adieu_command'{short}{long}{takes} -d '{help}'");
-    }
-    text
+    let lines =
+        completion(Shell::Fish).replace("complete -c adieu ", "complete -c adieu -n 'not __adieu_command' ");
+    format!("set -g __adieu_with_value {}\n{lines}", with_value())
 }
 
-/// Each file with its parts.
+/// Each file with its parts; the whole file where the part has no name.
 fn made() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
-    let runtime = runtime_help();
+    let synopsis = rendered(|man, text| man.render_synopsis_section(text), definition::command());
     vec![
         (
             "man/adieu.1",
             vec![
                 ("title", title("adieu")),
-                ("synopsis", synopsis()),
-                ("options", man_options()),
+                ("synopsis", synopsis),
+                ("options", man_options(explained())),
                 ("environment", man_environment()),
-                ("examples", man_examples()),
             ],
         ),
         (
             "man/adieu-runtime.1",
-            vec![
-                ("title", title("adieu-runtime")),
-                ("options", runtime_man_options(&runtime)),
-                ("annotations", runtime_man_annotations(&runtime)),
-                ("environment", runtime_man_environment(&runtime)),
-            ],
+            vec![("title", title("adieu-runtime")), ("options", man_options(runtime_options::command()))],
         ),
         ("completions/adieu.bash", vec![("options", bash())]),
-        ("completions/_adieu", vec![("options", zsh())]),
+        ("completions/_adieu", vec![("", completion(Shell::Zsh))]),
         ("completions/adieu.fish", vec![("options", fish())]),
     ]
 }
@@ -359,6 +241,9 @@ fn man_pages_and_completions_are_those_of_the_command_line() {
         let there = read(file);
         let sign = if file.starts_with("man/") { ".\\\"" } else { "#" };
         let expected = parts.iter().fold(there.clone(), |all, (name, text)| {
+            if name.is_empty() {
+                return text.clone();
+            }
             page::between(&all, &format!("{sign} begin {name}\n"), &format!("{sign} end\n"), text)
         });
         if page::writes() {
@@ -377,7 +262,7 @@ fn every_option_and_variable_is_in_the_help_the_man_page_and_the_readme() {
     let (help, rows) = (help(), rows());
     let man = read("man/adieu.1").replace("\\-", "-");
     for option in options() {
-        for name in names(option) {
+        for name in names(&option) {
             assert!(words_with(&help, "-").any(|it| it == name), "{name} is not in the help");
             assert!(man.contains(&format!("\\fB{name}\\fR")), "{name} is not in man/adieu.1");
             assert!(rows.iter().any(|row| row.names.contains(&name)), "{name} is not in README.md's table");
@@ -388,28 +273,31 @@ fn every_option_and_variable_is_in_the_help_the_man_page_and_the_readme() {
     let variables = variables();
     assert!(variables.len() > 5, "{:?}", variables.keys());
     let bare = |it: &str| it.split('=').next().unwrap().to_owned();
-    for (variable, option) in &variables {
+    for (variable, names) in &variables {
         assert!(man.contains(&format!(".B {}\n", bare(variable))), "{variable} is not in man/adieu.1");
-        let row = in_table.get(variable).unwrap_or_else(|| panic!("{variable} is not in README.md's table"));
-        assert_eq!(row.names, names(option), "{variable}");
+        let row = in_table
+            .get(variable.as_str())
+            .unwrap_or_else(|| panic!("{variable} is not in README.md's table"));
+        assert_eq!(row.names, *names, "{variable}");
     }
     assert_eq!(in_table.len(), variables.len(), "README.md's table has a variable more than the help");
+    let options = options();
     for row in &rows {
         for name in &row.names {
-            let option = options().find(|option| names(option).contains(name));
+            let option = options.iter().find(|option| names(option).contains(name));
             let option =
                 option.unwrap_or_else(|| panic!("README.md's table has {name}, which does not exist"));
-            let default = sentence(option.help).1.into_iter().find(|it| !it.starts_with("ADIEU_"));
-            let said = ["", "off"].contains(&row.default.as_str()) || default == Some(row.default.as_str());
+            let default = brackets(option).into_iter().find(|it| !it.starts_with("ADIEU_"));
+            let said = ["", "off"].contains(&row.default.as_str()) || default.as_ref() == Some(&row.default);
             assert!(said, "README.md has {name}'s default as {}, the help as {default:?}", row.default);
         }
     }
     // What the program asks its environment for is among them.
-    let read_by_settings = read("src/settings.rs");
+    let read_by_settings = read("src/cli/settings.rs");
     for name in words_with(&read_by_settings, "ADIEU_") {
         assert!(
             variables.keys().any(|it| bare(it) == name),
-            "src/settings.rs reads {name}, the help lacks it"
+            "src/cli/settings.rs reads {name}, the help lacks it"
         );
     }
 }
@@ -452,13 +340,17 @@ fn pages() -> Vec<PathBuf> {
 #[test]
 fn no_page_names_an_option_or_variable_that_does_not_exist() {
     let runtime = runtime_help();
-    let mut known: BTreeSet<String> = options().flat_map(names).collect();
+    let mut known: BTreeSet<String> = options().iter().flat_map(names).collect();
     known.extend(words_with(&runtime, "--adieu-").map(str::to_owned));
     let mut read_somewhere = String::new();
-    for folder in ["src", "src/runtime", "tests", "tests/support", "benches/beside"] {
-        let files = fs::read_dir(root().join(folder)).unwrap().map(|it| it.unwrap().path());
-        for file in files.filter(|it| it.extension().is_some_and(|it| it == "rs")) {
-            read_somewhere += &fs::read_to_string(file).unwrap();
+    let mut folders = ["src", "tests", "benches"].map(|folder| root().join(folder)).to_vec();
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
+            if file.is_dir() {
+                folders.push(file);
+            } else if file.extension().is_some_and(|it| it == "rs") {
+                read_somewhere += &fs::read_to_string(file).unwrap();
+            }
         }
     }
     let (pages, mut seen) = (pages(), 0);
@@ -541,13 +433,13 @@ fn the_man_pages_have_no_fault_that_mandoc_or_groff_know() {
 fn bash_completes_options_values_and_the_command() {
     let Some(bash) = tool("bash") else { return };
     let complete = |words: &[&str]| {
-        let script = "source completions/adieu.bash; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _adieu; \
-                      complete -p adieu; printf '%s\\n' \"${COMPREPLY[@]}\"";
+        let script = "source completions/adieu.bash; set +e; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+                      _adieu_or_command adieu \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"; complete -p adieu; printf '%s\\n' \"${COMPREPLY[@]}\"";
         let mut command = Command::new(&bash);
         command.args(["--norc", "-ec", script, "bash"]).args(words).current_dir(root());
         let text = String::from_utf8(output(&mut command)).unwrap();
         let (registered, replies) = text.split_once('\n').unwrap();
-        assert_eq!(registered, "complete -o filenames -F _adieu adieu");
+        assert_eq!(registered, "complete -o filenames -F _adieu_or_command adieu");
         replies.trim_end().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(complete(&["adieu", "--ti"]), ["--timeout"]);
@@ -609,6 +501,6 @@ fn zsh_completes_options_values_and_the_command() {
 }
 
 #[test]
-fn the_help_of_the_program_is_that_of_the_table() {
+fn the_help_of_the_program_is_that_of_the_definition() {
     assert_eq!(String::from_utf8(output(Command::new(adieu()).arg("--help"))).unwrap(), help());
 }

@@ -197,7 +197,8 @@ fn help_and_check_do_nothing_but_say() {
     assert_eq!(check(&bundle(args(&["tini", "x"]))), ["left alone: tini is an init"]);
     for wrong in ["--adieu-check", "--adieu-runtime=", "--adieu-help=x", "--adieu-root=/x"] {
         let refused = runtime().args([wrong, "state", "c"]).start().expect_exit(125);
-        assert!(refused.err[0].contains(wrong) && refused.err[0].contains("--adieu-help"), "{refused}");
+        let name = wrong.split('=').next().unwrap();
+        assert!(refused.err[0].contains(name) && refused.err[0].contains("--adieu-help"), "{refused}");
     }
 }
 

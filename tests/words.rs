@@ -9,9 +9,9 @@ mod support;
 use std::env;
 use std::ffi::{OsStr, OsString};
 
-use adieu::cli::{Typed, TypedCommand};
 use adieu::cli::command::{self, Surroundings};
 use adieu::cli::settings;
+use adieu::cli::{Typed, TypedCommand};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use support::{Adieu, Scratch, adieu, tool};

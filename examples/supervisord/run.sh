@@ -36,6 +36,20 @@ say 'stopwaitsecs=25: the server finished, then the script; exit status 0'
 kill "$supervisord"
 wait "$supervisord" || true
 
+# adieu ends by the signal that ended its program.
+cat "$here/supervisord.conf" - >"$scratch/idle.conf" <<'END'
+
+[program:idle]
+command=adieu 'sleep 3600'
+startsecs=0
+END
+start "$scratch/idle.conf"
+expect 'what supervisorctl says' 'idle: stopped' "$(ctl stop idle)"
+grep -q 'stopped: idle (terminated by SIGTERM)' "$SHOP/supervisord.log" || fail "no SIGTERM in: $(cat "$SHOP/supervisord.log")"
+say 'a program that does not handle SIGTERM: terminated by SIGTERM'
+kill "$supervisord"
+wait "$supervisord" || true
+
 # What happens when supervisord does not wait long enough, whatever killasgroup says.
 cat >"$SHOP/server" <<'END'
 #!/bin/sh

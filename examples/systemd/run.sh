@@ -30,7 +30,8 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 export container=other SYSTEMD_UNIT_PATH=$scratch/units SYSTEMD_LOG_TARGET=console
 exec $systemd --system --unit=try.target --show-status=no
 END
-printf '[Unit]\nDefaultDependencies=no\n' >"$scratch/units/try.target"
+# The reference keeps how the unit ended: systemd forgets a unit that nothing needs.
+printf '[Unit]\nDefaultDependencies=no\nAfter=shop.service\n' >"$scratch/units/try.target"
 # Without the targets, sockets and mounts that a whole machine has; what it prints goes to a file.
 mkdir "$scratch/units/shop.service.d"
 cat >"$scratch/units/shop.service.d/alone.conf" <<END
@@ -56,26 +57,50 @@ is_up() { [ "$(cat "/proc/$systemd_pid/comm")" = systemd ] && ctl show --propert
 wait_until is_up
 
 log_has() { grep -qF -- "$1" "$scratch/log"; }
-# try: starts the unit, stops it, and sets $log, $result and $status.
-try() {
-  : >"$scratch/log"
-  ctl start shop.service
-  wait_until log_has 'server ready'
+# stop: stops the unit, and sets $log, $result and $ended.
+stop() {
   ctl stop shop.service
   log=$(cat "$scratch/log")
   result=$(ctl show shop.service --property Result --value)
   status=$(ctl show shop.service --property ExecMainStatus --value)
+  # CLD_EXITED, CLD_KILLED and CLD_DUMPED of waitid(2).
+  code=$(ctl show shop.service --property ExecMainCode --value)
+  case $code in
+  1) ended="exit status $status" ;;
+  2) ended="ended by signal $status" ;;
+  *) ended="ended by signal $status ($code)" ;;
+  esac
+}
+# try: starts the unit, and stops it when the server is ready.
+try() {
+  : >"$scratch/log"
+  ctl start shop.service
+  wait_until log_has 'server ready'
+  stop
 }
 
 try
 expect 'the log' "$finished
 bye" "$log"
-expect 'the result' 'success 0' "$result $status"
+expect 'the result' 'success, exit status 0' "$result, $ended"
 expect 'the log that tee wrote' "$finished" "$(cat "$scratch/shop/server.log")"
-say "KillMode=mixed: the server finished, then the script; result $result, exit status $status"
+say "KillMode=mixed: the server finished, then the script; result $result, $ended"
+
+# Death by SIGTERM is a clean stop to systemd, and an exit status of 143 would be a failure.
+cat >"$scratch/units/shop.service.d/idle.conf" <<END
+[Service]
+ExecStart=
+ExecStart=$adieu 'sleep 3600'
+END
+ctl daemon-reload
+ctl start shop.service
+stop
+expect 'the result without a handler' 'success, ended by signal 15' "$result, $ended"
+say "a program that does not handle SIGTERM: result $result, $ended"
+rm "$scratch/units/shop.service.d/idle.conf"
 
 printf '[Service]\nKillMode=control-group\n' >"$scratch/units/shop.service.d/default.conf"
 ctl daemon-reload
 try
-say "KillMode=control-group: result $result, exit status $status, and this log:"
+say "KillMode=control-group: result $result, $ended, and this log:"
 printf '%s\n' "$log"

@@ -1,17 +1,13 @@
-//! The command line: which options there are, their help, and what was typed. What it means is for
+//! The command line: what was typed. The options are defined in `definition`; what they mean is for
 //! `settings`.
-//!
-//! One table ([`OPTIONS`]) is the definition: what is parsed, the help and the errors all come from
-//! it. It is read in place, because a container's start waits for it: a parser that first builds
-//! its definition costs more than all else here.
 
 pub mod command;
+pub mod definition;
 pub mod settings;
+pub(crate) mod usage;
 
 use crate::error::Error;
-use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 
 /// What the user asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,290 +85,24 @@ impl Default for TypedCommand {
     }
 }
 
-/// What an option takes; the names are those of the help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
-    /// No value.
-    Nothing,
-    /// A value, which does not look like an option unless it is attached.
-    Value(&'static str),
-    /// A value, whatever it looks like: what it means is decided, and refused by name, in
-    /// `settings`.
-    AnyValue(&'static str),
-    /// A value or none; then it is this. The value has to be attached with `=`.
-    Attached(&'static str, &'static str),
-    /// A value or none; then it is this.
-    Maybe(&'static str, &'static str),
-    /// All that follows, at least one word.
-    Rest(&'static str),
-}
-
-/// One option.
-pub struct Opt {
-    /// `t` of `-t`.
-    pub short: Option<char>,
-    /// `timeout` of `--timeout`.
-    pub long: Option<&'static str>,
-    /// Its value.
-    pub takes: Takes,
-    /// What of the help stands beside it; in brackets the default and the variable.
-    pub help: &'static str,
-    /// Notes what was typed; without a value the word is empty.
-    set: fn(&mut Given, OsString),
-}
-
-/// All that was typed before it is clear what was asked for.
-#[derive(Default)]
-struct Given {
-    typed: Typed,
-    group: bool,
-    string: Vec<OsString>,
-    explain: Option<OsString>,
-    signal: Option<OsString>,
-    format: Option<OsString>,
-    install: Option<OsString>,
-    version: bool,
-    help: bool,
-}
-
-const fn opt(
-    short: Option<char>,
-    long: Option<&'static str>,
-    takes: Takes,
-    help: &'static str,
-    set: fn(&mut Given, OsString),
-) -> Opt {
-    Opt { short, long, takes, help, set }
-}
-
-/// Every option, under the headings of the help. The man page and the completions are made from it
-/// (`tests/generated.rs`).
-pub const OPTIONS: &[(&str, &[Opt])] = &[
-    (
-        "Running",
-        &[
-            opt(
-                Some('c'),
-                None,
-                Takes::Rest("STRING"),
-                "A shell string, as `sh -c` takes it ($0, $1 ...)",
-                |given, word| given.string.push(word),
-            ),
-            opt(
-                None,
-                Some("shell"),
-                Takes::Value("CMD"),
-                "The shell for strings [/bin/sh -c] [ADIEU_SHELL]",
-                |given, word| given.typed.shell = Some(word),
-            ),
-            opt(
-                None,
-                Some("linger"),
-                Takes::Nothing,
-                "Go on until the last process is gone (for daemons)",
-                |given, _| given.typed.linger = true,
-            ),
-            opt(
-                Some('e'),
-                Some("ok-exit"),
-                Takes::AnyValue("CODE"),
-                "Exit with 0, not CODE (143 for Java); repeatable",
-                |given, word| given.typed.ok_exit.push(word),
-            ),
-            opt(
-                Some('p'),
-                Some("parent-death"),
-                Takes::AnyValue("SIG"),
-                "What adieu itself gets when its parent dies",
-                |given, word| given.typed.parent_death = Some(word),
-            ),
-        ],
-    ),
-    (
-        "Stopping",
-        &[
-            opt(
-                Some('t'),
-                Some("timeout"),
-                Takes::AnyValue("TIME"),
-                "Until SIGKILL: 10s, 1m 30s [none] [ADIEU_TIMEOUT]",
-                |given, word| given.typed.timeout = Some(word),
-            ),
-            opt(
-                None,
-                Some("epilogue"),
-                Takes::AnyValue("TIME"),
-                "A script's after its handlers [1s] [ADIEU_EPILOGUE]",
-                |given, word| given.typed.epilogue = Some(word),
-            ),
-            opt(
-                Some('r'),
-                Some("rewrite"),
-                Takes::AnyValue("FROM=TO"),
-                "Deliver TO for FROM: TERM=QUIT, HUP=0; repeatable",
-                |given, word| given.typed.rewrite.push(word),
-            ),
-            opt(
-                None,
-                Some("deliver"),
-                Takes::AnyValue("WHO"),
-                "programs, group or child [programs] [ADIEU_DELIVER]",
-                |given, word| given.typed.deliver = Some(word),
-            ),
-            opt(
-                None,
-                Some("stop-on"),
-                Takes::AnyValue("SIG"),
-                "What begins the stop; repeatable [TERM,INT,QUIT]",
-                |given, word| given.typed.stop_on.push(word),
-            ),
-        ],
-    ),
-    (
-        "Output",
-        &[
-            opt(
-                Some('v'),
-                Some("verbose"),
-                Takes::Nothing,
-                "The stop and its timeline [ADIEU_LOG=verbose]",
-                |given, _| (given.typed.verbose, given.typed.quiet) = (true, false),
-            ),
-            opt(
-                Some('q'),
-                Some("quiet"),
-                Takes::Nothing,
-                "No warnings [ADIEU_LOG=quiet]",
-                |given, _| (given.typed.verbose, given.typed.quiet) = (false, true),
-            ),
-            opt(
-                None,
-                Some("report"),
-                Takes::Value("FILE"),
-                "The stop as JSON; - is stderr [ADIEU_REPORT]",
-                |given, word| given.typed.report = Some(word),
-            ),
-            opt(
-                None,
-                Some("termination-log"),
-                Takes::Attached("FILE", "/dev/termination-log"),
-                "For Kubernetes [/dev/termination-log]",
-                |given, word| given.typed.termination_log = Some(word),
-            ),
-            opt(
-                None,
-                Some("show-args"),
-                Takes::Nothing,
-                "Whole command lines in logs and reports",
-                |given, _| given.typed.show_args = true,
-            ),
-        ],
-    ),
-    (
-        "Explaining",
-        &[
-            opt(
-                None,
-                Some("explain"),
-                Takes::Maybe("PID", "1"),
-                "What a stop would do to the tree below PID [1]",
-                |given, word| given.explain = Some(word),
-            ),
-            opt(
-                None,
-                Some("signal"),
-                Takes::Value("SIG"),
-                "... what this signal would do [TERM]",
-                |given, word| given.signal = Some(word),
-            ),
-            opt(
-                None,
-                Some("format"),
-                Takes::Value("FORMAT"),
-                "... as text or json [text]",
-                |given, word| given.format = Some(word),
-            ),
-        ],
-    ),
-    (
-        "Other",
-        &[
-            opt(
-                None,
-                Some("install"),
-                Takes::Value("PATH"),
-                "Copy adieu to PATH (images FROM scratch have no cp)",
-                |given, word| given.install = Some(word),
-            ),
-            opt(Some('h'), Some("help"), Takes::Nothing, "Print this help", |given, _| {
-                given.help = true
-            }),
-            opt(Some('V'), Some("version"), Takes::Nothing, "Print the version", |given, _| {
-                given.version = true;
-            }),
-        ],
-    ),
-    (
-        "Accepted for tini and dumb-init",
-        &[
-            opt(Some('g'), None, Takes::Nothing, "The same as --deliver group", |given, _| {
-                given.group = true;
-            }),
-            opt(
-                Some('s'),
-                None,
-                Takes::Nothing,
-                "No effect: adieu is always a subreaper",
-                |_, _| {},
-            ),
-            opt(Some('w'), None, Takes::Nothing, "No effect", |_, _| {}),
-        ],
-    ),
-];
-
-/// Options of other inits that adieu does not have, and what to do about them.
-const FOREIGN: [(&str, &str); 4] = [
-    ("--single-child", SINGLE_CHILD),
-    ("-P", "for catatonit's pause mode (podman's pods) keep catatonit"),
-    ("-L", LICENCE),
-    ("-l", LICENCE),
-];
-const SINGLE_CHILD: &str = "dumb-init's -c, --single-child can be left out, as programs see to their own workers here; \
-                            the nearest is adieu --deliver child -- PROGRAM ARG";
-const LICENCE: &str = "the licence is MIT or Apache-2.0";
-
-fn options() -> impl Iterator<Item = &'static Opt> {
-    OPTIONS.iter().flat_map(|(_, options)| *options)
-}
-
 /// Reads the arguments (without adieu's own name).
+///
+/// A command line that begins with `--` or with a word that is no option has no options: it is read
+/// without clap's definition, which takes 45 µs to build. Engines call an init so, at the start of
+/// every container.
 ///
 /// # Errors
 /// [`Error::Usage`] for options that do not exist or lack their value.
 pub fn parse(args: Vec<OsString>) -> Result<Request, Error> {
-    let mut parser = lexopt::Parser::from_args(args);
-    let mut given = Given::default();
-    let mut command = Vec::new();
-    let mut escaped = false;
-    loop {
-        // Options end at the first word that is none. `None`: in the midst of `-vvt`.
-        if let Some(words) = parser.try_raw_args() {
-            match words.peek() {
-                None => break,
-                Some(word) if is_option(word) && word != "--" => {}
-                Some(word) => {
-                    escaped = word == "--";
-                    command.extend(words.skip(usize::from(escaped)));
-                    break;
-                }
-            }
-        }
-        read_option(&mut parser, &mut given)?;
-        if given.help {
-            return Ok(Request::Print(help()));
+    match args.first() {
+        Some(first) if is_option(first) && first != "--" => definition::read(&args),
+        first => {
+            let after_dashes = first.is_some_and(|first| first == "--");
+            let command =
+                words(args.into_iter().skip(usize::from(after_dashes)).collect(), after_dashes);
+            Ok(Request::Run(Box::new(Typed { command, ..Typed::default() })))
         }
     }
-    request(given, command, escaped)
 }
 
 /// Whether the word looks like an option: `-` alone is a file name by custom.
@@ -381,201 +111,12 @@ fn is_option(word: &OsStr) -> bool {
     bytes.len() > 1 && bytes.first() == Some(&b'-')
 }
 
-fn read_option(parser: &mut lexopt::Parser, given: &mut Given) -> Result<(), Error> {
-    let (found, name) = match parser.next() {
-        Ok(Some(Arg::Short(short))) => {
-            (options().find(|it| it.short == Some(short)), format!("-{short}"))
-        }
-        Ok(Some(Arg::Long(long))) => {
-            (options().find(|it| it.long == Some(long)), format!("--{long}"))
-        }
-        Ok(Some(Arg::Value(_)) | None) => return Ok(()),
-        Err(lexopt::Error::UnexpectedValue { option, value }) => {
-            let value = value.to_string_lossy();
-            return Err(Error::Usage(format!(
-                "{option} takes no value, so '{value}' is too much; write {option} alone (adieu --help)"
-            )));
-        }
-        // None of its other errors can come from here, and their words are long.
-        Err(_) => return Err(Error::Usage("an option cannot be read (adieu --help)".to_owned())),
-    };
-    let Some(option) = found else { return Err(unknown(&name)) };
-    // `-vq` are two options; a value that is attached to one without is refused with the next call.
-    let attached = if option.takes == Takes::Nothing { None } else { parser.optional_value() };
-    let value = match (option.takes, attached) {
-        (Takes::Rest(_), attached) => {
-            let first = attached.map_or_else(|| following(parser, option, &name, true), Ok)?;
-            (option.set)(given, first);
-            // What follows is the string's, whatever it looks like.
-            for word in parser.try_raw_args().into_iter().flatten() {
-                (option.set)(given, word);
-            }
-            return Ok(());
-        }
-        (_, Some(value)) => value,
-        (Takes::Nothing, None) => OsString::new(),
-        (Takes::Value(_), None) => following(parser, option, &name, false)?,
-        (Takes::AnyValue(_), None) => following(parser, option, &name, true)?,
-        (Takes::Attached(_, default), None) => default.into(),
-        (Takes::Maybe(_, default), None) => {
-            let next =
-                parser.try_raw_args().and_then(|mut words| words.next_if(|word| !is_option(word)));
-            next.unwrap_or_else(|| default.into())
-        }
-    };
-    (option.set)(given, value);
-    Ok(())
-}
-
-/// The next word as the option's value.
-fn following(
-    parser: &mut lexopt::Parser,
-    option: &Opt,
-    name: &str,
-    any: bool,
-) -> Result<OsString, Error> {
-    let next =
-        parser.try_raw_args().and_then(|mut words| words.next_if(|word| any || !is_option(word)));
-    next.ok_or_else(|| {
-        let form = form(option);
-        Error::Usage(format!("{name} needs a value; write {} (adieu --help)", form.trim_start()))
-    })
-}
-
-fn unknown(name: &str) -> Error {
-    if let Some((_, hint)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
-        return Error::Usage(format!("there is no option '{name}': {hint} (adieu --help)"));
-    }
-    let alike = |long: &'static str| (strsim::jaro(name.trim_start_matches('-'), long), long);
-    let nearest =
-        options().filter_map(|it| it.long).map(alike).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    let hint = match nearest.filter(|(likeness, _)| name.starts_with("--") && *likeness > 0.7) {
-        Some((_, long)) => format!("did you mean '--{long}'?"),
-        None => format!("a program of that name takes -- before it: adieu -- {name}"),
-    };
-    Error::Usage(format!("there is no option '{name}'; {hint} (adieu --help lists them all)"))
-}
-
-/// What the options together ask for.
-fn request(given: Given, command: Vec<OsString>, escaped: bool) -> Result<Request, Error> {
-    if given.version {
-        return Ok(Request::Print(version()));
-    }
-    let alone = |option: &str, example: &str| match command.first().or(given.string.first()) {
-        None => Ok(()),
-        Some(word) => {
-            let word = word.to_string_lossy();
-            Err(Error::Usage(format!(
-                "{option} runs no command, so '{word}' is too much; write for example {example}"
-            )))
-        }
-    };
-    if let Some(path) = given.install {
-        alone("--install", "adieu --install /shared/adieu")?;
-        return Ok(Request::Install(path));
-    }
-    if let Some(pid) = given.explain {
-        alone("--explain", "adieu --explain 1 --signal HUP")?;
-        let Given { signal, format, typed: Typed { show_args, .. }, .. } = given;
-        return Ok(Request::Explain(TypedExplain { pid, signal, format, show_args }));
-    }
-    for (name, value) in [("--signal", &given.signal), ("--format", &given.format)] {
-        if let Some(value) = value {
-            let value = value.to_string_lossy();
-            return Err(Error::Usage(format!(
-                "{name} '{value}' belongs to --explain; write for example adieu --explain 1 {name} {value}"
-            )));
-        }
-    }
-    let mut typed = given.typed;
-    let mut string = given.string.into_iter();
-    typed.command = match string.next() {
-        Some(first) => shell_string(first, string.collect())?,
-        None => words(command, escaped),
-    };
-    typed.deliver = typed.deliver.or_else(|| given.group.then(|| OsString::from("group")));
-    Ok(Request::Run(Box::new(typed)))
-}
-
-/// `-c STRING NAME ARG…`. What begins with `-` and has words behind it, a shell would take for
-/// options of its own, and run the next word; `-c -- STRING` alone is what POSIX has `system()`
-/// write.
-fn shell_string(string: OsString, rest: Vec<OsString>) -> Result<TypedCommand, Error> {
-    if rest.is_empty() || !is_option(&string) || (string == "--" && rest.len() == 1) {
-        return Ok(TypedCommand::Shell(string, rest));
-    }
-    let string = string.to_string_lossy();
-    Err(Error::Usage(format!(
-        "-c '{string}': behind -c comes a shell string, and options before it: adieu -v -c 'cd /app && ./server'; \
-         {SINGLE_CHILD} (adieu --help)"
-    )))
-}
-
 /// One word without `--` is a shell string; everything else is a program with its arguments.
-fn words(mut words: Vec<OsString>, escaped: bool) -> TypedCommand {
+fn words(mut words: Vec<OsString>, after_dashes: bool) -> TypedCommand {
     match words.len() {
-        1 if !escaped => TypedCommand::Shell(words.remove(0), Vec::new()),
+        1 if !after_dashes => TypedCommand::Shell(words.remove(0), Vec::new()),
         _ => TypedCommand::Program(words),
     }
-}
-
-/// The version in the form that dockerd parses (`tini version X`, one line, no commit).
-fn version() -> String {
-    concat!("tini version ", env!("CARGO_PKG_VERSION"), "_adieu\n").to_owned()
-}
-
-const USAGE: &str = "\
-Runs a command; told to stop, it lets all that handle the signal finish.
-
-Usage: adieu [OPTIONS] 'SHELL STRING'
-       adieu [OPTIONS] -c 'SHELL STRING' [NAME ARG...]
-       adieu [OPTIONS] -- PROGRAM [ARG...]
-       adieu --explain [PID] [--signal SIG] [--format json]
-       adieu --install PATH
-";
-
-const EXAMPLES: &str = "\
-Examples:
-  adieu 'cd /app && ./server'
-      a shell string: ./server is told, the shell around it is shielded
-  adieu -t 30s -- ./server --port 80
-      a program, killed 30 s after the stop signal
-  adieu -r TERM=QUIT 'nginx -g \"daemon off;\" | tee -a log'
-      nginx gets its graceful signal and finishes its requests, tee the log
-
-In brackets: the default, then the environment variable with the same meaning.
-Exit status: the main process's; 128+n when signal n ended it; 125 for adieu's
-own failures, 126 not executable, 127 not found. --version answers in tini's
-form, which dockerd expects.
-";
-
-/// `  -t, --timeout <TIME>`, with room for the short one where there is none but a long one.
-fn form(option: &Opt) -> String {
-    let value = match option.takes {
-        Takes::Nothing => String::new(),
-        Takes::Value(name) | Takes::AnyValue(name) => format!(" <{name}>"),
-        Takes::Attached(name, _) => format!("[=<{name}>]"),
-        Takes::Maybe(name, _) => format!(" [<{name}>]"),
-        Takes::Rest(name) => format!(" <{name}>..."),
-    };
-    match (option.short, option.long) {
-        (Some(short), Some(long)) => format!("  -{short}, --{long}{value}"),
-        (Some(short), None) => format!("  -{short}{value}"),
-        (None, long) => format!("      --{}{value}", long.unwrap_or_default()),
-    }
-}
-
-fn help() -> String {
-    let mut text = USAGE.to_owned();
-    for (heading, options) in OPTIONS {
-        let _ = writeln!(text, "\n{heading}:");
-        let width = options.iter().map(|option| form(option).len()).max().unwrap_or(0);
-        for option in *options {
-            let _ = writeln!(text, "{:width$}  {}", form(option), option.help);
-        }
-    }
-    text.push('\n');
-    text + EXAMPLES
 }
 
 #[cfg(test)]
@@ -602,18 +143,44 @@ mod tests {
     }
 
     #[test]
-    fn every_option_has_a_name_of_its_own_and_a_line_in_the_help() {
+    fn the_definition_is_sound_and_every_option_has_its_line_in_the_help() {
+        definition::command().debug_assert();
         let Ok(Request::Print(help)) = parse_words(&["--help"]) else { panic!("no text") };
-        let mut names = std::collections::BTreeSet::new();
-        for option in options() {
-            assert!(option.short.is_some() || option.long.is_some(), "{}", option.help);
-            for name in
-                [option.short.map(|it| format!("-{it}")), option.long.map(|it| format!("--{it}"))]
-            {
+        for option in definition::command().get_arguments().filter(|it| !it.is_hide_set()) {
+            assert!(option.get_help().is_some_and(|text| !text.to_string().is_empty()), "{option}");
+            for name in [
+                option.get_short().map(|it| format!("-{it}")),
+                option.get_long().map(|it| format!("--{it}")),
+            ] {
                 let Some(name) = name else { continue };
                 assert!(help.contains(&name), "{name} is not in the help");
-                assert!(names.insert(name.clone()), "{name} is there twice");
             }
+        }
+    }
+
+    #[test]
+    fn without_the_definition_a_command_line_means_the_same() {
+        for words in [
+            &["--"][..],
+            &["--", "a"],
+            &["--", "a", "b"],
+            &["--", "--", "x"],
+            &["--", "-c", "x"],
+            &["--", "--help"],
+            &["--", ""],
+            &["a"],
+            &["a b"],
+            &["a", "b"],
+            &["a", "--", "-t", "x"],
+            &["a", "-v", "--version"],
+            &["-"],
+            &["-", "-v"],
+            &[""],
+            &["", "a"],
+        ] {
+            let args: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let by_definition = definition::read(&args);
+            assert_eq!(parse(args), by_definition, "{words:?}");
         }
     }
 
@@ -662,14 +229,21 @@ mod tests {
     #[test]
     fn a_refusal_says_what_to_write_instead() {
         for (words, parts) in [
-            (&["-t"][..], &["-t needs a value", "write -t, --timeout <TIME>"][..]),
-            (&["-vt"], &["-t needs a value"]),
-            (&["--report", "-v", "x"], &["--report needs a value", "write --report <FILE>"]),
-            (&["--linger=yes", "x"], &["--linger takes no value", "'yes'"]),
-            (&["-v=2", "x"], &["-v takes no value", "'2'"]),
+            (&["-t"][..], &["the value of -t, --timeout <TIME> is missing", "adieu --help"][..]),
+            (&["-vt"], &["the value of -t, --timeout <TIME> is missing"]),
+            (&["-c"], &["the value of -c <STRING>... is missing"]),
+            (&["--report", "-v", "x"], &["the value of --report <FILE> is missing"]),
+            (&["--linger=yes", "x"], &["--linger takes no value (got 'yes')"]),
+            (&["--help=foo"], &["--help takes no value (got 'foo')"]),
+            (&["-v=2", "x"], &["before '=' takes no value"]),
+            (&["--explain", "-5"], &["'-5'"]),
             (&["-Z", "x"], &["'-Z'", "adieu --help", "adieu -- -Z"]),
             (&["-vZ", "x"], &["'-Z'"]),
-            (&["--format", "json", "x"], &["--format 'json'", "adieu --explain 1 --format json"]),
+            (
+                &["--format", "json", "x"],
+                &["belong to --explain", "adieu --explain 1 --format json"],
+            ),
+            (&["--signal=HUP", "x"], &["--signal and --format belong to --explain"]),
             (&["--explain", "1", "x"], &["--explain runs no command", "'x'"]),
             (&["--install", "/x", "-c", "y"], &["--install runs no command", "'y'"]),
             (
@@ -678,7 +252,7 @@ mod tests {
             ),
             (
                 &["-c", "-v", "a"],
-                &["-c '-v'", "options before it", "adieu --deliver child -- PROGRAM"],
+                &["-c '-v'", "options have to stand before it", "adieu --deliver child -- PROGRAM"],
             ),
             (&["--single-child", "a"], &["'--single-child'", "adieu --deliver child -- PROGRAM"]),
             (&["-gP"], &["'-P'", "keep catatonit"]),
@@ -781,7 +355,7 @@ mod tests {
     fn the_help_fits_a_terminal() {
         let Ok(Request::Print(text)) = parse_words(&["--help"]) else { panic!("no text") };
         for line in text.lines() {
-            assert!(line.chars().count() <= 80, "too wide: {line}");
+            assert!(line.chars().count() <= 100, "too wide: {line}");
         }
         assert!(text.contains("--timeout <TIME>"), "{text}");
     }

@@ -2,18 +2,19 @@
 //! anything is started.
 
 use crate::cli::Typed;
-use crate::decide::terms::Deliver;
+use crate::decide::terms::{Deliver, Terms};
 use crate::error::Error;
 use crate::exit::OkExits;
 use crate::programs;
 use crate::signal::{Rewrites, Signal, SignalSet};
+use signal_hook::consts::TERM_SIGNALS;
 use std::ffi::OsString;
 use std::time::Duration;
 
 /// How much adieu says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// Nothing but the error that keeps it from starting.
+    /// Only the error that keeps it from starting.
     Quiet,
     /// What an operator has to know.
     #[default]
@@ -27,32 +28,52 @@ pub enum Verbosity {
 pub struct Settings {
     /// From the stop signal to SIGKILL; `None`: the platform's own deadline is the limit.
     pub timeout: Option<Duration>,
-    /// What a script gets to end by itself once its last handler is done.
+    /// How long a script may go on after its last handler has ended.
     pub epilogue: Duration,
     /// The shell and its options, at least one word.
     pub shell: Vec<OsString>,
     /// Whether `shell` is the default `/bin/sh -c`.
     pub default_shell: bool,
-    /// What is delivered in place of what arrives.
+    /// Which signal is sent in place of one that arrives.
     pub rewrites: Rewrites,
-    /// ProcessNote gets it.
+    /// Who gets a signal.
     pub deliver: Deliver,
     /// The signals that begin the stop.
     pub stop_on: SignalSet,
     /// Go on until the last process is gone.
     pub linger: bool,
-    /// Statuses that become 0.
+    /// Exit statuses that become 0.
     pub ok_exits: OkExits,
-    /// What adieu itself gets when its parent dies.
+    /// The signal that adieu gets when its parent dies.
     pub parent_death: Option<Signal>,
-    /// How much is said.
+    /// How much adieu says.
     pub verbosity: Verbosity,
-    /// Where the report of a finished stop goes; `-` is stderr.
+    /// The file for the report of a finished stop; `-` is stderr.
     pub report: Option<OsString>,
-    /// Where a short summary is appended.
+    /// The file to which a short summary is appended.
     pub termination_log: Option<OsString>,
     /// Reports and logs show whole command lines.
     pub show_args: bool,
+}
+
+impl Settings {
+    /// The terms of a stop: the settings that decide it, with what was found at the start. `main`
+    /// is the pid of the main process, `ignored` which of HUP, INT and QUIT adieu was started
+    /// ignoring.
+    pub fn terms(&self, main: i32, is_init: bool, can_suspend: bool, ignored: SignalSet) -> Terms {
+        Terms {
+            timeout: self.timeout,
+            epilogue: self.epilogue,
+            deliver: self.deliver,
+            linger: self.linger,
+            stop_on: self.stop_on,
+            rewrites: self.rewrites.clone(),
+            is_init,
+            can_suspend,
+            main,
+            inherited_ignored: ignored,
+        }
+    }
 }
 
 /// A value with the place that it was read from, for errors.
@@ -87,11 +108,6 @@ impl Source<'_> {
 /// [`Error::Usage`], naming the option or variable, the offending text and an example of a right
 /// one.
 pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
-    settings(typed, &env)
-}
-
-/// Once in the program, whatever the environment is.
-fn settings(typed: &Typed, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
     let pick = |option: &'static str, value: &Option<OsString>, variable: &'static str| {
         let from_env =
             || env(variable).filter(|v| !v.is_empty()).map(|v| Source { name: variable, value: v });
@@ -129,9 +145,7 @@ fn settings(typed: &Typed, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Set
         },
     };
     let stop_on = match each("--stop-on", &typed.stop_on) {
-        sources if sources.is_empty() => {
-            SignalSet::from_iter([Signal::TERM, Signal::INT, Signal::QUIT])
-        }
+        sources if sources.is_empty() => default_stop_signals(),
         sources => stop_signals(&sources)?,
     };
     let mut ok_exits = OkExits::default();
@@ -174,6 +188,11 @@ fn settings(typed: &Typed, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Set
         termination_log: typed.termination_log.clone(),
         show_args: typed.show_args,
     })
+}
+
+/// TERM, INT and QUIT: the signals by which users and platforms ask a program to end.
+fn default_stop_signals() -> SignalSet {
+    TERM_SIGNALS.iter().filter_map(|number| Signal::from_number(*number)).collect()
 }
 
 fn duration(source: &Source<'_>, example: &str) -> Result<Duration, Error> {
@@ -249,7 +268,7 @@ fn stop_signals(sources: &[Source<'_>]) -> Result<SignalSet, Error> {
         for name in source.text()?.split(',') {
             let signal = signal(source, name, example)?;
             if !signal.can_be_caught() {
-                return Err(source.refuse(format!("nobody can act on {signal}"), example));
+                return Err(source.refuse(format!("no process can act on {signal}"), example));
             }
             if signal == Signal::CHLD {
                 return Err(source.refuse("SIGCHLD arrives whenever a child ends", example));

@@ -1,80 +1,140 @@
-//! What is remembered of each process while a stop goes on, and what that makes of a request: who
-//! was told, who came later, who was left behind. Pure, like `phase`, which decides when each of
-//! this happens.
+//! What is remembered of each process while a stop goes on: one record for each. The ledger says
+//! what follows from a request for these processes; `stop` says when there is one.
 
-use crate::decide::role::{self, Known, Reason, Role, Verdict};
+use crate::decide::delivery::Delivery;
+use crate::decide::role::{self, Known, Question, Reason, Role, Verdict};
 use crate::decide::terms::LAST_WORD;
+use crate::decide::turn::{Past, Turn, turn};
 use crate::decide::{Action, Note, ProcessNote, SignalProcess, Time};
 use crate::process::{self, Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What is remembered of a process while it lives.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    name: String,
-    arguments: String,
-    kind: Kind,
-    parent: i32,
-    group: i32,
-    pub role: Role,
-    /// When it was first told.
-    asked: Option<Time>,
-    /// When it was told the request that holds now; a repeated stop signal is a new one.
-    signalled: Option<Time>,
-    killed: bool,
-    /// Was told as an owner, so it stays one.
-    pub owner: bool,
-    /// Was started after the first look.
-    newcomer: bool,
-    /// Read an owner's pipeline in the foreground of a trap.
-    reader: bool,
-    /// In the foreground of a trap: since when its owner is gone.
-    free_since: Option<Time>,
-    /// Was below an owner, or came to adieu as an orphan: left behind, not something that the
-    /// script started now.
-    pub left_behind: bool,
-    /// Was told with its group only, which a process of another user does not notice.
-    by_group: bool,
-    watched: bool,
-    /// adieu's own child, which adieu reaps.
-    own_child: bool,
-    refused: bool,
-    pub ignores: bool,
-    /// Its stdin was seen to be a pipe of the tree; while it exits, nothing can be seen of its
-    /// stdin any more.
-    pub reads_pipe: bool,
-    stopped: bool,
-    /// It is seen to handle the signal.
-    handles: bool,
-    /// The init of a PID namespace, to which a signal that it does not handle means nothing.
-    nested_init: bool,
-    /// When it was told it was a young shell below a shell with a trap, perhaps a copy that was
-    /// still to execute its program.
-    copy_of_trap: bool,
+/// How adieu will learn of the end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reported {
+    /// It is adieu's own child, which adieu reaps.
+    ByWait,
+    /// Its pidfd becomes readable.
+    ByPidfd,
 }
 
-impl Entry {
-    /// What it was told as, it is no more.
-    fn judge_afresh(&mut self) {
-        (self.signalled, self.owner, self.copy_of_trap) = (None, false, false);
+/// Whether a process is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    /// The last look saw it.
+    Seen(Option<Reported>),
+    /// The last look did not see it, and its end has not been reported: a look at a changing tree
+    /// can miss a process.
+    Overlooked(Reported),
+    /// The last look was the first not to see it, and nothing reports its end. Seen by the next
+    /// look, it is the one that it was; otherwise it is forgotten.
+    Lost,
+}
+
+/// Where a process comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// It was there when the stop began.
+    BeforeStop,
+    /// It was started after the first look.
+    DuringStop,
+}
+
+/// What is remembered of one process.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    /// As it was last seen. What once was a pipe's reader or a namespace's init stays one: while a
+    /// process exits, neither can be seen of it.
+    process: Process,
+    role: Role,
+    presence: Presence,
+    delivery: Delivery,
+    origin: Origin,
+    /// It was below a handler, or came to adieu as an orphan: it is no work of the script.
+    left_behind: bool,
+    /// It read the pipeline of a handler in the foreground of a shell with a trap.
+    read_pipeline: bool,
+    /// In the foreground of a shell with a trap: since when its handler is gone.
+    finishing_since: Option<Time>,
+    /// The kernel refuses to signal it (EPERM), whatever the signal.
+    refused: bool,
+}
+
+impl Record {
+    fn new(process: &Process, role: Role, origin: Origin) -> Self {
+        Self {
+            process: process.clone(),
+            role,
+            presence: Presence::Seen(process.own_child.then_some(Reported::ByWait)),
+            delivery: Delivery::Pending,
+            origin,
+            left_behind: process.own_child,
+            read_pipeline: false,
+            finishing_since: None,
+            refused: false,
+        }
     }
 
-    pub(crate) fn who(&self, id: ProcId) -> ProcessNote {
-        let Self { role, asked, ignores, refused, .. } = *self;
-        let (name, arguments) = (self.name.clone(), self.arguments.clone());
-        ProcessNote { id, name, arguments, role, signalled: asked, ignores, refused }
+    /// Brings the record in line with a look.
+    fn see(&mut self, process: &Process, verdict: &Verdict, now: Time) {
+        let read_a_pipe = self.process.reads_pipe;
+        let was_init = self.process.nested_init;
+        self.process.clone_from(process);
+        self.process.reads_pipe |= read_a_pipe;
+        self.process.nested_init |= was_init;
+        if process.nested_init && !was_init {
+            // The kernel dropped what it got before that was known.
+            self.delivery = self.delivery.again();
+        }
+        self.presence = Presence::Seen(match self.presence {
+            _ if process.own_child => Some(Reported::ByWait),
+            Presence::Seen(reported) => reported,
+            Presence::Overlooked(reported) => Some(reported),
+            Presence::Lost => None,
+        });
+        self.left_behind |= verdict.role == Role::Worker;
+        self.read_pipeline |= verdict.reason == Reason::ReadsPipeline;
+        let finishing = verdict.reason == Reason::Finishing;
+        self.finishing_since = finishing.then(|| self.finishing_since.unwrap_or(now));
+        // A shell stays shielded when its handler is gone: it carries on with the script.
+        let stays_shielded = self.role == Role::Shielded && verdict.role == Role::Bystander;
+        self.role = if stays_shielded { Role::Shielded } else { verdict.role };
     }
 
-    fn tell(&mut self, now: Time) {
-        self.signalled = Some(now);
-        self.asked.get_or_insert(now);
+    /// The process, for a note.
+    pub(crate) fn note(&self) -> ProcessNote {
+        ProcessNote {
+            signalled: self.delivery.first(),
+            refused: self.refused,
+            ..note(&self.process, self.role)
+        }
     }
 
-    /// Something that the script started after the stop began.
-    pub(crate) fn started_since(&self) -> bool {
-        self.newcomer && !self.left_behind
+    fn past(&self, verdict: &Verdict, request: Request) -> Past {
+        let unreadable = verdict.reason == Reason::Hidden && self.process.reads_pipe;
+        Past {
+            started_since: self.origin == Origin::DuringStop && !self.left_behind,
+            reads_pipe: self.process.reads_pipe,
+            unreadable_filter: unreadable && !request.first && !self.left_behind,
+            handlers_done: request.turn > Turn::Handlers,
+        }
+    }
+
+    /// The stop waits for its end: it got the signal as a handler. For what may not be signalled
+    /// the stop does not wait: that may never have heard of it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.delivery.is_to_handler() && !self.refused && self.presence != Presence::Lost
+    }
+
+    /// Whether it got the signal as a handler, whatever became of that.
+    pub(crate) fn was_handler(&self) -> bool {
+        self.delivery.is_to_handler()
+    }
+
+    fn is_seen(&self) -> bool {
+        matches!(self.presence, Presence::Seen(_))
     }
 }
 
@@ -89,213 +149,183 @@ impl Tree<'_> {
         self.snapshot.processes.iter().zip(self.verdicts)
     }
 
-    /// The process at this place, if it is a shell with a trap that is told.
-    fn handler_shell(&self, at: usize) -> Option<&Process> {
-        self.verdicts.get(at).filter(|verdict| verdict.role == Role::Handler)?;
-        self.snapshot.processes.get(at).filter(|process| process.kind == Kind::Shell)
+    /// Whether the process at this place is a shell with a trap that gets the signal.
+    fn is_trapping_shell(&self, at: usize) -> bool {
+        self.verdicts.get(at).is_some_and(|verdict| verdict.role == Role::Handler)
+            && self.snapshot.processes.get(at).is_some_and(|p| p.kind == Kind::Shell)
     }
 
     fn is_empty_below(&self, process: &Process) -> bool {
         let index = self.snapshot.processes.iter().position(|p| p.id == process.id);
         !self.snapshot.processes.iter().any(|p| p.above.is_some() && p.above == index)
     }
+
+    /// Whether a process may be a copy of a shell with a trap, which has not executed its own
+    /// program yet. A process that has been there for longer is a subshell with a trap of its own.
+    fn may_be_a_copy(&self, process: &Process) -> bool {
+        let below_trap = match process.above {
+            Some(above) => self.is_trapping_shell(above),
+            // The parent of an orphan may have been one. (The main process leads its group, which
+            // a copy does not yet.)
+            None => process.group != process.id.pid,
+        };
+        let young = process::is_young(self.snapshot.tick, process.id);
+        process.kind == Kind::Shell && below_trap && young
+    }
+
+    /// The signal that this process gets in place of the one of the stop, if any reaches it.
+    fn signal_for(&self, process: &Process, asked: Signal) -> Option<Signal> {
+        let is_ctrl = matches!(asked, Signal::INT | Signal::QUIT);
+        match process.disposition {
+            // The kernel drops what the init of a namespace does not handle, and killing that would
+            // end what is in the namespace without a signal.
+            Disposition::Default if process.nested_init => {
+                self.is_empty_below(process).then_some(Signal::KILL)
+            }
+            // A shell made its background job ignore these two (POSIX, 2.11), so that the job would
+            // never hear of the stop.
+            Disposition::Ignored if is_ctrl && !process.ignored.has(Signal::TERM) => {
+                Some(Signal::TERM)
+            }
+            _ => Some(asked),
+        }
+    }
 }
 
-/// Every living process of the stop, in the order of pids; those that were not seen by the last
-/// look and whose end will be reported, so they are there until it is; and the others that it was
-/// the first not to see. A look at a changing tree can miss a process: seen again, it is the one
-/// that it was, and is not told twice.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger(BTreeMap<ProcId, Entry>, BTreeMap<ProcId, Entry>, BTreeMap<ProcId, Entry>);
-
-/// What is asked of the processes now.
+/// What is asked for now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
     pub signal: Signal,
     pub now: Time,
-    /// Whatever is left is asked.
-    pub last_call: bool,
-    /// The timeout is over.
-    pub killing: bool,
+    /// Whose turn it is.
+    pub turn: Turn,
+    /// The tree is looked at for the first time.
+    pub first: bool,
 }
 
+/// The records of a stop, in the order of pids.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ledger(BTreeMap<ProcId, Record>);
+
 impl Ledger {
-    /// The one with this pid. The ledger is in the order of pids.
+    fn seen(&self) -> impl Iterator<Item = &Record> {
+        self.0.values().filter(|record| record.is_seen())
+    }
+
+    fn seen_mut(&mut self, id: ProcId) -> Option<&mut Record> {
+        self.0.get_mut(&id).filter(|record| record.is_seen())
+    }
+
+    /// The process that has this pid, seen before overlooked.
     pub(crate) fn find(&self, pid: i32) -> Option<ProcId> {
         let all = ProcId { pid, start: 0 }..=ProcId { pid, start: u64::MAX };
-        self.0.range(all.clone()).chain(self.1.range(all)).next().map(|(id, _)| *id)
+        let with_pid = || self.0.range(all.clone());
+        let seen = with_pid().find(|(_, record)| record.is_seen());
+        let there = || with_pid().find(|(_, record)| record.presence != Presence::Lost);
+        seen.or_else(there).map(|(id, _)| *id)
     }
 
-    /// Whether this pid was alive at the last look.
-    pub(crate) fn lives(&self, pid: i32) -> bool {
-        self.0.keys().any(|id| id.pid == pid)
+    /// Whether the last look saw a process with this pid.
+    pub(crate) fn sees(&self, pid: i32) -> bool {
+        self.seen().any(|record| record.process.id.pid == pid)
     }
 
-    /// Whoever was told as a shell and is a program by now had not yet executed it: the signal went
-    /// to the trap that it still had from its parent (which may be gone by now), and with that it
-    /// is lost. The program is judged afresh.
-    pub(crate) fn untell_copies(&mut self, snapshot: &Snapshot) {
-        let mut all = [&mut self.0, &mut self.1, &mut self.2];
-        if !all.iter().any(|entries| entries.values().any(|entry| entry.copy_of_trap)) {
+    /// Forgets what copies of a shell got: a process that was a shell then and is a program now had
+    /// not executed it yet. The signal went to the trap that it still had from its parent (which
+    /// may be gone by now), and was lost with that.
+    pub(crate) fn forget_copies(&mut self, snapshot: &Snapshot) {
+        if !self.0.values().any(|record| record.delivery.may_be_of_a_copy()) {
             return;
         }
         for process in snapshot.processes.iter().filter(|process| process.kind != Kind::Shell) {
-            let found = all.iter_mut().find_map(|entries| entries.get_mut(&process.id));
-            if let Some(entry) = found.filter(|entry| entry.copy_of_trap) {
-                entry.judge_afresh();
+            if let Some(record) = self.0.get_mut(&process.id)
+                && record.delivery.may_be_of_a_copy()
+            {
+                record.delivery = record.delivery.lost();
             }
         }
     }
 
-    /// Brings the ledger in line with what was seen.
+    /// Brings the ledger in line with a look; says who has ended without a report.
     pub(crate) fn learn(
         &mut self,
         tree: &Tree<'_>,
         now: Time,
         is_newcomer: impl Fn(ProcId) -> bool,
     ) -> Vec<Action> {
-        let mut gone = std::mem::take(&mut self.0);
-        let mut missed = std::mem::take(&mut self.2);
+        let mut before = std::mem::take(&mut self.0);
         for (process, verdict) in tree.iter() {
-            let before = gone.remove(&process.id).or_else(|| self.1.remove(&process.id));
-            let mut entry =
-                before.or_else(|| missed.remove(&process.id)).unwrap_or_else(|| Entry {
-                    name: String::new(),
-                    arguments: String::new(),
-                    kind: process.kind,
-                    parent: process.parent,
-                    group: process.group,
-                    role: verdict.role,
-                    asked: None,
-                    signalled: None,
-                    killed: false,
-                    owner: false,
-                    newcomer: is_newcomer(process.id),
-                    reader: false,
-                    free_since: None,
-                    left_behind: process.own_child,
-                    by_group: false,
-                    watched: process.own_child,
-                    own_child: process.own_child,
-                    refused: false,
-                    ignores: false,
-                    reads_pipe: false,
-                    stopped: false,
-                    handles: false,
-                    nested_init: process.nested_init,
-                    copy_of_trap: false,
-                });
-            if process.nested_init && !entry.nested_init {
-                // Told before that was known, it heard nothing.
-                (entry.signalled, entry.nested_init) = (None, true);
-            }
-            entry.name.clone_from(&process.name);
-            entry.arguments.clone_from(&process.arguments);
-            entry.kind = process.kind;
-            entry.parent = process.parent;
-            entry.group = process.group;
-            entry.own_child = process.own_child;
-            entry.left_behind |= verdict.role == Role::Worker;
-            entry.reads_pipe |= process.reads_pipe;
-            entry.stopped = process.stopped;
-            entry.ignores = process.disposition == Disposition::Ignored;
-            entry.handles = role::handles(process, true);
-            entry.reader |= verdict.reason == Reason::ReadsPipeline;
-            let free = (verdict.reason == Reason::Finishing).then_some(now);
-            entry.free_since = free.map(|now| entry.free_since.unwrap_or(now));
-            // A shield stays one when its owner is gone: it carries on with the script.
-            let keeps = entry.role == Role::Shielded && verdict.role == Role::Bystander;
-            entry.role = if keeps { Role::Shielded } else { verdict.role };
-            self.0.insert(process.id, entry);
+            let mut record = before.remove(&process.id).unwrap_or_else(|| {
+                let newcomer = is_newcomer(process.id);
+                let origin = if newcomer { Origin::DuringStop } else { Origin::BeforeStop };
+                Record::new(process, verdict.role, origin)
+            });
+            record.see(process, verdict, now);
+            self.0.insert(process.id, record);
         }
-        let (reported, others): (Vec<_>, Vec<_>) =
-            gone.into_iter().partition(|(_, entry)| entry.own_child || entry.watched);
-        self.1.extend(reported);
-        self.lose(others)
+        let mut ended = Vec::new();
+        for (id, mut record) in before {
+            record.presence = match record.presence {
+                Presence::Seen(Some(reported)) | Presence::Overlooked(reported) => {
+                    Presence::Overlooked(reported)
+                }
+                Presence::Seen(None) => {
+                    ended.push(Action::Say(Note::Ended(record.note(), None)));
+                    Presence::Lost
+                }
+                Presence::Lost => continue,
+            };
+            self.0.insert(id, record);
+        }
+        ended
     }
 
-    /// Nobody will report the end of these.
-    fn lose(&mut self, entries: Vec<(ProcId, Entry)>) -> Vec<Action> {
-        let said = entries
-            .iter()
-            .map(|(id, entry)| Action::Say(Note::Ended(entry.who(*id), None)))
-            .collect();
-        self.2.extend(entries);
-        said
-    }
-
-    /// Tells everybody who was not told yet and is `due`, parents before their children: a shell
-    /// with a trap has to know before its foreground command ends.
-    pub(crate) fn tell(
+    /// Signals every process whose turn has come and that has not had the signal, parents before
+    /// their children: a shell with a trap has to know before its foreground command ends.
+    pub(crate) fn signal_due(
         &mut self,
         tree: &Tree<'_>,
+        question: &Question,
         request: Request,
-        due: &dyn Fn(&Entry, &Process, &Verdict) -> bool,
     ) -> Vec<Action> {
         let mut actions = Vec::new();
         for (process, verdict) in tree.iter() {
-            let below_trap = match process.above {
-                Some(above) => tree.handler_shell(above).is_some(),
-                // An orphan's parent may have been one. (The main process leads its group, and a
-                // copy does not yet.)
-                None => process.group != process.id.pid,
-            };
-            let Some(entry) = self.0.get_mut(&process.id) else { continue };
-            if entry.signalled.is_some() || !due(entry, process, verdict) {
+            let Some(record) = self.seen_mut(process.id) else { continue };
+            let past = record.past(verdict, request);
+            if !record.delivery.is_due()
+                || turn(record.role, process, past, question) > request.turn
+            {
                 continue;
             }
-            let asked = request.signal;
-            let signal = match process.disposition {
-                // The kernel drops what a namespace's init does not handle; killing it would end
-                // what is in it untold.
-                Disposition::Default if process.nested_init && !tree.is_empty_below(process) => {
-                    continue;
-                }
-                Disposition::Default if process.nested_init => Signal::KILL,
-                // A shell's background job was made to ignore these two and never heard of the
-                // stop.
-                Disposition::Ignored
-                    if matches!(asked, Signal::INT | Signal::QUIT)
-                        && !process.ignored.has(Signal::TERM) =>
-                {
-                    Signal::TERM
-                }
-                _ => asked,
-            };
-            entry.tell(request.now);
-            entry.by_group = false;
-            entry.owner |= verdict.role == Role::Handler;
-            // One that has been there for longer is a subshell, and the trap that it runs is its
-            // own.
-            let young = process::is_young(tree.snapshot.tick, process.id);
-            entry.copy_of_trap = process.kind == Kind::Shell && below_trap && young;
-            let watch = entry.owner && !process.own_child && !entry.watched;
-            let last = request.last_call && !verdict.at_once;
-            let reason = if last { Reason::LastCall } else { verdict.reason };
-            actions.push(Action::Say(Note::Sends(entry.who(process.id), reason, signal)));
-            // Nobody is killed whom a wrong name kept from being asked.
-            let named = (entry.copy_of_trap && !request.killing).then(|| process.name.clone());
-            actions.push(Action::SignalProcess(SignalProcess {
-                named,
-                ..tell(process, signal, watch)
-            }));
+            let Some(signal) = tree.signal_for(process, request.signal) else { continue };
+            let maybe_copy = tree.may_be_a_copy(process);
+            let handler = verdict.role == Role::Handler;
+            record.delivery = record.delivery.sent(request.now, handler, maybe_copy);
+            let watch = record.was_handler() && record.presence == Presence::Seen(None);
+            let by_role = turn(verdict.role, process, Past::default(), question);
+            let last_call = request.turn >= Turn::LastCall && by_role > Turn::Handlers;
+            let reason = if last_call { Reason::LastCall } else { verdict.reason };
+            actions.push(Action::Say(Note::Sends(record.note(), reason, signal)));
+            // No process is killed that missed its signal for a name that was wrong.
+            let compare_name = maybe_copy && request.turn < Turn::Timeout;
+            let named = compare_name.then(|| process.name.clone());
+            let send = SignalProcess { named, ..signal_process(process, signal, watch) };
+            actions.push(Action::SignalProcess(send));
         }
         actions
     }
 
-    /// It is another program than the one that was to be told: what that is, the next look shows.
+    /// It is another program than the one that was to get the signal, and was sent nothing. What it
+    /// is, the next look shows.
     pub(crate) fn changed(&mut self, id: ProcId) -> Option<Action> {
-        let entry = self.0.get_mut(&id)?;
-        if entry.asked == entry.signalled {
-            entry.asked = None;
-        }
-        entry.judge_afresh();
-        Some(Action::Say(Note::Changed(entry.who(id))))
+        let record = self.seen_mut(id)?;
+        record.delivery = record.delivery.withdrawn();
+        Some(Action::Say(Note::Changed(record.note())))
     }
 
-    /// Nobody handles the signal: one call reaches every process of the group, also those that are
-    /// just being born.
-    pub(crate) fn tell_group(
+    /// No program handles the signal: one call reaches every process of the group, those included
+    /// that are just being forked.
+    pub(crate) fn signal_group(
         &mut self,
         snapshot: &Snapshot,
         main: i32,
@@ -305,39 +335,35 @@ impl Ledger {
         let mut any = false;
         for process in snapshot.processes.iter().filter(|p| p.group == main) {
             any = true;
-            let unmoved = process.nested_init || process.disposition == Disposition::Ignored;
-            if let Some(entry) = self.0.get_mut(&process.id).filter(|_| !unmoved) {
-                entry.tell(request.now);
-                entry.by_group = true;
-                each.push(Action::Say(Note::Sends(
-                    entry.who(process.id),
-                    Reason::Nothing,
-                    request.signal,
-                )));
-                if process.stopped {
-                    each.push(Action::SignalProcess(tell(process, Signal::CONT, false)));
-                }
+            if process.nested_init || process.disposition == Disposition::Ignored {
+                continue;
+            }
+            let Some(record) = self.seen_mut(process.id) else { continue };
+            record.delivery = record.delivery.with_group(request.now);
+            let sends = Note::Sends(record.note(), Reason::Nothing, request.signal);
+            each.push(Action::Say(sends));
+            if process.stopped {
+                let resume = signal_process(process, Signal::CONT, false);
+                each.push(Action::SignalProcess(resume));
             }
         }
         let group = any.then_some(Action::SignalGroup(request.signal));
         group.into_iter().chain(each).collect()
     }
 
-    /// Nobody can be seen any more: tells adieu's own children, whose pids are theirs until adieu
-    /// reaps them, but for those of a group that is told.
-    pub(crate) fn tell_children(
-        &mut self,
-        told_group: Option<i32>,
-        request: Request,
-    ) -> Vec<Action> {
+    /// The tree cannot be seen any more: signals adieu's own children, whose pids are theirs until
+    /// adieu reaps them, but for those of a group that gets the signal anyway.
+    pub(crate) fn signal_children(&mut self, group: Option<i32>, request: Request) -> Vec<Action> {
         let mut actions = Vec::new();
-        for (id, entry) in self.0.iter_mut().chain(&mut self.1) {
-            if !entry.own_child || entry.signalled.is_some() || told_group == Some(entry.group) {
+        for (id, record) in &mut self.0 {
+            let outside = group != Some(record.process.group);
+            let due = record.presence != Presence::Lost && record.delivery.is_due();
+            if !(record.process.own_child && outside && due) {
                 continue;
             }
-            entry.tell(request.now);
-            let (signal, resume) = (request.signal, entry.stopped);
-            actions.push(Action::Say(Note::Sends(entry.who(*id), Reason::LastCall, signal)));
+            record.delivery = record.delivery.sent(request.now, false, false);
+            let (signal, resume) = (request.signal, record.process.stopped);
+            actions.push(Action::Say(Note::Sends(record.note(), Reason::LastCall, signal)));
             actions.push(Action::SignalProcess(SignalProcess {
                 id: *id,
                 own_child: true,
@@ -350,193 +376,193 @@ impl Ledger {
         actions
     }
 
-    /// Kills whoever was asked before the timeout, the others a moment after they were, and what is
-    /// born meanwhile at once: its parent was asked.
+    /// Kills every process that had the signal before the timeout, the others a moment after they
+    /// got it, and what has been forked since at once: its parent had the signal.
     pub(crate) fn kill(
         &mut self,
         snapshot: &Snapshot,
         since: Time,
-        last_words: Time,
+        asked: Time,
         began: Time,
         now: Time,
     ) -> Vec<Action> {
-        let (mut whom, mut kills) = (Vec::new(), Vec::new());
+        let (mut named, mut kills) = (Vec::new(), Vec::new());
         for process in &snapshot.processes {
-            let Some(entry) = self.0.get_mut(&process.id) else { continue };
-            // What cannot be asked (a namespace's init, with others in it) gets the same moment.
-            let asked = entry.asked.unwrap_or(since);
-            if asked < since || asked > last_words || asked + LAST_WORD <= now {
-                if !entry.killed {
-                    whom.push(entry.who(process.id));
-                }
-                entry.killed = true;
-                kills.push(Action::SignalProcess(tell(process, Signal::KILL, false)));
+            let Some(record) = self.seen_mut(process.id) else { continue };
+            // What cannot be sent a signal (a namespace's init, with others in it) gets the same
+            // moment.
+            let got = record.delivery.first().unwrap_or(since);
+            if got >= since && got <= asked && now < got + LAST_WORD {
+                continue;
             }
+            if !record.delivery.is_killed() {
+                named.push(record.note());
+            }
+            record.delivery = record.delivery.killed();
+            kills.push(Action::SignalProcess(signal_process(process, Signal::KILL, false)));
         }
-        let said = Action::Say(Note::Kills(now.saturating_sub(began), whom.clone()));
-        (!whom.is_empty()).then_some(said).into_iter().chain(kills).collect()
+        let said = Action::Say(Note::Kills(now.saturating_sub(began), named.clone()));
+        (!named.is_empty()).then_some(said).into_iter().chain(kills).collect()
     }
 
-    /// ProcessNote was told with the group, does not handle the signal and is there all the same belongs to
-    /// another user, or came into the group by another way: it is told by itself, and the answer
-    /// says which.
+    /// A process that got the signal with its group, does not handle it and is there all the same
+    /// belongs to another user, or came into the group in another way: it is signalled by itself,
+    /// and the answer says which.
     pub(crate) fn recheck_group(&mut self, snapshot: &Snapshot, last_look: Time) {
         for process in &snapshot.processes {
-            let Some(entry) = self.0.get_mut(&process.id).filter(|entry| entry.by_group) else {
-                continue;
-            };
-            if entry.signalled.is_some_and(|told| told < last_look) {
-                entry.by_group = false;
-                if !role::handles(process, false) {
-                    entry.signalled = None;
-                }
+            let Some(record) = self.seen_mut(process.id) else { continue };
+            if let Delivery::WithGroup { at, .. } = record.delivery
+                && at < last_look
+            {
+                let handles = role::handles(process, false);
+                let delivery = record.delivery;
+                record.delivery = if handles { delivery.alone() } else { delivery.again() };
             }
         }
     }
 
-    pub(crate) fn untell(&mut self, which: &dyn Fn(&Entry) -> bool) {
-        let all = self.0.values_mut().chain(self.1.values_mut()).chain(self.2.values_mut());
-        for entry in all.filter(|entry| which(entry)) {
-            entry.signalled = None;
+    /// A repeated stop signal has to reach the handlers once more.
+    pub(crate) fn repeat_to_handlers(&mut self) {
+        for record in self.0.values_mut().filter(|record| record.was_handler()) {
+            record.delivery = record.delivery.again();
         }
     }
 
-    /// Says once, at the start, who is not told and why.
+    /// A repeated stop signal has to reach whatever is left once more.
+    pub(crate) fn repeat_to_all(&mut self) {
+        for record in self.0.values_mut() {
+            record.delivery = record.delivery.again();
+        }
+    }
+
+    /// Says once, at the start, which processes do not get the signal now, and why.
     pub(crate) fn leaves(&self, tree: &Tree<'_>) -> Vec<Action> {
-        let untold = tree.iter().filter_map(|(process, verdict)| {
-            let entry = self.0.get(&process.id).filter(|entry| entry.signalled.is_none())?;
-            Some(Action::Say(Note::Leaves(entry.who(process.id), verdict.reason)))
+        let left = tree.iter().filter_map(|(process, verdict)| {
+            let record = self.0.get(&process.id).filter(|record| record.delivery.is_due())?;
+            Some(Action::Say(Note::Leaves(record.note(), verdict.reason)))
         });
-        untold.collect()
+        left.collect()
     }
 
-    /// Continues the stopped among those that have to carry on untold: a stopped shell reaps no
-    /// child.
+    /// Continues the stopped among those that have to carry on without the signal: a stopped shell
+    /// reaps no child.
     pub(crate) fn resume(&self, tree: &Tree<'_>) -> Vec<Action> {
-        let untold = |id: &ProcId| self.0.get(id).is_some_and(|entry| entry.signalled.is_none());
+        let due = |id: &ProcId| self.0.get(id).is_some_and(|record| record.delivery.is_due());
         let stopped =
-            tree.iter().filter(|(p, v)| p.stopped && v.role != Role::Worker && untold(&p.id));
-        stopped
-            .map(|(process, _)| Action::SignalProcess(tell(process, Signal::CONT, false)))
-            .collect()
+            tree.iter().filter(|(p, v)| p.stopped && v.role != Role::Worker && due(&p.id));
+        let resume = |process| Action::SignalProcess(signal_process(process, Signal::CONT, false));
+        stopped.map(|(process, _)| resume(process)).collect()
     }
 
-    /// The kernel refuses to signal this one. A relay above it, such as su, may be allowed to pass
-    /// the signal on.
+    /// The kernel refuses to signal this process. A wrapper above it, such as su, may be allowed to
+    /// pass the signal on.
     pub(crate) fn refused(&mut self, id: ProcId, request: Request) -> Vec<Action> {
-        let Some(entry) = self.0.get_mut(&id).filter(|entry| !entry.refused) else {
+        let Some(record) = self.seen_mut(id).filter(|record| !record.refused) else {
             return Vec::new();
         };
-        entry.refused = true;
-        let mut actions = vec![Action::Say(Note::Refused(entry.who(id), request.signal))];
-        let (mut above, was_owner) = (entry.parent, entry.owner);
-        let generations = if was_owner { self.0.len() } else { 0 };
-        for _ in 0..generations {
-            let Some(relay) = self.find(above) else { break };
-            let Some(entry) = self.0.get_mut(&relay) else { break };
-            if entry.kind == Kind::Wrapper && !entry.refused && entry.signalled.is_none() {
-                entry.tell(request.now);
-                entry.owner = true;
-                let (signal, resume) = (request.signal, entry.stopped);
-                let tell = SignalProcess {
-                    id: relay,
+        record.refused = true;
+        let mut actions = vec![Action::Say(Note::Refused(record.note(), request.signal))];
+        if !record.was_handler() {
+            return actions;
+        }
+        let mut above = record.process.parent;
+        for _ in 0..self.0.len() {
+            let Some(id_above) = self.find(above) else { break };
+            let Some(record) = self.seen_mut(id_above) else { break };
+            let is_wrapper = record.process.kind == Kind::Wrapper;
+            if is_wrapper && !record.refused && record.delivery.is_due() {
+                record.delivery = record.delivery.sent(request.now, true, false);
+                let reason = Reason::Above(id.pid);
+                actions.push(Action::Say(Note::Sends(record.note(), reason, request.signal)));
+                actions.push(Action::SignalProcess(SignalProcess {
+                    id: id_above,
                     own_child: false,
-                    signal,
-                    resume,
+                    signal: request.signal,
+                    resume: record.process.stopped,
                     watch: true,
                     named: None,
-                };
-                actions.push(Action::Say(Note::Sends(
-                    entry.who(relay),
-                    Reason::Above(id.pid),
-                    request.signal,
-                )));
-                actions.push(Action::SignalProcess(tell));
+                }));
                 break;
             }
-            above = entry.parent;
+            above = record.process.parent;
         }
         actions
     }
 
-    /// Whether anybody was not killed.
+    /// Whether a process was not killed.
     pub(crate) fn has_unkilled(&self) -> bool {
-        self.0.values().any(|entry| !entry.killed)
+        self.seen().any(|record| !record.delivery.is_killed())
     }
 
     /// Those that were killed and are there all the same.
     pub(crate) fn killed(&self) -> Vec<ProcessNote> {
-        self.0.iter().filter(|(_, entry)| entry.killed).map(|(id, entry)| entry.who(*id)).collect()
+        self.seen().filter(|record| record.delivery.is_killed()).map(Record::note).collect()
     }
 
-    pub(crate) fn everybody(&self) -> Vec<ProcessNote> {
-        self.0.iter().map(|(id, entry)| entry.who(*id)).collect()
+    /// Forgets a process whose end is reported.
+    pub(crate) fn remove(&mut self, id: ProcId) -> Option<Record> {
+        self.0.get(&id).filter(|record| record.presence != Presence::Lost)?;
+        self.0.remove(&id)
     }
 
-    /// Forgets a process that is gone.
-    pub(crate) fn remove(&mut self, id: ProcId) -> Option<Entry> {
-        self.0.remove(&id).or_else(|| self.1.remove(&id))
-    }
-
-    /// Whether its end will be reported.
-    pub(crate) fn set_watched(&mut self, id: ProcId, watched: bool) {
-        if let Some(entry) = self.0.get_mut(&id) {
-            entry.watched |= watched;
+    /// Its end will be reported.
+    pub(crate) fn is_watched(&mut self, id: ProcId) {
+        if let Some(record) = self.0.get_mut(&id)
+            && record.presence == Presence::Seen(None)
+        {
+            record.presence = Presence::Seen(Some(Reported::ByPidfd));
         }
     }
 
-    /// What the plan has to know of a process; `epilogue` is what a script has after its last
-    /// handler.
+    /// What the roles depend on; `epilogue` is what a script has after its last handler.
     pub(crate) fn known(&self, id: ProcId, now: Time, epilogue: Duration) -> Option<Known> {
-        let entry = self.0.get(&id).or_else(|| self.1.get(&id)).or_else(|| self.2.get(&id))?;
-        let keeps = entry.role == Role::Shielded || entry.reader;
-        let in_time = entry.free_since.is_none_or(|since| now < since.saturating_add(epilogue));
-        let finishing = (keeps && in_time && entry.signalled.is_none()).then_some(entry.role);
-        Some(Known { known_handler: entry.owner, newcomer: entry.newcomer, finishing })
+        let record = self.0.get(&id)?;
+        let since = record.finishing_since;
+        let in_time = since.is_none_or(|since| now < since.saturating_add(epilogue));
+        let keeps = record.role == Role::Shielded || record.read_pipeline;
+        let finishing = (keeps && in_time && record.delivery.is_due()).then_some(record.role);
+        let newcomer = record.origin == Origin::DuringStop;
+        Some(Known { known_handler: record.was_handler(), newcomer, finishing })
     }
 
-    /// Whether there is an owner that was told and is waited for.
-    pub(crate) fn has_handler(&self) -> bool {
-        self.0.values().chain(self.1.values()).any(|entry| entry.owner && !entry.refused)
+    /// Whether a handler is waited for.
+    pub(crate) fn has_awaited(&self) -> bool {
+        self.0.values().any(Record::is_awaited)
     }
 
-    /// Whether such an owner was there at the last look, and not only its end is still to be
-    /// reported.
-    pub(crate) fn sees_handler(&self) -> bool {
-        self.0.values().any(|entry| entry.owner && !entry.refused)
+    /// Whether such a handler was there at the last look, so that it is not only its end that is
+    /// still to be reported.
+    pub(crate) fn sees_awaited(&self) -> bool {
+        self.seen().any(Record::is_awaited)
     }
 
-    /// Whether an owner's end has to be found out by looking.
-    pub(crate) fn has_unwatched_handler(&self) -> bool {
-        self.0.values().any(|entry| entry.owner && !entry.watched)
+    /// Whether the end of such a handler is found by looking only.
+    pub(crate) fn has_unreported(&self) -> bool {
+        self.seen().any(|record| record.is_awaited() && record.presence == Presence::Seen(None))
     }
 
-    /// Whether everybody has been told.
-    pub(crate) fn all_told(&self) -> bool {
-        self.0.values().all(|entry| entry.signalled.is_some())
+    /// Whether a process has not had the signal that holds now.
+    pub(crate) fn has_due(&self) -> bool {
+        self.seen().any(|record| record.delivery.is_due())
     }
 
     /// Whether all that is left may not be signalled and is not seen to handle the signal.
     pub(crate) fn is_beyond_reach(&self) -> bool {
-        let mut all = self.0.values().chain(self.1.values()).chain(self.2.values());
-        !self.0.is_empty() && all.all(|entry| entry.refused && !entry.handles)
+        let mut all = self.0.values();
+        let beyond = |record: &Record| record.refused && !role::handles(&record.process, true);
+        self.seen().next().is_some() && all.all(beyond)
     }
 
-    /// Whom the stop waits for: the owners while there are any, then whoever is left.
+    /// Those that the stop waits for: the handlers while there are any, then whoever is left.
     pub(crate) fn awaited(&self) -> Vec<ProcessNote> {
-        let owners: Vec<ProcessNote> = self
-            .0
-            .iter()
-            .chain(&self.1)
-            .filter(|(_, entry)| entry.owner)
-            .map(|(id, entry)| entry.who(*id))
-            .collect();
-        if owners.is_empty() { self.everybody() } else { owners }
+        let awaited = self.0.values().filter(|record| record.is_awaited());
+        let handlers: Vec<ProcessNote> = awaited.map(Record::note).collect();
+        if handlers.is_empty() { self.seen().map(Record::note).collect() } else { handlers }
     }
 }
 
-/// The process in a note, apart from any stop.
-pub(crate) fn who(process: &Process, role: Role) -> ProcessNote {
+/// A process in a note, apart from any stop.
+pub(crate) fn note(process: &Process, role: Role) -> ProcessNote {
     ProcessNote {
         id: process.id,
         name: process.name.clone(),
@@ -548,8 +574,8 @@ pub(crate) fn who(process: &Process, role: Role) -> ProcessNote {
     }
 }
 
-/// A signal for this process; a stopped one is continued, since it could not act on it.
-pub(crate) fn tell(process: &Process, signal: Signal, watch: bool) -> SignalProcess {
+/// A signal for this process. A stopped process is continued, since it could not act on it.
+pub(crate) fn signal_process(process: &Process, signal: Signal, watch: bool) -> SignalProcess {
     let resume = process.stopped && !matches!(signal, Signal::KILL | Signal::STOP | Signal::CONT);
     SignalProcess {
         id: process.id,

@@ -1,11 +1,51 @@
-//! The words between the pure half and the rest: what goes into the machine of `phase`, what comes
-//! out of it.
+//! Every decision of adieu, as pure functions over plain values: no I/O and no clock. The time
+//! comes with every input, the process tree as a snapshot that was asked for.
+//!
+//! # The rules
+//!
+//! - **What a signal asks for** (`meaning`): it stops, goes to its handlers, goes to the group, or
+//!   is ignored.
+//! - **What a process is** (`role`): handler, foreground, shielded, worker or bystander. Every
+//!   program that the script started gets the signal once, as if it had been started alone; what it
+//!   started itself is its own business until it is gone.
+//! - **When it gets the signal** (`turn`): with the handlers, in the epilogue, at the last call, or
+//!   not before the timeout.
+//! - **How a stop goes on** (`stage`): from one stage to the next when the one before is over.
+//!
+//! ```text
+//!           stop signal, or the main process ended and left something
+//! running ───────────► handlers ──► epilogue ──► last call ──► killing ──► exit
+//!                         │  no process handles it   ▲
+//!                         └──────────────────────────┘
+//! ```
+//!
+//! adieu exits from any of them as soon as no process is left below it. The timeout leads from any
+//! of them to killing.
+//!
+//! # What always holds
+//!
+//! - No process is killed that has not had the signal, but for one that no signal reaches.
+//! - No process gets the signal twice, but for a repeat of it.
+//! - No process below a living handler gets the signal.
+//! - No shielded process gets the signal before the last call.
+//!
+//! `tests/simulation.rs` holds these rules against random trees, `decide::tests` one by one.
 
-pub(crate) mod ledger;
+mod delivery;
+mod ledger;
 pub mod machine;
+pub mod meaning;
+mod pace;
 pub mod role;
+mod stage;
+mod stop;
 pub mod terms;
+pub mod turn;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::decide::meaning::Unhandled;
 use crate::decide::role::{Reason, Role};
 use crate::exit::End;
 use crate::process::{ProcId, Snapshot};
@@ -15,22 +55,27 @@ use std::time::Duration;
 /// A moment, as the time since adieu was started.
 pub type Time = Duration;
 
-/// Why a look at the process tree was asked for.
+/// What a look at the process tree is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// A stop was asked for: does anybody handle its signal?
+pub enum Purpose {
+    /// A stop was asked for: does any process handle its signal?
     Begin,
     /// The stop goes on.
     Stop,
-    /// A signal that does not stop wants its handlers.
-    Forward,
+    /// A signal that does not stop wants its handlers; what it means when there is none.
+    Forward(Unhandled),
 }
 
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A signal came for adieu.
-    Signal(Signal),
+    Signal {
+        /// Which one.
+        signal: Signal,
+        /// The pid of its sender; 0 for the kernel, or a sender outside the PID namespace.
+        sender: i32,
+    },
     /// A child of adieu ended and was reaped.
     Ended(i32, End),
     /// A child of adieu was stopped.
@@ -43,10 +88,10 @@ pub enum Input {
     /// A process further down that was watched has ended.
     Gone(ProcId),
     /// The look that was asked for; `None` where /proc cannot be read.
-    Looked(Why, Signal, Option<Snapshot>, Duration),
+    Looked(Purpose, Signal, Option<Snapshot>, Duration),
     /// What became of an [`Action::SignalProcess`].
     Delivered(ProcId, Delivered),
-    /// The time that `State::deadline` of `phase` gave is here.
+    /// The time that [`State::deadline`](machine::State::deadline) gave is here.
     Deadline,
 }
 
@@ -71,7 +116,7 @@ pub enum Delivered {
 #[must_use]
 pub enum Action {
     /// Look at the tree with regard to this signal and report it.
-    Look(Why, Signal),
+    Look(Purpose, Signal),
     /// Send a signal to one process and report the answer.
     SignalProcess(SignalProcess),
     /// Send a signal to the main process's group with one call.
@@ -84,7 +129,7 @@ pub enum Action {
     TakeTerminal,
     /// Stop adieu and its own group too, as its shell's user asked of the whole job.
     Suspend(Signal),
-    /// SignalProcess the user.
+    /// Something for the user.
     Say(Note),
     /// Exit with this status.
     Exit(u8),
@@ -93,11 +138,11 @@ pub enum Action {
 /// A signal for one process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignalProcess {
-    /// To whom.
+    /// Which process.
     pub id: ProcId,
     /// It is adieu's own child, whose pid cannot be reused before adieu reaps it.
     pub own_child: bool,
-    /// What.
+    /// The signal.
     pub signal: Signal,
     /// It is stopped and has to be continued to act on it.
     pub resume: bool,
@@ -118,7 +163,7 @@ pub struct ProcessNote {
     pub arguments: String,
     /// Its role.
     pub role: Role,
-    /// When it was told.
+    /// When it first got a signal of the stop.
     pub signalled: Option<Time>,
     /// Whether it ignores the signal.
     pub ignores: bool,
@@ -126,7 +171,7 @@ pub struct ProcessNote {
     pub refused: bool,
 }
 
-/// Why a stop begins.
+/// Purpose a stop begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// This signal arrived.
@@ -140,13 +185,13 @@ pub enum Cause {
 pub enum Note {
     /// The stop begins.
     Begins(Cause, Signal),
-    /// Nobody handles the signal.
+    /// No process handles the signal.
     Unhandled(Signal),
-    /// A process is told, for this reason.
+    /// A process gets the signal, for this reason.
     Sends(ProcessNote, Reason, Signal),
-    /// A process is left alone for now, for this reason.
+    /// A process does not get the signal yet, for this reason.
     Leaves(ProcessNote, Reason),
-    /// A phase begins.
+    /// A stage begins.
     Enters(&'static str),
     /// A process of the stop is gone; how it ended is known of adieu's own children.
     Ended(ProcessNote, Option<End>),
@@ -158,13 +203,13 @@ pub enum Note {
     Kills(Duration, Vec<ProcessNote>),
     /// These did not even disappear when killed.
     Abandons(Vec<ProcessNote>),
-    /// Nobody handles a signal that does not stop: it is dropped.
+    /// No process handles a signal that does not stop: it is dropped.
     Dropped(Signal),
-    /// A process executed another program before it could be told; it is looked at again.
+    /// A process executed another program before the signal was sent; it is looked at again.
     Changed(ProcessNote),
     /// The kernel refuses to send this signal to this process.
     Refused(ProcessNote, Signal),
-    /// There is no readable /proc: the group is told.
+    /// There is no readable /proc: the group gets the signal.
     Blind(Signal),
     /// A repeated stop signal is passed on.
     Repeats(Signal),

@@ -1,20 +1,22 @@
 //! What a stop is decided by: the terms that were settled at the start, and every limit of time.
 
-use crate::cli::settings::Settings;
 use crate::signal::{Rewrites, SignalSet};
 use std::time::Duration;
 
-/// Stop signals that come within this time of the last one that was passed on are the same request: platforms repeat it.
+/// Stop signals that come within this time of the last one that was passed on are the same request:
+/// platforms repeat it.
 pub const REPEAT: Duration = Duration::from_secs(1);
 /// What is left of a main process that ended by itself gets this long where no timeout is set.
 pub const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(10);
-/// What was not told before the timeout is told then, and killed this much later: nobody is killed unasked.
+/// A process that has not had the signal before the timeout gets it then, and SIGKILL this much
+/// later: none is killed without having had it.
 pub const LAST_WORD: Duration = Duration::from_millis(200);
-/// How long the killed may take to disappear (a process in the kernel's uninterruptible sleep does not).
+/// How long the killed may take to disappear (a process in the kernel's uninterruptible sleep does
+/// not).
 pub const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// The first warning about a stop that lasts; each later one after twice the time.
 pub const FIRST_WARNING: Duration = Duration::from_secs(5);
-/// ProcessNote gets a signal that arrives.
+/// Who gets a signal that arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Deliver {
     /// Every program that the script started, once.
@@ -33,7 +35,7 @@ pub struct Terms {
     pub timeout: Option<Duration>,
     /// What a script gets after its last handler.
     pub epilogue: Duration,
-    /// ProcessNote gets a signal.
+    /// Who gets a signal.
     pub deliver: Deliver,
     /// Go on until the last process is gone.
     pub linger: bool,
@@ -51,26 +53,26 @@ pub struct Terms {
     pub inherited_ignored: SignalSet,
 }
 
-impl Terms {
-    /// The part of the settings that is decided by, with what was found out at the start.
-    pub fn new(
-        settings: &Settings,
-        main: i32,
-        is_init: bool,
-        can_suspend: bool,
-        ignored: SignalSet,
-    ) -> Self {
-        Self {
-            timeout: settings.timeout,
-            epilogue: settings.epilogue,
-            deliver: settings.deliver,
-            linger: settings.linger,
-            stop_on: settings.stop_on,
-            rewrites: settings.rewrites.clone(),
-            is_init,
-            can_suspend,
-            main,
-            inherited_ignored: ignored,
-        }
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::signal::Signal;
+
+    /// The defaults, as PID 1 with the main process 2.
+    pub(crate) fn terms(change: impl FnOnce(&mut Terms)) -> Terms {
+        let mut terms = Terms {
+            timeout: None,
+            epilogue: Duration::from_secs(1),
+            deliver: Deliver::Programs,
+            linger: false,
+            stop_on: SignalSet::from_iter([Signal::TERM, Signal::INT, Signal::QUIT]),
+            rewrites: Rewrites::default(),
+            is_init: true,
+            can_suspend: false,
+            main: 2,
+            inherited_ignored: SignalSet::EMPTY,
+        };
+        change(&mut terms);
+        terms
     }
 }

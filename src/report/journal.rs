@@ -1,15 +1,17 @@
-//! What happened in a stop, for whoever reads of it afterwards: fed by the notes, bounded, and
-//! never asked for a decision. The timeline, the report and the termination log are made from it.
+//! What happened in a stop: filled by the notes, and limited in size. The timeline, the report and
+//! the termination log are made from it. No decision depends on it.
 
-use crate::decide::role::{Reason, Role};
+use crate::decide::role::Reason;
+use crate::decide::turn::Turn;
 use crate::decide::{Cause, Note, ProcessNote, Time};
 use crate::exit::End;
+use crate::report::words;
 use crate::signal::Signal;
 use std::collections::BTreeMap;
 
-/// How many processes are remembered; of more only the number is.
+/// How many processes are kept; the others are only counted.
 const MOST: usize = 1_000;
-/// How many of those are counted.
+/// How many others are counted.
 const MOST_COUNTED: usize = 100_000;
 
 /// One process of the stop.
@@ -17,11 +19,11 @@ const MOST_COUNTED: usize = 100_000;
 pub(crate) struct Record {
     pub who: ProcessNote,
     pub reason: Reason,
-    /// The signal that it was told with first.
+    /// The signal that it got first.
     pub signal: Option<Signal>,
-    /// When it was gone, and how it ended where that is known.
+    /// When it had ended, and how, where that is known.
     pub ended: Option<(Time, Option<End>)>,
-    /// When it was killed.
+    /// When it got SIGKILL.
     pub killed: Option<Time>,
 }
 
@@ -31,15 +33,16 @@ pub(crate) struct Journal {
     pub began: Time,
     pub cause: Cause,
     pub signal: Signal,
-    /// ProcessNote sent the signal, as a pid; `None` for the kernel or somebody outside the PID namespace.
+    /// The pid of the signal's sender; `None` for the kernel and for a process outside the PID
+    /// namespace.
     pub sender: Option<i32>,
     pub records: Vec<Record>,
-    pub phases: Vec<(&'static str, Time)>,
+    pub stages: Vec<(Turn, Time)>,
     pub repeats: Vec<(Signal, Time)>,
     pub timed_out: Option<Time>,
     /// /proc could not be read.
-    pub blind: bool,
-    /// Where each stands in the records, or would if there were room; as far as they are counted.
+    pub proc_unreadable: bool,
+    /// The place of each process in the records, or the one that it would have if there were room.
     places: BTreeMap<crate::process::ProcId, usize>,
 }
 
@@ -51,10 +54,10 @@ impl Journal {
             signal,
             sender,
             records: Vec::new(),
-            phases: vec![("owners", began)],
+            stages: vec![(Turn::Handlers, began)],
             repeats: Vec::new(),
             timed_out: None,
-            blind: false,
+            proc_unreadable: false,
             places: BTreeMap::new(),
         }
     }
@@ -78,8 +81,7 @@ impl Journal {
                 self.record(who, *reason);
             }
             Note::Ended(who, end) => {
-                // Somebody below an owner may have come and gone without ever having been
-                // mentioned.
+                // A process below a handler may have come and gone without any other note.
                 if let Some(record) =
                     self.places.get(&who.id).and_then(|at| self.records.get_mut(*at))
                 {
@@ -87,27 +89,30 @@ impl Journal {
                 }
             }
             Note::Kills(_, whom) => {
-                self.timed_out.get_or_insert(now);
+                if self.timed_out.is_none() {
+                    self.timed_out = Some(now);
+                    self.stages.push((Turn::Timeout, now));
+                }
                 for who in whom {
                     if let Some(record) = self.record(who, Reason::Nothing) {
                         record.killed.get_or_insert(now);
                     }
                 }
             }
-            Note::Unhandled(_) => self.phases = vec![("last call", now)],
-            Note::Enters(phase) => self.phases.push((phase, now)),
+            Note::Unhandled(_) => self.stages = vec![(Turn::LastCall, now)],
+            Note::Enters(entered) => self.stages.push((words::entered(entered), now)),
             Note::Repeats(signal) if self.repeats.len() < MOST => self.repeats.push((*signal, now)),
-            Note::Blind(_) => self.blind = true,
+            Note::Blind(_) => self.proc_unreadable = true,
             _ => {}
         }
     }
 
-    /// How many processes there was no room for.
+    /// How many processes are only counted.
     pub(crate) fn omitted(&self) -> usize {
         self.places.len().saturating_sub(self.records.len())
     }
 
-    /// Nothing is left: whose end nobody saw has ended by now.
+    /// No child is left, so every process has ended by now, also one whose end was not seen.
     pub(crate) fn all_gone(&mut self, now: Time) {
         for record in &mut self.records {
             record.ended.get_or_insert((now, None));
@@ -132,23 +137,50 @@ impl Journal {
 impl Record {
     /// How it ended, in a word or two.
     pub(crate) fn how(&self) -> String {
-        match (self.ended, self.killed) {
-            (_, Some(_)) => "killed".to_owned(),
-            (Some((_, Some(End::Exited(code)))), None) => format!("exited {code}"),
-            (Some((_, Some(End::Signaled(signal)))), None) => format!("{signal}"),
-            (Some((_, None)), None) => "ended".to_owned(),
-            (None, None) => "left".to_owned(),
-        }
+        words::ending(self.ended.map(|(_, end)| end), self.killed.is_some())
     }
 }
 
-/// The role in a word.
-pub(crate) fn role(role: Role) -> &'static str {
-    match role {
-        Role::Handler => "owner",
-        Role::Foreground => "foreground",
-        Role::Shielded => "shielded",
-        Role::Worker => "owned",
-        Role::Bystander => "spared",
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::decide::role::Role;
+    use crate::process::ProcId;
+    use std::time::Duration;
+
+    pub(crate) fn ms(n: u64) -> Time {
+        Duration::from_millis(n)
+    }
+
+    pub(crate) fn who(pid: i32, name: &str, signalled: Option<u64>) -> ProcessNote {
+        ProcessNote {
+            id: ProcId { pid, start: 1 },
+            name: name.to_owned(),
+            arguments: String::new(),
+            role: Role::Handler,
+            signalled: signalled.map(ms),
+            ignores: false,
+            refused: false,
+        }
+    }
+
+    /// A server that ended by itself, one with a long name that got no signal, and one that was
+    /// killed.
+    pub(crate) fn journal() -> Journal {
+        let term = Signal::TERM;
+        let mut journal = Journal::new(Cause::Signal(term), term, Some(7), ms(0));
+        let (server, other, hung) = (
+            who(12, "server", Some(0)),
+            who(4_194_304, "a-name-of-16-chr", None),
+            who(14, "hung", Some(0)),
+        );
+        journal.note(&Note::Sends(server.clone(), Reason::Handles, term), ms(0));
+        journal.note(&Note::Sends(hung.clone(), Reason::Handles, term), ms(0));
+        journal.note(&Note::Leaves(other.clone(), Reason::Nothing), ms(0));
+        journal.note(&Note::Ended(server, Some(End::Exited(0))), ms(500));
+        journal.note(&Note::Kills(ms(1_000), vec![hung.clone()]), ms(1_000));
+        journal.note(&Note::Ended(hung, Some(End::Signaled(Signal::KILL))), ms(1_000));
+        journal.note(&Note::Ended(other, None), ms(1_000));
+        journal
     }
 }

@@ -3,17 +3,20 @@
 //!
 //! An engine calls it in the place of runc. `create`, `run` and `restore` come with a bundle, whose
 //! `config.json` is changed before the real runtime is executed; every other call is handed over as
-//! it is. `call` reads the arguments, `config` decides; what is here touches files and executes.
+//! it is. `options` reads its own options and `call` the runtime's arguments; `config` decides; what
+//! is here touches files and executes.
 
 mod call;
 mod config;
+pub mod options;
 
 use crate::error::Error;
 use call::Call;
 use config::{Config, Decision};
 use nix::errno::Errno;
+use options::Own;
 use serde_json::json;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -29,67 +32,15 @@ const DEPTH: &str = "ADIEU_RUNTIME_DEPTH";
 const MOST_DEPTH: u32 = 8;
 /// Where the runtime is looked for where there is no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const HELP: &str = "\
-adieu-runtime puts adieu into containers and leaves the rest to the real OCI runtime.
-
-An engine calls it in the place of runc, with runc's arguments. Its own options come before those, with `=`:
-  --adieu-runtime=RUNTIME  The real runtime, by path or name [runc] [ADIEU_RUNTIME]
-  --adieu-binary=PATH      The adieu to mount [the one beside this program] [ADIEU_BINARY]
-  --adieu-check=BUNDLE     Say what would be done with a bundle, and do nothing
-  --adieu-help             This text
-
-Annotations: io.adieu.inject=false, io.adieu.timeout, io.adieu.epilogue, io.adieu.deliver.
-In a container's environment: ADIEU_INJECT=false, ADIEU_TIMEOUT and the other variables of adieu.
-";
-
-/// adieu-runtime's own options, which precede the runtime's.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Own {
-    runtime: Option<OsString>,
-    binary: Option<OsString>,
-    check: Option<OsString>,
-    help: bool,
-}
-
-impl Own {
-    /// The options, and the arguments that are left for the runtime.
-    fn split(args: &[OsString]) -> Result<(Self, &[OsString]), Error> {
-        let mut own = Self::default();
-        let mut rest = args;
-        while let Some((first, others)) = rest.split_first()
-            && let Some(option) = first.as_bytes().strip_prefix(b"--adieu-")
-        {
-            let at = option.iter().position(|byte| *byte == b'=').unwrap_or(option.len());
-            let (name, value) = option.split_at(at);
-            let value = value.get(1..).filter(|value| !value.is_empty()).map(OsStr::from_bytes);
-            match (name, value.map(OsStr::to_owned)) {
-                (b"help", None) => own.help = true,
-                (b"runtime", Some(value)) => own.runtime = Some(value),
-                (b"binary", Some(value)) => own.binary = Some(value),
-                (b"check", Some(value)) => own.check = Some(value),
-                _ => {
-                    return Err(Error::Usage(format!(
-                        "'{}': unknown, or without its value; write for example \
-                         --adieu-runtime=/usr/bin/crun; --adieu-help lists the options",
-                        first.display()
-                    )));
-                }
-            }
-            rest = others;
-        }
-        Ok((own, rest))
-    }
-}
-
 /// Does what an engine asks its runtime for; `args` are without the program's own name. Returns the
-/// exit status if it could not hand over to the real runtime, or had not to.
+/// exit status where there is nothing to hand over to the real runtime, or where that fails.
 pub fn run(args: Vec<OsString>) -> u8 {
-    let (own, args, call) = match Own::split(&args) {
+    let (own, args, call) = match options::split(&args) {
         Ok((own, rest)) => (own, rest, Call::of(rest)),
         Err(e) => return fail(&e, &Call::of(&args)),
     };
     let printed = match &own {
-        Own { help: true, .. } => Some(Ok(HELP.to_owned())),
+        Own { help: true, .. } => Some(Ok(options::help())),
         Own { check: Some(bundle), .. } => Some(check(&Path::new(bundle).join("config.json"))),
         _ => None,
     };

@@ -6,8 +6,7 @@
 //! process deeper in the tree is watched by its pidfd. Where no descriptor is to be had,
 //! `rt_sigtimedwait` waits for the signals, and whoever needs more looks.
 
-use crate::decide::Time;
-use crate::exit::End;
+use crate::decide::{Input, Time};
 use crate::process::ProcId;
 use crate::procfs;
 use crate::signal::{Signal, SignalSet};
@@ -17,24 +16,6 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// A signal came for adieu, from this pid (0: the kernel, or somebody outside the PID
-    /// namespace).
-    Signal(Signal, i32),
-    /// A child ended and is reaped.
-    Ended(i32, End),
-    /// A child was stopped.
-    Stopped(i32, Signal),
-    /// Everything that had ended is reaped; whether any child is left.
-    Reaped { left: bool },
-    /// A watched process ended.
-    Gone(ProcId),
-    /// The deadline is here.
-    Deadline,
-}
 
 /// Every signal that can be blocked. The kernel leaves KILL and STOP out by itself.
 pub(crate) const ALL_SIGNALS: SignalSet = SignalSet(u64::MAX);
@@ -143,14 +124,14 @@ impl Inbox {
     }
 
     /// Waits for the next event, at the latest until `deadline`.
-    pub(crate) fn next(&mut self, deadline: Option<Time>) -> Event {
+    pub(crate) fn next(&mut self, deadline: Option<Time>) -> Input {
         // In turns with everything else: a storm of signals must not hold up the timeout.
         let due = deadline.is_some_and(|deadline| deadline <= self.now());
         self.was_deadline = due && !self.was_deadline;
-        if self.was_deadline { Event::Deadline } else { self.wait(deadline) }
+        if self.was_deadline { Input::Deadline } else { self.wait(deadline) }
     }
 
-    fn wait(&mut self, deadline: Option<Time>) -> Event {
+    fn wait(&mut self, deadline: Option<Time>) -> Input {
         loop {
             while let Some((signal, sender)) = self.arrived.pop_front() {
                 if signal == Signal::CHLD {
@@ -158,7 +139,7 @@ impl Inbox {
                 } else if sender != self.own_pid
                     || !matches!(signal, Signal::PIPE | Signal::XFSZ | Signal::TSTP)
                 {
-                    return Event::Signal(signal, sender);
+                    return Input::Signal { signal, sender };
                 }
                 // What adieu sent itself: the signals of a log that nobody reads or that is full,
                 // the stop of its own group. (A shell that sent itself a TERM before it executed
@@ -166,7 +147,7 @@ impl Inbox {
             }
             // Those further down first: they end before their parents do.
             if let Some(id) = self.ended.pop_front() {
-                return Event::Gone(id);
+                return Input::Gone(id);
             }
             if let Some(reaped) = self.reaping {
                 if reaped == REAPED_IN_A_ROW {
@@ -177,15 +158,15 @@ impl Inbox {
                 match sys::wait_any() {
                     Waited::Ended(pid, end) => {
                         self.reaping = Some(reaped + 1);
-                        return Event::Ended(pid, end);
+                        return Input::Ended(pid, end);
                     }
                     Waited::Stopped(pid, signal) => {
                         self.reaping = Some(reaped + 1);
-                        return Event::Stopped(pid, signal);
+                        return Input::Stopped(pid, signal);
                     }
                     waited @ (Waited::Nothing | Waited::NoChildren) => {
                         self.reaping = None;
-                        return Event::Reaped { left: waited == Waited::Nothing };
+                        return Input::Reaped { left: waited == Waited::Nothing };
                     }
                 }
             }
@@ -195,7 +176,7 @@ impl Inbox {
                 && self.ended.is_empty()
                 && deadline.is_some_and(|d| d <= self.now())
             {
-                return Event::Deadline;
+                return Input::Deadline;
             }
         }
     }

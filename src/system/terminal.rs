@@ -5,6 +5,7 @@ use crate::system::sys;
 use nix::errno::Errno;
 use nix::sys::signal::killpg;
 use nix::unistd::{Pid, getpgrp, getpid, getsid, isatty, tcgetpgrp, tcsetpgrp};
+use signal_hook::low_level::emulate_default_handler;
 use std::os::fd::BorrowedFd;
 
 /// Stdin as it is, without the buffer that std has for it.
@@ -26,8 +27,8 @@ pub(crate) fn give_to(group: i32) {
     }
 }
 
-/// Gives the terminal to a group that was stopped for the lack of it and continues that, if adieu's
-/// own group holds it.
+/// Gives the terminal to a group that was stopped because it did not have it, and continues the
+/// group; only if adieu's own group holds the terminal.
 pub(crate) fn lend_to(group: i32) -> bool {
     let held = is_held();
     if held {
@@ -48,8 +49,8 @@ pub(crate) fn take_from(group: Option<i32>) {
 }
 
 /// The main process was stopped by the terminal: stops adieu's own group as well, so that the shell
-/// above sees the job stopped. A group that only lacked the terminal, which adieu holds, gets that
-/// instead.
+/// above sees the job stopped. A main process that only lacked the terminal, which adieu holds, gets
+/// the terminal instead.
 pub(crate) fn suspend(group: i32, signal: Signal) {
     if signal != Signal::TSTP && lend_to(group) {
         return;
@@ -57,8 +58,9 @@ pub(crate) fn suspend(group: i32, signal: Signal) {
     // A script that started adieu is in the same group and has to stop too. adieu itself blocks
     // TSTP.
     let _ = sys::kill(0, Signal::TSTP);
-    // Goes on behind this when the shell continues the job; its SIGCONT is in the inbox then.
-    let _ = sys::kill(getpid().as_raw(), Signal::STOP);
+    // signal-hook raises SIGSTOP here. When the shell continues the job, adieu goes on behind this
+    // line, and the SIGCONT is in the inbox.
+    let _ = emulate_default_handler(Signal::TSTP.number());
 }
 
 /// Whether a shell above could continue adieu if it stopped itself.

@@ -242,7 +242,7 @@ impl Oracle {
         if !stops || deaf {
             self.for_group = match signal {
                 Signal::WINCH | Signal::CONT => Some(signal),
-                // ProcessNote was told to end must not be stopped from it.
+                // Who was told to end must not be stopped from it.
                 Signal::TSTP => Some(signal).filter(|_| self.began.is_none()),
                 _ => None,
             };
@@ -330,7 +330,7 @@ impl Oracle {
             {
                 !(known_only || p.reads && anybody)
             }
-            // ProcessNote sits in sigwait behind closed doors and ignores the signal beside looks as if it
+            // Who sits in sigwait behind closed doors and ignores the signal beside looks as if it
             // ignored it.
             Sight::Hidden if hidden_wait && p.hears(signal, world.now).is_some() => {
                 !(known_only || p.reads && anybody)
@@ -554,7 +554,7 @@ impl Oracle {
         if self.repeated && matches!(self.stage, Stage::Epilogue(_)) {
             self.stage = Stage::LastCall;
         }
-        // ProcessNote could not be told before is nobody to pass the repeat on to.
+        // Who could not be told before is nobody to pass the repeat on to.
         let sees = |v: &View| {
             let marks = self.marks(v.process.id);
             let due =
@@ -801,7 +801,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// ProcessNote was to be told is another program by now, and is told as that, soon.
+    /// Who was to be told is another program by now, and is told as that, soon.
     pub(crate) fn changed(&mut self, tell: &SignalProcess, now: Micros) -> Check {
         if tell.signal == Signal::KILL {
             self.said.retain(|(id, _)| *id != tell.id);
@@ -1076,6 +1076,10 @@ impl Oracle {
         for (id, promise) in std::mem::take(&mut self.due) {
             let Some(p) = world.by_id(id) else { continue };
             if self.is_deaf_init(id) && self.has_others_inside(id) {
+                continue;
+            }
+            // SIGKILL was sent to it, and nothing follows that.
+            if self.marks_mut(id).is_some_and(|m| m.killed) {
                 continue;
             }
             return broken(promise, format!("{} is not told ({:?})", p.name(), self.stage));

@@ -7,8 +7,7 @@ use crate::world::{ADIEU, MAIN, News, Proc, World, time};
 use adieu::cli::Typed;
 use adieu::cli::settings::{self, Settings};
 use adieu::decide::machine::State;
-use adieu::decide::terms::Terms;
-use adieu::decide::{Action, Cause, Delivered, Input, Note, SignalProcess, Why};
+use adieu::decide::{Action, Cause, Delivered, Input, Note, Purpose, SignalProcess};
 use adieu::exit::OkExits;
 use adieu::process::{Disposition, Kind, Process};
 use adieu::signal::Signal;
@@ -77,7 +76,7 @@ impl<'a> Run<'a> {
         let settings = settings(scenario);
         let oracle = Oracle::new(scenario);
         let ignored = oracle.ignored();
-        let terms = Terms::new(&settings, MAIN, scenario.world.is_init, false, ignored);
+        let terms = settings.terms(MAIN, scenario.world.is_init, false, ignored);
         let mut world = World::new(scenario, ignored, tells);
         world.say(|w| format!("adieu's tree:\n{}", w.drawing().trim_end()));
         Self {
@@ -164,7 +163,7 @@ impl<'a> Run<'a> {
         let now = self.world.now;
         self.oracle.inputs += 1;
         self.oracle.arrives(signal, now);
-        self.step(Input::Signal(signal))
+        self.step(Input::Signal { signal, sender: 0 })
     }
 
     /// What adieu would hear of, in the order of `inbox`.
@@ -228,9 +227,9 @@ impl<'a> Run<'a> {
         let mut looked = false;
         while let Some(action) = actions.pop_front() {
             let answer = match action {
-                Action::Look(why, signal) => {
-                    looked |= why != Why::Forward;
-                    self.look(why, signal)
+                Action::Look(purpose, signal) => {
+                    looked |= !matches!(purpose, Purpose::Forward(_));
+                    self.look(purpose, signal)
                 }
                 Action::SignalProcess(tell) => {
                     let now = self.world.now;
@@ -324,17 +323,17 @@ impl<'a> Run<'a> {
         self.oracle.says(note, &self.world, now)
     }
 
-    fn look(&mut self, why: Why, signal: Signal) -> Input {
+    fn look(&mut self, purpose: Purpose, signal: Signal) -> Input {
         let cost = self.scenario.world.look;
-        self.looks += u64::from(why != Why::Forward);
+        self.looks += u64::from(!matches!(purpose, Purpose::Forward(_)));
         self.close_if_due();
         if self.blind() {
             self.world.say(|_| "  adieu looks and sees nothing".to_owned());
             self.oracle.looked_in_vain();
             self.world.now += cost;
-            return Input::Looked(why, signal, None, time(cost));
+            return Input::Looked(purpose, signal, None, time(cost));
         }
-        let misses = why != Why::Forward
+        let misses = !matches!(purpose, Purpose::Forward(_))
             && self.scenario.world.misses.is_some_and(|every| self.looks.is_multiple_of(every));
         let missed = if misses && !self.world.alive.is_empty() {
             let at =
@@ -355,14 +354,16 @@ impl<'a> Run<'a> {
         // Where nobody handles the signal the first look goes no deeper.
         let quiet =
             |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
-        let quick = why == Why::Begin && snapshot.processes.iter().all(quiet);
+        let quick = purpose == Purpose::Begin && snapshot.processes.iter().all(quiet);
         for process in snapshot.processes.iter_mut().filter(|_| quick) {
             (process.nested_init, process.reads_pipe) = (false, false);
         }
         let (at, now) = (self.world.now, self.world.now + cost);
-        match why {
-            Why::Begin | Why::Stop => self.oracle.looked(&self.world, missed, quick, at, now),
-            Why::Forward => self.oracle.looked_to_forward(&self.world, signal, missed),
+        match purpose {
+            Purpose::Begin | Purpose::Stop => {
+                self.oracle.looked(&self.world, missed, quick, at, now)
+            }
+            Purpose::Forward(_) => self.oracle.looked_to_forward(&self.world, signal, missed),
         }
         if self.world.story.is_some() {
             for process in &mut snapshot.processes {
@@ -376,7 +377,7 @@ impl<'a> Run<'a> {
             self.world.happens(&what);
             self.world.live();
         }
-        Input::Looked(why, signal, Some(snapshot), time(cost))
+        Input::Looked(purpose, signal, Some(snapshot), time(cost))
     }
 
     fn close_if_due(&mut self) {

@@ -1,0 +1,327 @@
+//! The options of `adieu`: names, values, help, and what of a command line each of them reads.
+//!
+//! The help, the man page, the completions (`tests/generated.rs`) and the errors come from this
+//! definition. Values are taken as they are typed; what they mean is for
+//! [`settings`](super::settings).
+
+use crate::cli::usage::{self, Foreign};
+use crate::cli::{Request, Typed, TypedCommand, TypedExplain, is_option, words};
+use crate::error::Error;
+use clap::builder::{OsStringValueParser, ValueHint};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::ffi::OsString;
+
+const ABOUT: &str = "\
+Runs a command. On a stop signal, each program that handles the signal gets it and may finish.";
+
+/// The five forms of a command line.
+const USAGE: &str = "\
+adieu [OPTIONS] 'SHELL STRING'
+       adieu [OPTIONS] -c 'SHELL STRING' [NAME ARG...]
+       adieu [OPTIONS] -- PROGRAM [ARG...]
+       adieu --explain [PID] [--signal SIG] [--format json]
+       adieu --install PATH";
+
+const AFTER_HELP: &str = "\
+Examples:
+  adieu 'cd /app && ./server'
+      a shell string: ./server gets the stop signal, the shell around it is shielded
+  adieu -t 30s -- ./server --port 80
+      a program, killed 30 s after the stop signal
+  adieu -r TERM=QUIT 'nginx -g \"daemon off;\" | tee -a log'
+      nginx gets its graceful signal and finishes its requests, tee the log
+
+In brackets: the default, then the environment variable. An option wins over its variable. Options
+end at the first word that is not one.
+
+Exit status: that of the main process; 128+n when signal n ended it; 125 when adieu itself failed;
+126 when the program cannot be executed; 127 when it is not found. Where adieu is not PID 1 and a
+signal ended the main process, adieu ends by the same signal; a shell shows that as 128+n too.";
+
+/// Where Kubernetes looks for a container's last words.
+const TERMINATION_LOG: &str = "/dev/termination-log";
+
+const SINGLE_CHILD: &str = "dumb-init's -c, --single-child can be left out, as programs see to their own \
+                            workers here; the nearest is adieu --deliver child -- PROGRAM ARG";
+const LICENCE: &str = "the licence is MIT or Apache-2.0";
+
+/// Options of other inits that adieu does not have, and what to do about them.
+const FOREIGN: [Foreign; 4] = [
+    Foreign { id: "single-child", name: "--single-child", hint: SINGLE_CHILD },
+    Foreign {
+        id: "pause",
+        name: "-P",
+        hint: "for catatonit's pause mode (podman's pods) keep catatonit",
+    },
+    Foreign { id: "license-long", name: "-L", hint: LICENCE },
+    Foreign { id: "license", name: "-l", hint: LICENCE },
+];
+
+/// An option that takes a value, whatever that looks like: `settings` refuses `-5s` by name.
+fn value(id: &'static str, name: &'static str, help: &'static str) -> Arg {
+    Arg::new(id)
+        .long(id)
+        .value_name(name)
+        .value_parser(OsStringValueParser::new())
+        .action(ArgAction::Set)
+        .allow_hyphen_values(true)
+        .help(help)
+}
+
+/// An option that takes no value.
+fn flag(id: &'static str, help: &'static str) -> Arg {
+    Arg::new(id).action(ArgAction::SetTrue).help(help)
+}
+
+/// The command line of `adieu`.
+pub fn command() -> Command {
+    Command::new("adieu")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .override_usage(USAGE)
+        .after_help(AFTER_HELP)
+        .args_override_self(true)
+        // `--version` answers in tini's form, and `--help=x` is refused.
+        .disable_version_flag(true)
+        .disable_help_flag(true)
+        .next_help_heading("Running")
+        .args(running())
+        .next_help_heading("Stopping")
+        .args(stopping())
+        .next_help_heading("Output")
+        .args(output())
+        .next_help_heading("Explaining")
+        .args(explaining())
+        .next_help_heading("Other")
+        .args(other())
+        .next_help_heading("Accepted for tini and dumb-init")
+        .args(for_other_inits())
+        .arg(
+            Arg::new("words")
+                .num_args(0..)
+                .trailing_var_arg(true)
+                .value_parser(OsStringValueParser::new())
+                .value_hint(ValueHint::CommandWithArguments)
+                .hide(true)
+                .help("The command"),
+        )
+}
+
+fn running() -> [Arg; 5] {
+    [
+        Arg::new("string")
+            .short('c')
+            .value_name("STRING")
+            .num_args(1..)
+            .action(ArgAction::Set)
+            .allow_hyphen_values(true)
+            .value_parser(OsStringValueParser::new())
+            .value_hint(ValueHint::CommandString)
+            .help("A shell string, as `sh -c` takes it; what follows is its $0, $1 ..."),
+        value("shell", "CMD", "The shell for strings [/bin/sh -c] [ADIEU_SHELL]")
+            .allow_hyphen_values(false)
+            .value_hint(ValueHint::CommandString),
+        flag("linger", "Go on until the last process is gone, for start scripts that daemonize")
+            .long("linger"),
+        value("ok-exit", "CODE", "Exit with 0 instead of CODE (143 for Java); repeatable")
+            .short('e')
+            .action(ArgAction::Append),
+        value("parent-death", "SIG", "Signal that adieu gets when its parent dies").short('p'),
+    ]
+}
+
+fn stopping() -> [Arg; 5] {
+    [
+        value(
+            "timeout",
+            "TIME",
+            "From the stop signal to SIGKILL: 10s, 1m 30s [none] [ADIEU_TIMEOUT]",
+        )
+        .short('t'),
+        value(
+            "epilogue",
+            "TIME",
+            "How long a script may go on after its handlers [1s] \
+             [ADIEU_EPILOGUE]",
+        ),
+        value(
+            "rewrite",
+            "FROM=TO",
+            "When FROM arrives, send TO: TERM=QUIT; HUP=0 drops it; repeatable",
+        )
+        .short('r')
+        .action(ArgAction::Append),
+        value(
+            "deliver",
+            "WHO",
+            "Who gets a signal: programs, group or child [programs] [ADIEU_DELIVER]",
+        ),
+        value("stop-on", "SIG", "Signal that begins the stop; repeatable [TERM,INT,QUIT]")
+            .action(ArgAction::Append),
+    ]
+}
+
+fn output() -> [Arg; 5] {
+    [
+        flag("verbose", "Print the stop as it happens, and its timeline [ADIEU_LOG=verbose]")
+            .short('v')
+            .long("verbose")
+            .overrides_with_all(["verbose", "quiet"]),
+        flag("quiet", "Print no warnings [ADIEU_LOG=quiet]")
+            .short('q')
+            .long("quiet")
+            .overrides_with_all(["verbose", "quiet"]),
+        value("report", "FILE", "Write the finished stop as JSON; - is stderr [ADIEU_REPORT]")
+            .allow_hyphen_values(false)
+            .value_hint(ValueHint::FilePath),
+        value(
+            "termination-log",
+            "FILE",
+            "Append a short summary, for Kubernetes [/dev/termination-log]",
+        )
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value(TERMINATION_LOG)
+        .value_hint(ValueHint::FilePath),
+        flag("show-args", "Show whole command lines in logs and reports").long("show-args"),
+    ]
+}
+
+fn explaining() -> [Arg; 3] {
+    [
+        value("explain", "PID", "Say what a stop would do to the tree below PID [1]")
+            .allow_hyphen_values(false)
+            .num_args(0..=1)
+            .default_missing_value("1"),
+        value("signal", "SIG", "With --explain: say what this signal would do [TERM]")
+            .allow_hyphen_values(false)
+            .requires("explain"),
+        value("format", "FORMAT", "With --explain: text or json [text]")
+            .allow_hyphen_values(false)
+            .requires("explain"),
+    ]
+}
+
+fn other() -> [Arg; 3] {
+    [
+        value("install", "PATH", "Copy adieu to PATH (images FROM scratch have no cp)")
+            .allow_hyphen_values(false)
+            .value_hint(ValueHint::AnyPath),
+        flag("help", "Print this help").short('h').long("help"),
+        flag("version", "Print the version in tini's form, which dockerd expects")
+            .short('V')
+            .long("version"),
+    ]
+}
+
+fn for_other_inits() -> Vec<Arg> {
+    let accepted = [
+        flag("group", "The same as --deliver group").short('g'),
+        flag("subreaper", "No effect: adieu is always a subreaper").short('s'),
+        flag("warn", "No effect").short('w'),
+    ];
+    accepted.into_iter().chain(FOREIGN.iter().map(Foreign::hidden_flag)).collect()
+}
+
+/// Reads the arguments (without adieu's own name).
+///
+/// # Errors
+/// [`Error::Usage`] for options that do not exist or lack their value, and for those that cannot
+/// stand together.
+pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
+    let mut command = command().no_binary_name(true);
+    let mut found = match command.try_get_matches_from_mut(args) {
+        Ok(found) => found,
+        Err(error) => return Err(usage::explain(&error, &command, "adieu --help")),
+    };
+    if found.get_flag("help") {
+        return Ok(Request::Print(command.render_help().to_string()));
+    }
+    if let Some(foreign) = FOREIGN.iter().find(|foreign| found.get_flag(foreign.id)) {
+        return Err(foreign.refuse());
+    }
+    if found.get_flag("version") {
+        return Ok(Request::Print(version()));
+    }
+    let words = all(&mut found, "words");
+    let mut string = all(&mut found, "string").into_iter();
+    let first = string.next();
+    if let Some(path) = one(&mut found, "install") {
+        alone("--install", "adieu --install /shared/adieu", words.first().or(first.as_ref()))?;
+        return Ok(Request::Install(path));
+    }
+    if let Some(pid) = one(&mut found, "explain") {
+        alone("--explain", "adieu --explain 1 --signal HUP", words.first().or(first.as_ref()))?;
+        return Ok(Request::Explain(TypedExplain {
+            pid,
+            signal: one(&mut found, "signal"),
+            format: one(&mut found, "format"),
+            show_args: found.get_flag("show-args"),
+        }));
+    }
+    let command = match first {
+        // What is attached, as in `-cSTRING`, has its $0 and its arguments among the words.
+        Some(first) => shell_string(first, string.chain(words).collect())?,
+        None => {
+            let before = args.len().checked_sub(words.len() + 1).and_then(|at| args.get(at));
+            let after_dashes = before.is_some_and(|word| word == "--");
+            self::words(words, after_dashes)
+        }
+    };
+    let group = found.get_flag("group").then(|| OsString::from("group"));
+    Ok(Request::Run(Box::new(Typed {
+        timeout: one(&mut found, "timeout"),
+        epilogue: one(&mut found, "epilogue"),
+        shell: one(&mut found, "shell"),
+        rewrite: all(&mut found, "rewrite"),
+        deliver: one(&mut found, "deliver").or(group),
+        stop_on: all(&mut found, "stop-on"),
+        linger: found.get_flag("linger"),
+        ok_exit: all(&mut found, "ok-exit"),
+        parent_death: one(&mut found, "parent-death"),
+        verbose: found.get_flag("verbose"),
+        quiet: found.get_flag("quiet"),
+        report: one(&mut found, "report"),
+        termination_log: one(&mut found, "termination-log"),
+        show_args: found.get_flag("show-args"),
+        command,
+    })))
+}
+
+fn one(found: &mut ArgMatches, id: &str) -> Option<OsString> {
+    found.remove_one(id)
+}
+
+fn all(found: &mut ArgMatches, id: &str) -> Vec<OsString> {
+    found.remove_many(id).map(Iterator::collect).unwrap_or_default()
+}
+
+/// Refuses a command beside an option that runs none.
+fn alone(option: &str, example: &str, command: Option<&OsString>) -> Result<(), Error> {
+    match command {
+        None => Ok(()),
+        Some(word) => Err(Error::Usage(format!(
+            "{option} runs no command (got '{}'); write for example {example}",
+            word.to_string_lossy()
+        ))),
+    }
+}
+
+/// `-c STRING NAME ARG…`. A shell takes a STRING that begins with `-` and has words behind it for
+/// options of its own, and runs the next word; `-c -- STRING` alone is what POSIX has `system()`
+/// write.
+fn shell_string(string: OsString, rest: Vec<OsString>) -> Result<TypedCommand, Error> {
+    if rest.is_empty() || !is_option(&string) || (string == "--" && rest.len() == 1) {
+        return Ok(TypedCommand::Shell(string, rest));
+    }
+    let string = string.to_string_lossy();
+    Err(Error::Usage(format!(
+        "-c '{string}': the shell string has to follow -c, and options have to stand before it: \
+         adieu -v -c 'cd /app && ./server'; {SINGLE_CHILD} (adieu --help)"
+    )))
+}
+
+/// The version in the form that dockerd parses (`tini version X`, one line, no commit).
+fn version() -> String {
+    concat!("tini version ", env!("CARGO_PKG_VERSION"), "_adieu\n").to_owned()
+}

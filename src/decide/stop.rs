@@ -1,0 +1,409 @@
+//! One stop, from the signal to the exit: what it knows, what it does with each look, and when it
+//! has to be woken.
+
+use crate::decide::ledger::{Ledger, Request, Tree};
+use crate::decide::pace::{Need, Pace};
+use crate::decide::role::{self, Known, Question, Role};
+use crate::decide::stage::{Left, Stage};
+use crate::decide::terms::{Deliver, FIRST_WARNING, LEFTOVERS_TIMEOUT, REPEAT, Terms};
+use crate::decide::{Action, Cause, Delivered, Note, Purpose, Time};
+use crate::exit::End;
+use crate::process::{self, ProcId, Snapshot};
+use crate::signal::Signal;
+
+/// What there is to see of the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    /// It was not seen yet.
+    NotYet,
+    /// The first look was over at this tick, with this pid given last.
+    Since { tick: u64, last_pid: i32 },
+    /// It cannot be seen, and is looked at no more.
+    Blind,
+}
+
+/// What a stop can be woken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alarm {
+    /// The killed have had their time to disappear.
+    KilledTooLong,
+    /// The timeout is over.
+    Timeout,
+    /// The stop lasts, and a warning is due.
+    Warning,
+    /// The script has had its time to end by itself.
+    EpilogueOver,
+    /// The next look is due.
+    Look,
+}
+
+impl Alarm {
+    /// All of them, in the order in which they are answered.
+    const ALL: [Self; 5] =
+        [Self::KilledTooLong, Self::Timeout, Self::Warning, Self::EpilogueOver, Self::Look];
+}
+
+/// Everything that exists only while a stop goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    stage: Stage,
+    signal: Signal,
+    /// A signal asked for it, so that whatever handles nothing ends at once.
+    asked_for: bool,
+    began: Time,
+    deadline: Option<Time>,
+    /// When each stop signal was last passed on.
+    passed: Vec<(Signal, Time)>,
+    ledger: Ledger,
+    view: View,
+    pace: Pace,
+    warn_at: Time,
+}
+
+/// What the stop has to know of the main process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Main {
+    /// Its group's number, as long as it is not reaped: then that may be another group's.
+    pub group: Option<i32>,
+    /// The exit status, should adieu exit now.
+    pub code: u8,
+}
+
+impl Stop {
+    /// A stop begins, and what is to be done first.
+    pub(crate) fn begin(
+        cause: Cause,
+        signal: Signal,
+        terms: &Terms,
+        now: Time,
+    ) -> (Self, Vec<Action>) {
+        let asked_for = matches!(cause, Cause::Signal(_));
+        let timeout = if asked_for {
+            terms.timeout
+        } else {
+            Some(terms.timeout.unwrap_or(LEFTOVERS_TIMEOUT))
+        };
+        let stop = Self {
+            stage: Stage::FIRST,
+            signal,
+            asked_for,
+            began: now,
+            // A timeout too long for the clock is none.
+            deadline: timeout.and_then(|t| now.checked_add(t)),
+            passed: vec![(signal, now)],
+            ledger: Ledger::default(),
+            view: View::NotYet,
+            pace: Pace::new(now),
+            warn_at: now + FIRST_WARNING,
+        };
+        // `--deliver child` chooses among those that handle nothing, too.
+        let deciding = asked_for && terms.deliver != Deliver::Child;
+        let purpose = if deciding { Purpose::Begin } else { Purpose::Stop };
+        (stop, vec![Action::Say(Note::Begins(cause, signal)), Action::Look(purpose, signal)])
+    }
+
+    /// When the stop has to be woken next.
+    pub(crate) fn alarm(&self) -> Option<Time> {
+        Alarm::ALL.into_iter().filter_map(|alarm| self.armed(alarm)).min()
+    }
+
+    /// When this alarm is due; `None` where it is not armed.
+    fn armed(&self, alarm: Alarm) -> Option<Time> {
+        match (alarm, self.stage) {
+            (Alarm::KilledTooLong, Stage::Killing { until, .. }) => Some(until),
+            (Alarm::Timeout | Alarm::Warning, Stage::Killing { .. }) => None,
+            (Alarm::Timeout, _) => self.deadline,
+            (Alarm::Warning, _) => Some(self.warn_at),
+            (Alarm::EpilogueOver, Stage::Epilogue { until }) => Some(until),
+            (Alarm::Look, _) if self.view != View::Blind => Some(self.pace.next()),
+            (Alarm::KilledTooLong | Alarm::EpilogueOver | Alarm::Look, _) => None,
+        }
+    }
+
+    /// Answers every alarm that is due.
+    pub(crate) fn woken(&mut self, main: Main, now: Time) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut look = false;
+        for alarm in Alarm::ALL {
+            if self.armed(alarm).is_none_or(|at| now < at) {
+                continue;
+            }
+            match alarm {
+                Alarm::KilledTooLong => return self.killed_too_long(main),
+                Alarm::Timeout => return self.timeout(main, now),
+                Alarm::Warning => actions.push(self.warn(now)),
+                Alarm::EpilogueOver | Alarm::Look => look = self.view != View::Blind,
+            }
+        }
+        actions.extend(look.then_some(Action::Look(Purpose::Stop, self.signal)));
+        actions
+    }
+
+    /// adieu exits whatever is left, but looks once more at what the killing has not reached: a
+    /// look at thousands can take that long.
+    fn killed_too_long(&mut self, main: Main) -> Vec<Action> {
+        if let Stage::Killing { last_look: last_look @ false, .. } = &mut self.stage
+            && self.view != View::Blind
+            && self.ledger.has_unkilled()
+        {
+            *last_look = true;
+            return vec![Action::Look(Purpose::Stop, self.signal)];
+        }
+        vec![Action::Say(Note::Abandons(self.ledger.killed())), Action::Exit(main.code)]
+    }
+
+    fn timeout(&mut self, main: Main, now: Time) -> Vec<Action> {
+        self.stage = Stage::killing(now);
+        self.pace = Pace::new(now);
+        if self.view != View::Blind {
+            return vec![Action::Look(Purpose::Stop, self.signal)];
+        }
+        let said = Action::Say(Note::Kills(now.saturating_sub(self.began), Vec::new()));
+        let group = main.group.map(|_| Action::SignalGroup(Signal::KILL));
+        [said].into_iter().chain(group).collect()
+    }
+
+    fn warn(&mut self, now: Time) -> Action {
+        let waited = now.saturating_sub(self.began);
+        self.warn_at = now + waited.max(FIRST_WARNING);
+        Action::Say(Note::Waits(waited, self.signal, self.ledger.awaited()))
+    }
+
+    /// A stop signal arrives during the stop. Platforms repeat it; one that comes later is passed
+    /// on, and ends the epilogue.
+    pub(crate) fn repeat(&mut self, signal: Signal, main: Main, now: Time) -> Vec<Action> {
+        if self.passed.iter().any(|(s, at)| *s == signal && now < *at + REPEAT) {
+            return Vec::new();
+        }
+        self.signal = signal;
+        self.passed.retain(|(s, _)| *s != signal);
+        self.passed.push((signal, now));
+        let said = Action::Say(Note::Repeats(signal));
+        match &mut self.stage {
+            Stage::Killing { .. } => return Vec::new(),
+            _ if self.view == View::Blind => {
+                let group = main.group.map(|_| Action::SignalGroup(signal));
+                return [said].into_iter().chain(group).collect();
+            }
+            Stage::Handlers { repeated } => {
+                *repeated = true;
+                self.ledger.repeat_to_handlers();
+            }
+            stage @ (Stage::Epilogue { .. } | Stage::LastCall) => {
+                *stage = Stage::LastCall;
+                self.ledger.repeat_to_all();
+            }
+        }
+        self.pace = Pace::new(now);
+        vec![said, Action::Look(Purpose::Stop, signal)]
+    }
+
+    /// A process is gone: what it kept waiting is to be found out.
+    pub(crate) fn gone(&mut self, id: ProcId, end: Option<End>, now: Time) -> Vec<Action> {
+        let Some(record) = self.ledger.remove(id) else { return Vec::new() };
+        if record.was_handler() {
+            self.pace.afresh(now);
+        }
+        vec![Action::Say(Note::Ended(record.note(), end))]
+    }
+
+    /// A child with this pid was reaped.
+    pub(crate) fn reaped(&mut self, pid: i32, end: End, now: Time) -> Vec<Action> {
+        self.ledger.find(pid).map_or_else(Vec::new, |id| self.gone(id, Some(end), now))
+    }
+
+    /// What became of a signal to one process.
+    pub(crate) fn delivered(&mut self, id: ProcId, delivered: Delivered, now: Time) -> Vec<Action> {
+        match delivered {
+            Delivered::Gone => self.gone(id, None, now),
+            Delivered::Sent { watched } => {
+                if watched {
+                    self.ledger.is_watched(id);
+                }
+                Vec::new()
+            }
+            Delivered::Changed => {
+                self.pace.soon(now);
+                self.ledger.changed(id).into_iter().collect()
+            }
+            Delivered::Refused => {
+                let actions = self.ledger.refused(id, self.request(now));
+                if !actions.is_empty() {
+                    self.pace.soon(now);
+                }
+                actions
+            }
+        }
+    }
+
+    /// A look is over that took so long; `None` where nothing could be seen.
+    pub(crate) fn looked(
+        &mut self,
+        snapshot: Option<&Snapshot>,
+        took: Time,
+        terms: &Terms,
+        main: Main,
+        now: Time,
+    ) -> Vec<Action> {
+        let Some(snapshot) = snapshot else { return self.looked_in_vain(terms, main, now) };
+        self.ledger.forget_copies(snapshot);
+        let question = Question::stop(self.signal, terms);
+        let view = self.view;
+        let is_newcomer = |id: ProcId| match view {
+            View::Since { tick, last_pid } => process::started_after(tick, last_pid, id),
+            View::NotYet | View::Blind => false,
+        };
+        let known = |id: ProcId| {
+            let unknown = || Known { newcomer: is_newcomer(id), ..Known::default() };
+            Some(self.ledger.known(id, now, terms.epilogue).unwrap_or_else(unknown))
+        };
+        let verdicts = role::assign(snapshot, &question, known);
+        let tree = Tree { snapshot, verdicts: &verdicts };
+        let mut actions = self.ledger.learn(&tree, now, is_newcomer);
+        actions.extend(self.act(&tree, &question, terms, main, now));
+        if view == View::NotYet {
+            self.view = View::Since { tick: snapshot.tick, last_pid: snapshot.last_pid };
+        }
+        // As PID 1 adieu ends by its exit what it may not signal; none of these would have handled
+        // the signal.
+        let main_known = main.group.is_none() || self.ledger.sees(terms.main);
+        let is_last_call = self.stage == Stage::LastCall;
+        if is_last_call && terms.is_init && main_known && self.ledger.is_beyond_reach() {
+            actions.push(Action::Exit(main.code));
+            return actions;
+        }
+        let need = match self.stage {
+            Stage::Killing { .. } => Need::Killing,
+            _ if self.ledger.has_unreported() => Need::Unreported,
+            _ => Need::Idle,
+        };
+        self.pace.looked(now, took, need);
+        actions
+    }
+
+    /// Signals whose turn has come, goes on to the next stage where this one is over, and so on.
+    fn act(
+        &mut self,
+        tree: &Tree<'_>,
+        question: &Question,
+        terms: &Terms,
+        main: Main,
+        now: Time,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let first = self.view == View::NotYet;
+        let is_killing = self.stage.is_killing();
+        if tree.snapshot.processes.is_empty() && (first || is_killing) && main.group.is_some() {
+            // The main process is about to be reaped, or this /proc hides what belongs to other
+            // users (hidepid).
+            let signal = if is_killing { Signal::KILL } else { self.signal };
+            actions.push(Action::SignalGroup(signal));
+        }
+        // What a main process left when it ended by itself is in no hurry: its log filters have the
+        // epilogue.
+        let handled = tree.verdicts.iter().any(|verdict| verdict.role == Role::Handler);
+        if first && self.asked_for && !handled {
+            actions.extend(self.nobody_handles_it(tree.snapshot, main, now));
+        }
+        loop {
+            if self.stage == Stage::LastCall {
+                self.ledger.recheck_group(tree.snapshot, self.pace.last());
+            }
+            actions.extend(self.ledger.signal_due(tree, question, self.request(now)));
+            match &mut self.stage {
+                Stage::Handlers { .. } if first => {
+                    actions.extend(self.ledger.leaves(tree));
+                    actions.extend(self.ledger.resume(tree));
+                }
+                Stage::Killing { since, asked, .. } => {
+                    let asked = *asked.get_or_insert(now);
+                    let kills = self.ledger.kill(tree.snapshot, *since, asked, self.began, now);
+                    actions.extend(kills);
+                }
+                _ => {}
+            }
+            let left = Left { handler: self.ledger.has_awaited(), due: self.ledger.has_due() };
+            let Some(next) = self.stage.next(left, terms.epilogue, now) else { break };
+            actions.extend(self.enter(next, left, now));
+            if matches!(next, Stage::Handlers { .. }) {
+                // What was not due in the epilogue waits for a look at the handler that was found.
+                break;
+            }
+        }
+        if let Stage::Handlers { repeated } = &mut self.stage {
+            *repeated &= !self.ledger.sees_awaited();
+        }
+        actions
+    }
+
+    fn enter(&mut self, next: Stage, left: Left, now: Time) -> Option<Action> {
+        let from = std::mem::replace(&mut self.stage, next);
+        if !matches!(next, Stage::Handlers { .. }) {
+            self.pace = Pace::new(now);
+        }
+        let name = match (from, next) {
+            (Stage::Handlers { .. }, _) => "epilogue",
+            (_, Stage::Handlers { .. }) => "handlers' stage",
+            _ if left.due => "last call",
+            _ => return None,
+        };
+        Some(Action::Say(Note::Enters(name)))
+    }
+
+    /// Every process gets the signal at once, those of the group with one call.
+    fn nobody_handles_it(&mut self, snapshot: &Snapshot, main: Main, now: Time) -> Vec<Action> {
+        self.stage = Stage::LastCall;
+        let group = main.group.map(|group| {
+            let request = self.request(now);
+            self.ledger.signal_group(snapshot, group, request)
+        });
+        let said = Action::Say(Note::Unhandled(self.signal));
+        [said].into_iter().chain(group.unwrap_or_default()).collect()
+    }
+
+    /// The tree cannot be seen. At the first look the group gets the signal and everything below
+    /// adieu is waited for: right after the main process was reaped, the group's number is still
+    /// that of its other members, later it may not be. A /proc that goes away later may come back,
+    /// so the group gets the signal only when the last call is due, and then those outside of it
+    /// that are known and sure to be still the same.
+    fn looked_in_vain(&mut self, terms: &Terms, main: Main, now: Time) -> Vec<Action> {
+        let first = self.view == View::NotYet;
+        if matches!(self.stage, Stage::Handlers { .. }) && !first && !self.ledger.has_awaited() {
+            self.stage = Stage::Epilogue { until: now.saturating_add(terms.epilogue) };
+        }
+        let due = match self.stage {
+            Stage::Handlers { .. } => first,
+            Stage::Epilogue { until } => until <= now,
+            Stage::LastCall | Stage::Killing { .. } => true,
+        };
+        if !due {
+            self.pace.looked(now, Time::ZERO, Need::Idle);
+            return Vec::new();
+        }
+        self.view = View::Blind;
+        let is_killing = self.stage.is_killing();
+        if !is_killing {
+            self.stage = Stage::LastCall;
+        }
+        let signal = if is_killing { Signal::KILL } else { self.signal };
+        let just_reaped = first && !self.asked_for;
+        let group = (just_reaped || main.group.is_some()).then_some(Action::SignalGroup(signal));
+        let children = self.ledger.signal_children(main.group, self.request(now));
+        [Action::Say(Note::Blind(signal))].into_iter().chain(group).chain(children).collect()
+    }
+
+    fn request(&self, now: Time) -> Request {
+        let first = self.view == View::NotYet;
+        Request { signal: self.signal, now, turn: self.stage.turn(), first }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_looking(&self) -> bool {
+        self.view != View::Blind
+    }
+
+    #[cfg(test)]
+    pub(crate) fn stage(&self) -> Stage {
+        self.stage
+    }
+}

@@ -1,0 +1,98 @@
+//! A shell with a trap, what it starts, and the copies of it that have not executed their program yet.
+
+use super::*;
+
+#[test]
+fn a_shell_with_a_trap_gets_the_signal_before_its_foreground_command() {
+    let mut world =
+        World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sleep", Plain)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM)]);
+    world.end(3, 1);
+    world.tree.push(process(4, 2, "flush", Plain));
+    assert_eq!(sent(&world.step(Input::Deadline, 10)), [], "the trap's own command is left alone");
+}
+
+#[test]
+fn a_restart_loop_in_the_foreground_of_a_trap_ends_too() {
+    let tree = vec![
+        process(2, 1, "bash", Caught),
+        process(3, 2, "sh", Plain),
+        process(4, 3, "server", Caught),
+    ];
+    let mut world = World::new(terms(|_| ()), tree);
+    world.tick = 100;
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
+    let mut next = process(5, 3, "server", Caught);
+    next.id.start = 200;
+    world.tree.push(next);
+    assert_eq!(sent(&world.end(4, 100)), [], "the subshell carries on");
+    assert_eq!(sent(&world.step(Input::Deadline, 1_099)), []);
+    assert_eq!(sent(&world.step(Input::Deadline, 2_000)), [(3, TERM)]);
+}
+
+#[test]
+fn a_child_signalled_before_it_was_a_program_gets_the_signal_again() {
+    let mut world =
+        World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM)]);
+    world.tree[1] = process(3, 2, "sleep", Plain);
+    assert_eq!(sent(&world.step(Input::Deadline, 10)), [(3, TERM)]);
+}
+
+#[test]
+fn such_a_child_gets_the_signal_again_also_when_its_shell_is_gone() {
+    let mut world =
+        World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM)]);
+    world.tree[1] = process(3, 2, "server", Caught);
+    assert_eq!(sent(&world.end(2, 5)), [(3, TERM)], "nothing else would ever signal it");
+    assert_eq!(sent(&world.step(Input::Deadline, 100)), [], "once");
+}
+
+#[test]
+fn a_copy_signalled_as_an_orphan_gets_the_signal_again_as_the_program() {
+    let background = Process { in_wait: true, ..process(2, 1, "sh", Caught) };
+    let mut world = World::new(terms(|_| ()), vec![background, process(3, 2, "sh", Caught)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    assert_eq!(sent(&world.end(2, 10)), [(3, TERM)], "with the trap of a shell that is gone");
+    world.tree[0] = Process { own_child: true, ..process(3, 1, "sleep", Plain) };
+    assert_eq!(sent(&world.step(Input::Deadline, 20)), [(3, TERM)]);
+}
+
+#[test]
+fn a_filter_signalled_before_it_was_a_program_is_a_reader_then() {
+    let tree = vec![
+        process(2, 1, "sh", Caught),
+        process(3, 2, "sh", Caught),
+        process(4, 2, "server", Caught),
+    ];
+    let mut world = World::new(terms(|_| ()), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM), (4, TERM)]);
+    world.tree[1] = tee();
+    assert_eq!(sent(&world.step(Input::Deadline, 10)), [], "it is to see the last lines");
+}
+
+#[test]
+fn what_executes_a_program_before_the_signal_gets_it_as_that_program() {
+    for (program, again) in [(process(3, 2, "server", Caught), vec![(3, TERM)]), (tee(), vec![])] {
+        let tree = vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)];
+        let mut world = World::new(terms(|_| ()), tree);
+        world.tree.push(process(4, 2, "writer", Caught));
+        world.executes = vec![3];
+        assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
+        world.tree[1] = program;
+        assert!(world.state.deadline() <= Some(ms(1)), "{:?}", world.state.deadline());
+        assert_eq!(sent(&world.step(Input::Deadline, 1)), again);
+        assert_eq!(sent(&world.step(Input::Deadline, 100)), [], "once");
+    }
+}
+
+#[test]
+fn a_subshell_whose_own_trap_executes_a_program_gets_no_second_signal() {
+    let mut world =
+        World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)]);
+    world.tick = 1_000;
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM)]);
+    world.tree[1] = process(3, 2, "flush", Plain);
+    assert_eq!(sent(&world.step(Input::Deadline, 10)), [], "it is the trap's work");
+}

@@ -1,0 +1,53 @@
+//! When a process gets the signal of a stop. A stop and `--explain` both ask here.
+
+use crate::decide::role::{Question, Role};
+use crate::decide::terms::Deliver;
+use crate::process::{Disposition, Process};
+
+/// The stage of a stop in which a process gets the signal; whoever was there gets it in a later
+/// one, too, if it has not had it by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// At once, with the handlers.
+    Handlers,
+    /// When the last handler has ended.
+    Epilogue,
+    /// When the script has had its time to end by itself.
+    LastCall,
+    /// Not before the timeout, as long as the handler above it lives.
+    Timeout,
+}
+
+/// What is remembered of a process and bears on its turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The script started it after the stop had begun.
+    pub started_since: bool,
+    /// Its stdin was seen to be a pipe of the tree. While a process exits, that cannot be seen.
+    pub reads_pipe: bool,
+    /// Its dispositions may not be read, it reads a pipe, and the first look took it for a filter:
+    /// a handler that registers late cannot be seen of it.
+    pub unreadable_filter: bool,
+    /// The last handler has ended, so that what reads a pipe may end at end of file.
+    pub handlers_done: bool,
+}
+
+/// The turn of a process with this role.
+pub fn turn(role: Role, process: &Process, past: Past, question: &Question) -> Turn {
+    let in_group = question.deliver == Deliver::Group && process.group == question.main;
+    let ignores = process.disposition == Disposition::Ignored;
+    let reads_pipe = past.reads_pipe || process.reads_pipe;
+    match role {
+        Role::Worker if !in_group || past.handlers_done => Turn::Timeout,
+        Role::Shielded => Turn::LastCall,
+        _ if past.unreadable_filter => Turn::LastCall,
+        _ if past.started_since => Turn::LastCall,
+        _ if past.handlers_done && (reads_pipe || ignores) => Turn::LastCall,
+        Role::Handler | Role::Foreground => Turn::Handlers,
+        Role::Worker | Role::Bystander if in_group => Turn::Handlers,
+        // It ends at end of file, when its writers are gone.
+        _ if reads_pipe => Turn::LastCall,
+        _ if ignores => Turn::LastCall,
+        Role::Worker | Role::Bystander => Turn::Epilogue,
+    }
+}

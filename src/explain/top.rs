@@ -1,0 +1,126 @@
+//! Which init is at the top of a tree, and what does it do with a signal?
+
+use crate::cli::settings::{self, Settings};
+use crate::cli::{self, Request};
+use crate::procfs;
+use crate::programs::{self, ContainerInit};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+/// What is at the top of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Top {
+    /// adieu, with the settings that its command line and environment show.
+    Adieu(Box<Settings>),
+    /// An init that signals its direct child only, and ends with it.
+    SignalsChild(String),
+    /// An init that signals its child's process group or session, and ends with its direct child.
+    SignalsGroup(String),
+    /// An init that sends other signals than it gets.
+    Rewrites(String),
+    /// Anything else.
+    Bare,
+}
+
+/// What kind of init a process is, by its command line and environment; and whether it is an adieu
+/// whose environment may not be read.
+pub(super) fn top(pid: i32) -> (Top, bool) {
+    let read = |file: &str| procfs::read_file(pid, file);
+    let words = |bytes: Vec<u8>| -> Vec<OsString> {
+        let trimmed = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
+        trimmed.split(|b| *b == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
+    };
+    let environment = read("environ");
+    let hidden = environment.is_err();
+    let (command, environment) =
+        (words(read("cmdline").unwrap_or_default()), words(environment.unwrap_or_default()));
+    let variable = |name: &str| {
+        let value = |entry: &OsString| {
+            let bytes = entry.as_encoded_bytes().strip_prefix(name.as_bytes())?;
+            Some(OsString::from_vec(bytes.strip_prefix(b"=")?.to_vec()))
+        };
+        environment.iter().find_map(value)
+    };
+    let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let file = executable.as_deref().or_else(|| command.first().map(AsRef::as_ref));
+    let name = file.and_then(std::path::Path::file_name).map(|n| n.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    let options: Vec<OsString> = command.into_iter().skip(1).collect();
+    let top = match programs::container_init(&name) {
+        init if init == Some(ContainerInit::Adieu) || is_this_program(pid) => {
+            match cli::parse(options) {
+                Ok(Request::Run(typed)) => {
+                    let settings = settings::resolve(&typed, variable);
+                    return (
+                        settings.map_or(Top::Bare, |settings| Top::Adieu(Box::new(settings))),
+                        hidden,
+                    );
+                }
+                _ => Top::Bare,
+            }
+        }
+        Some(ContainerInit::Tini)
+            if has_flag(&options, 'g', "", "pe")
+                || variable("TINI_KILL_PROCESS_GROUP").is_some() =>
+        {
+            Top::SignalsGroup(name)
+        }
+        Some(ContainerInit::Tini) => Top::SignalsChild(name),
+        // It then sends another signal.
+        Some(ContainerInit::DumbInit) if has_flag(&options, 'r', "--rewrite", "") => {
+            Top::Rewrites(name)
+        }
+        Some(ContainerInit::DumbInit)
+            if has_flag(&options, 'c', "--single-child", "r")
+                || variable("DUMB_INIT_SETSID").is_some_and(|v| v == "0") =>
+        {
+            Top::SignalsChild(name)
+        }
+        Some(ContainerInit::DumbInit) => Top::SignalsGroup(name),
+        Some(ContainerInit::Catatonit) if has_flag(&options, 'g', "", "") => {
+            Top::SignalsGroup(name)
+        }
+        Some(ContainerInit::Catatonit) => Top::SignalsChild(name),
+        _ => Top::Bare,
+    };
+    (top, false)
+}
+
+/// Whether the process runs the same file as this one, under any name.
+fn is_this_program(pid: i32) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let file =
+        |pid: &str| std::fs::metadata(format!("/proc/{pid}/exe")).map(|m| (m.dev(), m.ino())).ok();
+    file("self").is_some() && file("self") == file(&pid.to_string())
+}
+
+/// Whether a flag is among the options of another init, up to its command. Those of `with_value`
+/// take a value.
+fn has_flag(words: &[OsString], flag: char, long: &str, with_value: &str) -> bool {
+    let mut words = words.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = words.next().filter(|word| word.starts_with('-') && *word != "--") {
+        if word.starts_with("--") {
+            // dumb-init's `--rewrite` has its value in the same word or the next.
+            if !long.is_empty() && word.split('=').next() == Some(long) {
+                return true;
+            }
+            if word == "--rewrite" {
+                words.next();
+            }
+            continue;
+        }
+        for (at, letter) in word.char_indices().skip(1) {
+            if letter == flag {
+                return true;
+            }
+            if with_value.chars().any(|it| it == letter) {
+                // The rest of the word is its value, or the next word.
+                if at + letter.len_utf8() == word.len() {
+                    words.next();
+                }
+                break;
+            }
+        }
+    }
+    false
+}
