@@ -5,8 +5,16 @@
 //! `faults/errnos.txt`, made of the manual pages by `faults/errnos`, says which errors they have. `docs/faults.md` is the
 //! table of the outcomes and has the commands. Without them the slice runs: each call of each phase of each scenario, with one of
 //! its errors.
-#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in #[test] functions only")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what fails in a test or in its helpers fails the test"
+)]
 
+#[allow(dead_code, unused_imports, reason = "a part of it is used here")]
+#[path = "it/support/mod.rs"]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,7 +22,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +30,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal::{self, SIGCONT, SIGHUP, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use support::runner::{Test, tests};
 use support::{
     Adieu, Running, Scratch, adieu, children, eventually, pid_namespace, process, server, status_field, tool,
 };
@@ -764,8 +773,10 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
 
 // --- The runs ----------------------------------------------------------------------------------------------
 
-fn can_trace() -> bool {
-    ["strace", "script", "setarch"].iter().all(|name| tool(name).is_some()) && pid_namespace()
+/// Ends the test where no call can be made to fail.
+fn need_a_tracer() {
+    ["strace", "script", "setarch"].iter().for_each(|name| drop(tool(name)));
+    pid_namespace();
 }
 
 /// To the descriptor itself: what `eprintln!` writes is shown when the test is over.
@@ -835,11 +846,11 @@ fn record_once(scenario: &Scenario) -> (Facts, Vec<Call>) {
     (facts, calls)
 }
 
-#[test]
+/// Promise (Anywhere): whatever system call fails, with whatever error ([table](faults.md)), there
+/// is no panic, no busy loop, no early end, no program without its signal, and a start that fails
+/// says why
 fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     let mode = std::env::var("ADIEU_TEST_FAULTS").unwrap_or_default();
     let only = std::env::var("ADIEU_TEST_FAULTS_OF").ok();
     let is_wanted = |scenario: &Scenario, fault: &Fault| {
@@ -917,7 +928,7 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
         of_what.1 += 1;
         of_what.0.entry(fault.what.clone()).or_default().insert(word.to_owned());
     }
-    eprintln!("{} faults, {missed} of them not reached", jobs.len());
+    say(&format!("{} faults, {missed} of them not reached", jobs.len()));
     // Listed as such, and few: which looks a stop has is a matter of time.
     assert!(missed * 50 <= jobs.len(), "{missed} of {} faults were not reached", jobs.len());
     if mode == "write" && only.is_none() {
@@ -929,11 +940,10 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
 /// A TERM at every call of the start: blocked in all from the beginning, so that whoever gets it keeps it, and the program
 /// has to be told exactly once, whether the signal came to adieu or, before the exec, to the child. And one at every call
 /// of a stop, as a repeat.
-#[test]
+/// Promise (Anywhere): a signal at any system call of the start is not lost, a repeat at any of the
+/// stop not doubled; a pause before any call changes nothing
 fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     let mut jobs = Vec::new();
     for scenario in SCENARIOS.iter().filter(|it| ["program", "string", "terminal"].contains(&it.name)) {
         let (_, calls) = record(scenario);
@@ -971,17 +981,15 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
         let right = facts.code == Some(scenario.code) && facts.out == scenario.out;
         (!right).then(|| format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option()))
     });
-    eprintln!("{} positions", jobs.len());
+    say(&format!("{} positions", jobs.len()));
     let broken: Vec<String> = results.into_iter().flatten().collect();
     assert!(broken.is_empty(), "{} broken\n{}", broken.len(), broken.join("\n"));
 }
 
 /// No memory at all: at the start adieu says so, later it goes on with what it has set aside.
-#[test]
+/// Promise (Anywhere): without memory a start says so and a stop goes on
 fn without_memory_a_start_says_so_and_a_stop_goes_on() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     for scenario in
         SCENARIOS.iter().filter(|it| it.way == Way::Below && it.file.is_none() && !it.steps.is_empty())
     {
@@ -1013,11 +1021,9 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
 }
 
 /// A look waits a moment for a process that is awake. A busy one always is.
-#[test]
+/// Promise (Anywhere): a pause that is refused during a look changes nothing
 fn a_refused_pause_during_a_look_changes_nothing() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     let scenario = Scenario {
         words: &["while :; do :; done & \"$SERVER\" --work 25ms; exit 9"],
         ..*SCENARIOS.first().unwrap()
@@ -1031,11 +1037,10 @@ fn a_refused_pause_during_a_look_changes_nothing() {
 
 /// A pause before each call widens every gap in which something else may happen: the stop comes while the child is not
 /// yet in its group, a server ends while it is looked at, between its pidfd and its signal, and so on.
-#[test]
+/// Promise (Anywhere): a signal at any system call of the start is not lost, a repeat at any of the
+/// stop not doubled; a pause before any call changes nothing
 fn a_pause_before_any_call_changes_nothing() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     let mut jobs = Vec::new();
     for name in ["program", "string", "unhandled", "leftovers"] {
         let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
@@ -1056,7 +1061,7 @@ fn a_pause_before_any_call_changes_nothing() {
         let right = facts.code == Some(scenario.code) && facts.out == scenario.out;
         (!right).then(|| format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option()))
     });
-    eprintln!("{} pauses", jobs.len());
+    say(&format!("{} pauses", jobs.len()));
     let broken: Vec<String> = results.into_iter().flatten().collect();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
@@ -1120,4 +1125,16 @@ fn cell(outcomes: &BTreeMap<String, BTreeSet<String>>) -> String {
         _ => format!("{}: {words}", errors.join(" ")),
     };
     groups.iter().enumerate().map(named).collect::<Vec<_>>().join("; ")
+}
+
+const TESTS: &[Test] = tests![
+    no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal,
+    a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled,
+    without_memory_a_start_says_so_and_a_stop_goes_on,
+    a_refused_pause_during_a_look_changes_nothing,
+    a_pause_before_any_call_changes_nothing
+];
+
+fn main() -> ExitCode {
+    support::runner::main(&[TESTS], &[])
 }

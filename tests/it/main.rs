@@ -1,0 +1,86 @@
+//! What adieu promises, shown with real shells, programs, PID namespaces and containers: one binary, a module a theme.
+//!
+//! docs/promises.md has each promise with its tests. `cargo test --test it stop::` runs a module, `cargo test NAME` a test.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what fails in a test or in its helpers fails the test"
+)]
+
+/// Scenarios that several themes share.
+mod scenario;
+mod support;
+
+/// Containers of the real Docker.
+mod docker;
+/// What a program finds under adieu, and what adieu leaves alone.
+mod environment;
+/// The scripts under `examples/`.
+mod examples;
+/// `adieu --explain`.
+mod explain;
+/// What the shells do by themselves, without adieu.
+mod facts;
+/// Help, man pages, completions and the README agree.
+mod generated;
+/// The tests' own helpers and `examples/server.rs`.
+mod harness;
+/// Thousands of processes, forks and signals.
+mod load;
+/// The same stops under other inits.
+mod peers;
+/// The table of promises is that of the tests.
+mod promises;
+/// Signals while a program is only just being started.
+mod races;
+/// What is said of a stop: warnings, `-v`, reports.
+mod report;
+/// `adieu-runtime`, the OCI runtime in front of runc.
+mod runtime;
+/// Against programs that mean harm.
+mod security;
+/// Real servers under start scripts.
+mod services;
+/// The same stops under each shell.
+mod shells;
+/// The command line and the start.
+mod start;
+/// What a stop promises: who gets the signal, in which order, and what happens to the rest.
+mod stop;
+/// On a terminal.
+mod terminal;
+/// Strings that need no shell.
+mod words;
+
+use std::env;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if let Some(words) = env::var_os(environment::ODD_WORDS) {
+        environment::exec_with_an_odd_environment(&words);
+    }
+    let together = [
+        docker::TESTS,
+        environment::TESTS,
+        examples::TESTS,
+        explain::TESTS,
+        facts::TESTS,
+        generated::TESTS,
+        harness::TESTS,
+        load::TESTS,
+        peers::TESTS,
+        promises::TESTS,
+        races::TESTS,
+        report::TESTS,
+        runtime::TESTS,
+        security::TESTS,
+        services::TESTS,
+        start::TESTS,
+        terminal::TESTS,
+        words::TESTS,
+    ];
+    let together = [&together[..], &shells::TABLES, &stop::TABLES].concat();
+    support::runner::main(&together, &[examples::ALONE])
+}
