@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal::{self, SIGCONT, SIGHUP, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use support::runner::{Test, tests};
+use support::runner::{Test, Tests, tests};
 use support::{
     Adieu, Running, Scratch, adieu, children, eventually, pid_namespace, process, server, status_field, tool,
 };
@@ -1135,6 +1135,7 @@ const TESTS: &[Test] = tests![
     a_pause_before_any_call_changes_nothing
 ];
 
+/// Each runs several traced processes at a time itself.
 fn main() -> ExitCode {
-    support::runner::main(&[TESTS], &[])
+    support::runner::main(&Tests { together: &[], in_turn: &[], alone: TESTS })
 }

@@ -34,7 +34,10 @@ fn every_example_has_a_readme_a_script_that_checks_it_and_a_test_that_runs_it() 
         assert!(read("README.md").contains(&command), "examples/{name}/README.md does not say: {command}");
         assert!(read("run.sh").contains("lib.sh"), "examples/{name}/run.sh does not use examples/lib.sh");
         let test = format!("examples::{}", name.replace('-', "_"));
-        assert!(ALONE.iter().any(|it| it.name() == test), "no test runs examples/{name}/run.sh: add {test}");
+        assert!(
+            IN_TURN.iter().any(|it| it.name() == test),
+            "no test runs examples/{name}/run.sh: add {test}"
+        );
     }
 }
 
@@ -115,8 +118,8 @@ fn systemd() {
 pub(crate) const TESTS: &[Test] =
     tests![every_example_has_a_readme_a_script_that_checks_it_and_a_test_that_runs_it];
 
-/// One after the other: they measure how long a stop takes.
-pub(crate) const ALONE: &[Test] = tests![
+/// They measure how long a stop takes.
+pub(crate) const IN_TURN: &[Test] = tests![
     compose,
     docker_image,
     docker_init,

@@ -560,7 +560,8 @@ fn ten_seconds_of_rest_are_ten_seconds_of_nothing() {
     figure(&format!("{seconds} s at rest"), "0 context switches, 0 KiB more");
 }
 
-pub(crate) const TESTS: &[Test] = tests![
+/// They take what the machine has, and measure.
+pub(crate) const ALONE: &[Test] = tests![
     a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing,
     a_storm_that_ends_with_a_stop_of_the_job_leaves_nobody_stopped,
     a_storm_of_forks_does_not_keep_a_stop_from_ending,

@@ -57,30 +57,32 @@ mod words;
 use std::env;
 use std::process::ExitCode;
 
+use support::runner::{self, Tests};
+
 fn main() -> ExitCode {
     if let Some(words) = env::var_os(environment::ODD_WORDS) {
         environment::exec_with_an_odd_environment(&words);
     }
+    // Those that take longest first, so that none of them runs alone at the end.
     let together = [
-        docker::TESTS,
-        environment::TESTS,
-        examples::TESTS,
-        explain::TESTS,
         facts::TESTS,
-        generated::TESTS,
-        harness::TESTS,
-        load::TESTS,
         peers::TESTS,
-        promises::TESTS,
-        races::TESTS,
+        docker::TESTS,
         report::TESTS,
-        runtime::TESTS,
+        explain::TESTS,
         security::TESTS,
         services::TESTS,
+        runtime::TESTS,
+        races::TESTS,
         start::TESTS,
-        terminal::TESTS,
         words::TESTS,
+        generated::TESTS,
+        environment::TESTS,
+        examples::TESTS,
+        terminal::TESTS,
+        harness::TESTS,
+        promises::TESTS,
     ];
     let together = [&together[..], &shells::TABLES, &stop::TABLES].concat();
-    support::runner::main(&together, &[examples::ALONE])
+    runner::main(&Tests { together: &together, in_turn: examples::IN_TURN, alone: load::ALONE })
 }

@@ -283,8 +283,21 @@ fn seconds(time: Duration) -> String {
     format!(" <{:.3}s>", time.as_secs_f64())
 }
 
-/// Runs the tests of these tables at the same time, and then those of `alone` one after the other.
-pub(crate) fn main(together: &[&[Test]], alone: &[&[Test]]) -> ExitCode {
+/// The tests of a program, by what may run beside them.
+pub(crate) struct Tests<'a> {
+    /// Several at a time.
+    pub(crate) together: &'a [&'a [Test]],
+    /// One at a time, beside the others.
+    pub(crate) in_turn: &'a [Test],
+    /// When all others are over, one at a time.
+    pub(crate) alone: &'a [Test],
+}
+
+/// How many tests run at a time for each processor: most of a test is waiting.
+const AT_A_TIME: usize = 3;
+
+/// Runs the tests that the arguments of this program name.
+pub(crate) fn main(tests: &Tests<'_>) -> ExitCode {
     let began = Instant::now();
     let arguments = match Arguments::parse(env::args().skip(1)) {
         Ok(arguments) => arguments,
@@ -293,13 +306,17 @@ pub(crate) fn main(together: &[&[Test]], alone: &[&[Test]]) -> ExitCode {
             return if text == HELP { ExitCode::SUCCESS } else { ExitCode::from(FAILED) };
         }
     };
-    let select = |tables: &[&[Test]]| {
+    let mut left_out = 0;
+    let mut select = |tables: &[&[Test]]| {
         let tests = tables.iter().copied().flatten().copied();
-        tests.partition::<VecDeque<Test>, _>(|test| arguments.wants(test))
+        let (wanted, not) = tests.partition::<VecDeque<Test>, _>(|test| arguments.wants(test));
+        left_out += not.len();
+        wanted
     };
-    let ((together, not_these), (alone, nor_these)) = (select(together), select(alone));
+    let (mut together, mut in_turn, alone) =
+        (select(tests.together), select(&[tests.in_turn]), select(&[tests.alone]));
     if arguments.list {
-        for test in together.iter().chain(&alone) {
+        for test in together.iter().chain(&in_turn).chain(&alone) {
             writeln!(io::stdout(), "{}: test", test.name()).ok();
         }
         return ExitCode::SUCCESS;
@@ -309,7 +326,7 @@ pub(crate) fn main(together: &[&[Test]], alone: &[&[Test]]) -> ExitCode {
         let captured = backtrace.status() == BacktraceStatus::Captured;
         say(if captured { format!("{info}\n{backtrace}") } else { info.to_string() });
     }));
-    let count = together.len() + alone.len();
+    let count = together.len() + in_turn.len() + alone.len();
     writeln!(io::stdout(), "\nrunning {count} test{}", if count == 1 { "" } else { "s" }).ok();
     let report = Report { arguments: &arguments, ran: Mutex::default() };
     let work = |tests: &Mutex<VecDeque<Test>>| {
@@ -317,9 +334,16 @@ pub(crate) fn main(together: &[&[Test]], alone: &[&[Test]]) -> ExitCode {
             report.add(run(&test, arguments.no_capture));
         }
     };
-    let together = Mutex::new(together);
-    let workers = arguments.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(|| work(&together)))));
-    thread::scope(|scope| drop(scope.spawn(|| work(&Mutex::new(alone)))));
-    report.finish(not_these.len() + nor_these.len(), began)
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let workers = arguments.threads.unwrap_or(AT_A_TIME * processors);
+    if workers == 1 {
+        together.append(&mut in_turn);
+    }
+    let [together, in_turn, alone] = [together, in_turn, alone].map(Mutex::new);
+    thread::scope(|scope| {
+        (0..workers).for_each(|_| drop(scope.spawn(|| work(&together))));
+        scope.spawn(|| work(&in_turn));
+    });
+    thread::scope(|scope| drop(scope.spawn(|| work(&alone))));
+    report.finish(left_out, began)
 }
