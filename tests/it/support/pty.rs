@@ -149,6 +149,7 @@ impl Pty {
     }
 
     fn fail(&self, why: &str) -> ! {
-        panic!("{why}\n{}\nbelow it: {:#?}", self.text(), descendants(self.started.child_pid()));
+        let below = descendants(self.started.child_pid());
+        panic!("{why}\n{}\nit {}; below it: {below:#?}", self.text(), self.started.state());
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use super::process::{Process, children, descendants, process};
@@ -67,6 +67,16 @@ impl Started {
             pid1.is_some() || process(unshare).is_none_or(|it| it.state == 'Z')
         });
         pid1
+    }
+
+    /// Whether it has ended, and how, for a failure's words.
+    pub(super) fn state(&self) -> String {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+        match waitid(Id::Pid(self.child_pid()), flags) {
+            Ok(WaitStatus::StillAlive) => "runs".into(),
+            Ok(status) => format!("has ended: {status:?}"),
+            Err(errno) => format!("is not to be seen: {errno}"),
+        }
     }
 
     pub(super) fn kill_all(&mut self) {
