@@ -1137,5 +1137,5 @@ const TESTS: &[Test] = tests![
 
 /// Each runs several traced processes at a time itself.
 fn main() -> ExitCode {
-    support::runner::main(&Tests { together: &[], in_turn: &[], alone: TESTS })
+    support::runner::main(&Tests { together: &[], in_turn: &[], alone: &[TESTS] })
 }

@@ -319,8 +319,12 @@ pub(crate) const TESTS: &[Test] = tests![
     killed_pid1_has_the_exit_code_of_the_signal,
     nothing_outlives_its_handle,
     stdin_is_written_to_and_closed,
+    scripts_run_while_others_are_written
+];
+
+/// Where the processors are busy, the kernel may lose what a program writes to its terminal just after a Ctrl-C.
+pub(crate) const ALONE: &[Test] = tests![
     terminal_passes_keys_and_shows_text,
     terminal_reaches_pid1_of_a_namespace,
-    terminal_takes_any_command,
-    scripts_run_while_others_are_written
+    terminal_takes_any_command
 ];

@@ -79,10 +79,13 @@ fn main() -> ExitCode {
         generated::TESTS,
         environment::TESTS,
         examples::TESTS,
-        terminal::TESTS,
         harness::TESTS,
         promises::TESTS,
     ];
     let together = [&together[..], &shells::TABLES, &stop::TABLES].concat();
-    runner::main(&Tests { together: &together, in_turn: examples::IN_TURN, alone: load::ALONE })
+    runner::main(&Tests {
+        together: &together,
+        in_turn: examples::IN_TURN,
+        alone: &[terminal::ALONE, harness::ALONE, load::ALONE],
+    })
 }

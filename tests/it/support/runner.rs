@@ -290,7 +290,7 @@ pub(crate) struct Tests<'a> {
     /// One at a time, beside the others.
     pub(crate) in_turn: &'a [Test],
     /// When all others are over, one at a time.
-    pub(crate) alone: &'a [Test],
+    pub(crate) alone: &'a [&'a [Test]],
 }
 
 /// How many tests run at a time for each processor: most of a test is waiting.
@@ -314,7 +314,7 @@ pub(crate) fn main(tests: &Tests<'_>) -> ExitCode {
         wanted
     };
     let (mut together, mut in_turn, alone) =
-        (select(tests.together), select(&[tests.in_turn]), select(&[tests.alone]));
+        (select(tests.together), select(&[tests.in_turn]), select(tests.alone));
     if arguments.list {
         for test in together.iter().chain(&in_turn).chain(&alone) {
             writeln!(io::stdout(), "{}: test", test.name()).ok();
