@@ -1,14 +1,16 @@
 //! The harness and its fixture, without adieu: what the other tests rely on.
 
+use std::env;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use crate::support;
-use crate::support::runner::{Test, tests};
+use crate::support::runner::{self, Test, Tests, tests};
 use crate::support::{
-    Adieu, Pty, Scratch, eventually, pid_namespace, pid_namespace_or_less, process, server, status_field,
+    Adieu, Finished, Pty, Scratch, eventually, missing_in_part, pid_namespace, pid_namespace_or_less,
+    process, say, server, status_field, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
@@ -301,7 +303,110 @@ fn scripts_run_while_others_are_written() {
     assert!(fs::metadata(path).is_err());
 }
 
+// --- The runner ---------------------------------------------------------------------------------------------
+
+/// With this in its environment the test program runs these tests in place of its own.
+pub(crate) const FIXTURES: &str = "TEST_FIXTURES";
+
+fn passes() {
+    say("said by the one that passes");
+}
+
+fn fails() {
+    say("said by the one that fails");
+    assert_eq!(1, 2);
+}
+
+fn lacks_a_program() {
+    let _remains_are_dropped = Scratch::new();
+    tool("no-such-program-of-a-package");
+    panic!("it went on");
+}
+
+fn lacks_a_part() {
+    assert!(tool_or_less("no-such-program-of-a-package").is_none());
+    missing_in_part("a licence", "buy one");
+}
+
+pub(crate) fn fixtures() -> ExitCode {
+    runner::main(&Tests {
+        together: &[tests![passes, fails]],
+        in_turn: tests![lacks_a_program],
+        alone: &[tests![lacks_a_part]],
+    })
+}
+
+/// The lines that the runner prints with these arguments, and its exit status.
+fn ran(arguments: &[&str], ci: &str) -> Finished {
+    let runner = Adieu::new().as_child().program(env::current_exe().unwrap());
+    let runner = runner.env(FIXTURES, "1").env("CI", ci).env("RUST_BACKTRACE", "0");
+    runner.args(arguments.iter().copied()).start().finish()
+}
+
+fn assert_ends(finished: &Finished, code: i32, counts: &str) {
+    let last = finished.out.iter().rfind(|line| !line.is_empty()).unwrap();
+    let (counted, time) = last.split_once(" finished in ").unwrap();
+    assert!(counted.starts_with("test result: ") && time.ends_with('s'), "{finished}");
+    assert!(counted.contains(counts) && finished.code == code, "{counts}\n{finished}");
+}
+
+fn the_runner_counts_what_is_missing_as_ignored_and_says_how_to_get_it() {
+    let all = ran(&[], "");
+    assert_ends(&all, 101, "FAILED. 1 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out;");
+    let lack = "no-such-program-of-a-package (Debian: no-such-package)";
+    for line in [
+        "running 4 tests",
+        "test harness::passes ... ok",
+        "test harness::fails ... FAILED",
+        &format!("test harness::lacks_a_program ... ignored, needs {lack}"),
+        &format!("test harness::lacks_a_part ... ignored, needs {lack}, a licence (buy one)"),
+        "2 skipped, for want of (tests):",
+        "    1  a licence (buy one)",
+        &format!("    2  {lack}"),
+        "These packages bring some of it: apt-get install no-such-package",
+    ] {
+        assert_eq!(all.out.iter().filter(|it| *it == line).count(), 1, "{line}\n{all}");
+    }
+    all.assert_order(["---- harness::fails ----", "said by the one that fails", "    harness::fails"]);
+    all.assert_no("said by the one that passes").assert_no("it went on");
+    assert!(all.err.is_empty(), "{all}");
+
+    let in_ci = ran(&[], "true");
+    assert_ends(&in_ci, 101, "FAILED. 1 passed; 3 failed; 0 ignored;");
+    assert_eq!(in_ci.count(&format!("missing in CI: {lack}")), 2, "{in_ci}");
+}
+
+fn the_runner_takes_the_arguments_of_cargo_tests_own() {
+    let cases: [(&[&str], i32, &str); 8] = [
+        (&["passes"], 0, "ok. 1 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out;"),
+        (&["lacks"], 0, "ok. 0 passed; 0 failed; 2 ignored; 0 measured; 2 filtered out;"),
+        (&["--exact", "passes"], 0, "ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out;"),
+        (&["harness::passes", "--exact"], 0, "ok. 1 passed;"),
+        (&["--skip", "fails", "--skip=lacks"], 0, "ok. 1 passed;"),
+        (&["--test-threads", "1", "harness"], 101, "FAILED. 1 passed; 1 failed; 2 ignored;"),
+        (&["--ignored"], 0, "ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out;"),
+        (&["-q", "--include-ignored", "--color", "never", "passes"], 0, "ok. 1 passed;"),
+    ];
+    for (arguments, code, counts) in cases {
+        assert_ends(&ran(arguments, ""), code, counts);
+    }
+    assert_eq!(
+        ran(&["--list", "lacks"], "").out,
+        ["harness::lacks_a_program: test", "harness::lacks_a_part: test"]
+    );
+    let aloud = ran(&["--nocapture", "passes"], "");
+    assert_eq!(aloud.err, ["said by the one that passes"]);
+    assert_eq!(ran(&["--show-output", "passes"], "").count("said by the one that passes"), 1);
+    assert_eq!(ran(&["--report-time", "passes"], "").count("harness::passes"), 2);
+    for wrong in [&["--no-such-option"][..], &["--test-threads", "none"], &["--skip"]] {
+        let refused = ran(wrong, "");
+        assert!(refused.code == 101 && refused.out.is_empty() && !refused.err.is_empty(), "{refused}");
+    }
+}
+
 pub(crate) const TESTS: &[Test] = tests![
+    the_runner_counts_what_is_missing_as_ignored_and_says_how_to_get_it,
+    the_runner_takes_the_arguments_of_cargo_tests_own,
     server_finishes_its_work_however_it_takes_its_signals,
     server_works_for_as_long_as_it_says,
     server_shows_its_signals_in_proc_as_other_servers_do,

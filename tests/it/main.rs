@@ -63,6 +63,9 @@ fn main() -> ExitCode {
     if let Some(words) = env::var_os(environment::ODD_WORDS) {
         environment::exec_with_an_odd_environment(&words);
     }
+    if env::var_os(harness::FIXTURES).is_some() {
+        return harness::fixtures();
+    }
     // Those that take longest first, so that none of them runs alone at the end.
     let together = [
         facts::TESTS,
