@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::support::runner::{Test, tests};
-use crate::support::{Adieu, adieu, missing_in_part, say};
+use crate::support::{Adieu, adieu, missing_as_said, say};
 
 fn folders_of() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
@@ -48,7 +48,7 @@ fn example(name: &str) {
     say(&run);
     assert!(!run.out.is_empty(), "it says nothing");
     for skipped in run.out.iter().filter_map(|line| line.strip_prefix("SKIPPED: ")) {
-        missing_in_part(skipped.strip_prefix(&format!("{name}: ")).unwrap_or(skipped), "");
+        missing_as_said(skipped.strip_prefix(&format!("{name}: ")).unwrap_or(skipped));
     }
 }
 

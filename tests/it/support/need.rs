@@ -56,17 +56,19 @@ pub(crate) struct Skip;
 
 /// The Debian package of a program, given by its name or its path.
 fn package(name: &str) -> &'static str {
+    in_table(name).unwrap_or_else(|| {
+        panic!("tests/it/support/packages.txt has no line for {name}: add its Debian package")
+    })
+}
+
+fn in_table(name: &str) -> Option<&'static str> {
     let name = name.rsplit('/').next().unwrap_or(name);
     let lines = include_str!("packages.txt").lines().filter(|line| !line.starts_with('#'));
     let mut rows = lines.filter_map(|line| {
         let mut words = line.split_whitespace();
         Some((words.next()?, words.next()?))
     });
-    rows.find(|row| row.0 == name)
-        .unwrap_or_else(|| {
-            panic!("tests/it/support/packages.txt has no line for {name}: add its Debian package")
-        })
-        .1
+    rows.find(|row| row.0 == name).map(|row| row.1)
 }
 
 fn note(lack: Lack) {
@@ -94,15 +96,32 @@ pub(crate) fn missing_package(name: &str) -> ! {
     end(Lack::of_table(name))
 }
 
+/// Goes on without a part of the test, for want of what a script names, as `it needs nginx (Debian: nginx-light)`.
+pub(crate) fn missing_as_said(words: &str) {
+    let words = words.strip_prefix("it needs ").unwrap_or(words);
+    let (what, packages) = words
+        .split_once(" (Debian: ")
+        .and_then(|(what, packages)| Some((what, packages.strip_suffix(')')?)))
+        .unwrap_or((words, in_table(words).unwrap_or_default()));
+    let packages = packages.split_whitespace().map(str::to_owned).collect();
+    note(Lack { what: what.to_owned(), packages, how: String::new() });
+}
+
+/// Goes on without a part of the test, for want of what a line of `packages.txt` names.
+pub(crate) fn missing_package_in_part(name: &str) {
+    note(Lack::of_table(name));
+}
+
 /// A program that a test needs.
 pub(crate) fn tool(name: &str) -> PathBuf {
-    page::find(name).unwrap_or_else(|| missing_package(name))
+    // Looked up in any case, so that the table lacks nothing where all is there.
+    let (lack, found) = (Lack::of_table(name), page::find(name));
+    found.unwrap_or_else(|| end(lack))
 }
 
 /// A program that a part of a test needs.
 pub(crate) fn tool_or_less(name: &str) -> Option<PathBuf> {
-    let lack = Lack::of_table(name);
-    let found = page::find(name);
+    let (lack, found) = (Lack::of_table(name), page::find(name));
     if found.is_none() {
         note(lack);
     }

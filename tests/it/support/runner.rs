@@ -94,6 +94,7 @@ pub(crate) fn say(text: impl Display) {
 /// Says what the test lacks; it counts as ignored then, unless it fails.
 pub(super) fn note_lack(lack: Lack) {
     NOTES.with_borrow_mut(|notes| match notes {
+        Some(notes) if notes.lacks.contains(&lack) => {}
         Some(notes) => notes.lacks.push(lack),
         None => panic!("{lack} is missing; ask for it in the thread of the test, before it starts others"),
     });
@@ -219,7 +220,10 @@ impl Report<'_> {
             let outcome = match ran.outcome {
                 Outcome::Passed => "ok".to_owned(),
                 Outcome::Failed => "FAILED".to_owned(),
-                Outcome::Ignored => format!("ignored, needs {}", joined(&ran.lacks)),
+                Outcome::Ignored => {
+                    let lacks: Vec<String> = ran.lacks.iter().map(Lack::to_string).collect();
+                    format!("ignored, needs {}", lacks.join(", "))
+                }
             };
             let time = if self.arguments.report_time { seconds(ran.took) } else { String::new() };
             writeln!(io::stdout(), "test {} ... {outcome}{time}", ran.name).ok();
@@ -255,10 +259,8 @@ impl Report<'_> {
         let ignored = of(|it| matches!(it, Outcome::Ignored)).count();
         let mut lacks: BTreeMap<Lack, usize> = BTreeMap::new();
         for ran in of(|it| matches!(it, Outcome::Ignored)) {
-            let mut of_test = ran.lacks.clone();
-            of_test.sort();
-            of_test.dedup();
-            of_test.into_iter().for_each(|lack| *lacks.entry(lack).or_default() += 1);
+            // Each once in a test.
+            ran.lacks.iter().for_each(|lack| *lacks.entry(lack.clone()).or_default() += 1);
         }
         write!(out, "\n{}", need::summary(ignored, &lacks)).ok();
         writeln!(
@@ -273,10 +275,6 @@ impl Report<'_> {
         .ok();
         if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
     }
-}
-
-fn joined(lacks: &[Lack]) -> String {
-    lacks.iter().map(Lack::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn seconds(time: Duration) -> String {

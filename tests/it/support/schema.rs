@@ -1,10 +1,12 @@
 //! Documents against the JSON Schemas of `docs/`.
 
-use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+
+use super::{need, page};
 
 /// Checks a document against `docs/NAME.schema.json`, by Python's jsonschema (Debian: `python3-jsonschema`).
 pub(crate) fn validate(name: &str, document: &Value) {
@@ -18,7 +20,11 @@ Validator.check_schema(schema)
 for e in Validator(schema).iter_errors(document):
     print('/'.join(map(str, e.absolute_path)), e.message)
 ";
-    let python = if fs::exists("/usr/bin/python3").unwrap() { "/usr/bin/python3" } else { "python3" };
+    // Where Debian's packages are, if there is a choice.
+    let debian = Path::new("/usr/bin/python3");
+    let Some(python) = debian.exists().then(|| debian.into()).or_else(|| page::find("python3")) else {
+        return need::missing_package_in_part("python3-jsonschema");
+    };
     let schema = format!("{}/docs/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
     let mut child = Command::new(python)
         .args(["-c", SCRIPT, &schema])
@@ -29,7 +35,7 @@ for e in Validator(schema).iter_errors(document):
     child.stdin.take().unwrap().write_all(document.to_string().as_bytes()).ok();
     let output = child.wait_with_output().unwrap();
     if output.status.code() == Some(77) {
-        super::need::missing_package("python3-jsonschema");
+        return need::missing_package_in_part("python3-jsonschema");
     }
     let found = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && found.is_empty(), "{found}{document:#}");
