@@ -1,10 +1,11 @@
-//! Every system call that adieu makes fails in turn, with every error that its manual page lists: adieu never panics,
-//! never spins, never ends early, never leaves the program without its signal, and where it cannot start it says why.
+//! Every system call that adieu makes fails in turn, with every error that its manual page lists:
+//! adieu never panics, never spins, never ends early, never leaves the program without its signal,
+//! and where it cannot start it says why.
 //!
-//! Nothing here is picked by hand: strace(1) records which calls adieu makes in each phase of each scenario, and
-//! `faults/errnos.txt`, made of the manual pages by `faults/errnos`, says which errors they have. `docs/faults.md` is the
-//! table of the outcomes and has the commands. Without them the slice runs: each call of each phase of each scenario, with one of
-//! its errors.
+//! Nothing here is picked by hand: strace(1) records which calls adieu makes in each phase of each
+//! scenario, and `faults/errnos.txt`, made of the manual pages by `faults/errnos`, says which
+//! errors they have. `docs/faults.md` is the table of the outcomes and has the commands. Without
+//! them the slice runs: each call of each phase of each scenario, with one of its errors.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -257,8 +258,9 @@ enum Tracing {
     Main,
     /// Those of its threads and children as well, up to an exec.
     All,
-    /// The same, from a call of the main thread on: that of this name with this number. strace counts for each thread by itself,
-    /// so that a fault meant for a later one would hit the start of the main one, too.
+    /// The same, from a call of the main thread on: that of this name with this number. strace
+    /// counts for each thread by itself, so that a fault meant for a later one would hit the start
+    /// of the main one, too.
     From(String, usize),
 }
 
@@ -266,7 +268,8 @@ impl Fault {
     fn option(&self) -> String {
         let Self { call, what, nth, always, old_end, .. } = self;
         let what = match (&**what, old_end) {
-            // The kernel answers a refused brk with the old end, not with an error; the C library trusts in that.
+            // The kernel answers a refused brk with the old end, not with an error; the C library
+            // trusts in that.
             (_, Some(end)) => format!("retval={end}"),
             (what, None) if what.contains('=') => what.to_owned(),
             (what, None) => format!("error={what}"),
@@ -284,7 +287,8 @@ impl Fault {
         same.nth(self.place - 1).map(|it| it.nth)
     }
 
-    /// std tries an interrupted call of a file again without end. There is no program yet whose signal it could miss.
+    /// std tries an interrupted call of a file again without end. There is no program yet whose
+    /// signal it could miss.
     fn may_go_on(&self) -> bool {
         self.what == "EINTR" && self.always && self.phase == Phase::Tool
     }
@@ -345,8 +349,8 @@ fn attach(pid: Pid, log: &Path, options: &[String], follow: bool) -> Child {
     tracer
 }
 
-/// Waits until adieu, started below this process, was stopped by its strace, and puts another strace in the place of that.
-/// `None`: it ended without.
+/// Waits until adieu, started below this process, was stopped by its strace, and puts another
+/// strace in the place of that. `None`: it ended without.
 fn take_over(top: Pid, first: &Path, log: &Path, options: &[String]) -> Option<Child> {
     let has = |what: &str| fs::read_to_string(first).is_ok_and(|log| log.contains(what));
     let ended = || has("+++ ") || process(top).is_none_or(|it| it.state == 'Z');
@@ -402,8 +406,8 @@ fn run_with(
     let start = Adieu::new().as_pid1().env("SERVER", &server).env("ADIEU_TIMEOUT", "2s").deadline(deadline);
     // The heap of each run at the same place, for the end of it in a refused brk.
     let start = start.program("setarch").arg("-R");
-    // As PID 1 strace would wait for orphans that come to it where adieu may be no subreaper, and script(1) be busy with them.
-    // And that stops with its child.
+    // As PID 1 strace would wait for orphans that come to it where adieu may be no subreaper, and
+    // script(1) be busy with them. And that stops with its child.
     let init = ["sh", "-c", "\"$@\"; exit $?", "init"];
     let mut running = match scenario.way {
         Way::Below => {
@@ -542,7 +546,8 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
     // The last call of the main thread, and the one before it last started another.
     let (mut last, mut from) = ((String::new(), 0), (String::new(), 0));
     let tool = scenario.name.starts_with("--");
-    // A launcher comes first where strace was attached to one; its calls count, and are none of adieu's.
+    // A launcher comes first where strace was attached to one; its calls count, and are none of
+    // adieu's.
     let mut launched = scenario.way != Way::Pid1;
     for line in log.lines() {
         let (pid, text) = match line.split_once(' ') {
@@ -620,17 +625,19 @@ fn errnos(call: &str) -> BTreeSet<String> {
     line.split(' ').filter(|e| !e.is_empty()).chain(EVERYWHERE).map(ToOwned::to_owned).collect()
 }
 
-/// Everything that can fail in a recording. Each error at the first call of its name in each phase, once and from then
-/// on; and each later call once, with its errors in turn.
+/// Everything that can fail in a recording. Each error at the first call of its name in each phase,
+/// once and from then on; and each later call once, with its errors in turn.
 fn faults(scenario: &Scenario, calls: &[Call], whole: bool) -> Vec<Fault> {
     let mut seen = BTreeMap::new();
     let mut all = Vec::new();
     for (turn, Call { phase, name: call, nth, from, old_end }) in calls.iter().enumerate() {
-        // The same as elsewhere; but the kernel does not end a PID 1 that is traced by a signal of its own making.
+        // The same as elsewhere; but the kernel does not end a PID 1 that is traced by a signal of
+        // its own making.
         if *phase == Phase::Library && scenario.way == Way::Pid1 {
             continue;
         }
-        // std asks so before it closes a descriptor, only where it is built for debugging, and aborts on an error.
+        // std asks so before it closes a descriptor, only where it is built for debugging, and
+        // aborts on an error.
         if cfg!(debug_assertions) && call == "fcntl" {
             continue;
         }
@@ -731,8 +738,9 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
         }
         return Ok(if warned { "goes on, warns" } else { "goes on" });
     }
-    // The documented way without /proc: the group is told, all that handles the signal finishes, and no timeout is
-    // waited for. Where the reader of a pipe is in the group, the last lines are lost.
+    // The documented way without /proc: the group is told, all that handles the signal finishes,
+    // and no timeout is waited for. Where the reader of a pipe is in the group, the last lines are
+    // lost.
     let all = || facts.out.iter().chain(&facts.err);
     let blind = words.iter().any(|line| line.contains("/proc cannot be read"));
     let done = !scenario.out.contains(&"server done") || all().any(|line| line.ends_with("server done"));
@@ -747,8 +755,8 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
     if fault.call == "getpid" && scenario.name == "--explain" && rows(&facts.out) == rows(&usual.out) {
         return Ok("lists itself, too");
     }
-    // No kernel says for ever that a group with members is none. Its members are told one by one then, and the shell may go
-    // on before it is its turn.
+    // No kernel says for ever that a group with members is none. Its members are told one by one
+    // then, and the shell may go on before it is its turn.
     let one_by_one = fault.call == "kill" && fault.always && scenario.name == "unhandled";
     if one_by_one && code == 0 && facts.out == ["ready", "went on"] {
         return Ok("tells one by one");
@@ -813,7 +821,8 @@ fn at_once<T: Sync, R: Send>(jobs: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R>
 /// How often a fault is tried whose call does not come, or in another phase.
 const TRIES: usize = 10;
 
-/// Everything as it is without a fault, as it is most often: without the calls of a look that only some runs have.
+/// Everything as it is without a fault, as it is most often: without the calls of a look that only
+/// some runs have.
 fn record(scenario: &Scenario) -> (Facts, Vec<Call>) {
     const RECORDINGS: usize = 7;
     let mut all: Vec<_> = (0..RECORDINGS).map(|_| record_once(scenario)).collect();
@@ -885,7 +894,8 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
             return Ok(word.clone());
         }
         let (mut fault, mut facts) = (fault.clone(), Facts::default());
-        // How often adieu looks during a stop is a matter of time, and so are the numbers of the calls behind that.
+        // How often adieu looks during a stop is a matter of time, and so are the numbers of the
+        // calls behind that.
         for _ in 0..TRIES {
             facts = run_with(scenario, &[fault.option()], &fault.tracing, false, deadline);
             let seen = fault.seen_as(scenario, &facts.log);
@@ -937,9 +947,9 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
     assert!(broken.is_empty(), "{broken}");
 }
 
-/// A TERM at every call of the start: blocked in all from the beginning, so that whoever gets it keeps it, and the program
-/// has to be told exactly once, whether the signal came to adieu or, before the exec, to the child. And one at every call
-/// of a stop, as a repeat.
+/// A TERM at every call of the start: blocked in all from the beginning, so that whoever gets it
+/// keeps it, and the program has to be told exactly once, whether the signal came to adieu or,
+/// before the exec, to the child. And one at every call of a stop, as a repeat.
 /// Promise (Anywhere): a signal at any system call of the start is not lost, a repeat at any of the
 /// stop not doubled; a pause before any call changes nothing
 fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled() {
@@ -949,7 +959,8 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
         let (_, calls) = record(scenario);
         for Call { phase, name: call, nth, from, .. } in calls.clone() {
             let follow = from.is_some();
-            // Before the exec of the program adieu alone can have it; later it is the repeat of a stop.
+            // Before the exec of the program adieu alone can have it; later it is the repeat of a
+            // stop.
             let starts = phase <= Phase::Birth || phase == Phase::Idle && call != "ppoll" && call != "read";
             // strace counts for each process by itself: both would get one.
             if follow && calls.iter().any(|it| it.is_main() && it.name == call && it.nth == nth) {
@@ -1009,7 +1020,8 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
         assert_eq!(facts.code, Some(scenario.code), "{}: {facts:#?}", scenario.name);
         assert_eq!(facts.out, scenario.out, "{}: {facts:#?}", scenario.name);
     }
-    // The last brk and the last mmap before the first line of adieu are those of what it sets aside.
+    // The last brk and the last mmap before the first line of adieu are those of what it sets
+    // aside.
     let scenario = SCENARIOS.first().unwrap();
     let (_, calls) = record_once(scenario);
     let last = calls.iter().rfind(|it| it.phase == Phase::Library && it.name == "brk").unwrap().nth;
@@ -1035,8 +1047,9 @@ fn a_refused_pause_during_a_look_changes_nothing() {
     assert_eq!(facts.out, scenario.out, "{facts:#?}");
 }
 
-/// A pause before each call widens every gap in which something else may happen: the stop comes while the child is not
-/// yet in its group, a server ends while it is looked at, between its pidfd and its signal, and so on.
+/// A pause before each call widens every gap in which something else may happen: the stop comes
+/// while the child is not yet in its group, a server ends while it is looked at, between its pidfd
+/// and its signal, and so on.
 /// Promise (Anywhere): a signal at any system call of the start is not lost, a repeat at any of the
 /// stop not doubled; a pause before any call changes nothing
 fn a_pause_before_any_call_changes_nothing() {

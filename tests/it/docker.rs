@@ -1,7 +1,9 @@
-//! In containers of the real Docker: images `FROM scratch`, with nothing in them but adieu and a server, with busybox, or
-//! with the shells and coreutils of this machine, which are Debian's in CI.
+//! In containers of the real Docker: images `FROM scratch`, with nothing in them but adieu and a
+//! server, with busybox, or with the shells and coreutils of this machine, which are Debian's in
+//! CI.
 //!
-//! The images stay, as `adieu-test:*`, and are replaced when a binary has changed; the containers are removed.
+//! The images stay, as `adieu-test:*`, and are replaced when a binary has changed; the containers
+//! are removed.
 
 use std::env;
 use std::fs;
@@ -20,13 +22,15 @@ use crate::support::{
 };
 use nix::sys::signal::Signal;
 
-/// What `docker stop` may take where nothing is waited for: nobody was killed, as Docker's own grace is 10 s.
+/// What `docker stop` may take where nothing is waited for: nobody was killed, as Docker's own
+/// grace is 10 s.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The shells of the images. busybox's takes the place of its last command; others stay above it.
 const SHELLS: [&str; 2] = ["ADIEU_SHELL=/bin/sh -c", "ADIEU_SHELL=/bin/busybox sh -c"];
 
-/// What the images hold beside adieu and the server: busybox alone, or this machine's own shells and coreutils.
+/// What the images hold beside adieu and the server: busybox alone, or this machine's own shells
+/// and coreutils.
 const DISTRIBUTIONS: [&str; 2] = ["busybox", "debian"];
 
 /// All that a careful user takes from a container.
@@ -37,7 +41,8 @@ const EVERY_RESTRICTION: [&str; 7] =
 
 struct Images {
     docker: PathBuf,
-    /// The tags begin with this. It differs between checkouts, so that they do not replace each other's.
+    /// The tags begin with this. It differs between checkouts, so that they do not replace each
+    /// other's.
     tag: String,
 }
 
@@ -296,7 +301,8 @@ fn runs_in_an_image_from_scratch_under_any_restriction() {
     }
 }
 
-/// Profiles that are older than the calls that adieu likes best, and one of a runtime that does not know them at all.
+/// Profiles that are older than the calls that adieu likes best, and one of a runtime that does not
+/// know them at all.
 /// Promise (Anywhere): without /proc, without pidfds, without descriptors
 fn where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same() {
     images();
@@ -378,7 +384,8 @@ fn command_string_in_the_image_lets_the_server_finish() {
     for shell in SHELLS {
         Container::run("string", &["--env", shell], &[]).expect_server_finishes();
     }
-    // Docker makes `/adieu /bin/sh -c 'cd /app && ./server'` of the one, `/adieu -c '…'` of the other.
+    // Docker makes `/adieu /bin/sh -c 'cd /app && ./server'` of the one, `/adieu -c '…'` of the
+    // other.
     Container::run("shell-form", &[], &[]).expect_server_finishes();
     Container::run("shell-instruction", &[], &[]).expect_server_finishes();
 }
@@ -585,7 +592,8 @@ fn container_survives_a_signal_that_nobody_handles_and_the_logs_say_so() {
         for command in ["sleep 3600", "cd / && sleep 3600; echo next"] {
             let container = Container::run("string", &["--env", shell], &[command]);
             container.wait_program("sleep");
-            // The second one is answered only by a container that has survived the first, and so on.
+            // The second one is answered only by a container that has survived the first, and so
+            // on.
             for signal in ["HUP", "USR1", "USR2"] {
                 container.docker(&["kill", "--signal", signal]);
                 container.run.wait_line(&format!("SIG{signal} dropped"));
@@ -649,7 +657,8 @@ fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adie
     let shared = format!("container:{}", neighbour.name);
     for namespace in ["host", &shared] {
         let share = ["--pid", namespace];
-        // Owners with a daemon that left the tree of the shell; nobody who handles it; a timeout that kills; a HUP.
+        // Owners with a daemon that left the tree of the shell; nobody who handles it; a timeout
+        // that kills; a HUP.
         let string = "cd /app && ./server --name daemon --daemonize && ./server | cat";
         let finishes = Container::run("string", &share, &[string]);
         finishes.run.wait_line("daemon ready");
@@ -713,7 +722,8 @@ fn ctrl_c_in_docker_run_it_reaches_the_program_once() {
         let status = container.pty.exit();
         let text = container.pty.text();
         assert_eq!(text.matches("told").count(), 1, "{text}");
-        // A shell in the foreground gets Ctrl-C as well, and may end of it once its command has ended.
+        // A shell in the foreground gets Ctrl-C as well, and may end of it once its command has
+        // ended.
         let expected: &[i32] =
             if command.len() == 1 && !command[0].contains(' ') { &[0] } else { &[0, 7, 130] };
         assert!(expected.contains(&status), "{command:?} exited with {status}\n{text}");

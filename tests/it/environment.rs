@@ -1,5 +1,5 @@
-//! What the program finds is what it would find without adieu, and adieu itself leaves no trace: it holds nothing that
-//! is not its own, does not wake up, and lets no zombie stay.
+//! What the program finds is what it would find without adieu, and adieu itself leaves no trace: it
+//! holds nothing that is not its own, does not wake up, and lets no zombie stay.
 
 use std::env;
 use std::ffi::{CString, OsStr};
@@ -29,8 +29,9 @@ fn ways() -> Vec<Adieu> {
         .collect()
 }
 
-/// What `words` print when run directly, which is what they print when adieu runs them. `setup` is a shell command that
-/// goes before, or empty where not even a shell may come between; `state` says how the first process is started.
+/// What `words` print when run directly, which is what they print when adieu runs them. `setup` is
+/// a shell command that goes before, or empty where not even a shell may come between; `state` says
+/// how the first process is started.
 fn same(state: impl Fn(Adieu) -> Adieu, setup: &str, words: &[&str]) -> Vec<String> {
     same_but(state, setup, words, |lines| lines)
 }
@@ -202,7 +203,8 @@ fn descriptors_are_those_that_were_inherited_and_no_others() {
     ] {
         let seen = ["directly", "through"].map(|how| {
             let out = scratch.join("out");
-            // By pid, and from a subshell: the file that takes the list is no descriptor of the shell itself.
+            // By pid, and from a subshell: the file that takes the list is no descriptor of the
+            // shell itself.
             let list = "(ls -l /proc/$$/fd; for i in /proc/$$/fdinfo/*; do grep flags $i; done) >\"$OUT\"; :";
             let through =
                 (how == "through").then(|| [adieu().as_os_str(), OsStr::new("--")]).into_iter().flatten();
@@ -351,7 +353,8 @@ fn wake_ups(pid: Pid) -> Vec<Option<String>> {
 fn at_rest_adieu_has_one_thread_and_never_wakes_up() {
     let string = "\"$SERVER\" --print USR1 | cat; exit";
     let running: Vec<_> = ways().into_iter().map(|adieu| at_rest(adieu, &[string])).collect();
-    // One with a timeout, and one to which something has happened: an orphan, a signal that was passed on.
+    // One with a timeout, and one to which something has happened: an orphan, a signal that was
+    // passed on.
     let busy = at_rest(Adieu::new().as_child(), &["-t", "10s", &format!("(sleep 0 &) ; {string}")]);
     busy.signal(SIGUSR1);
     busy.wait_line("server got USR1");

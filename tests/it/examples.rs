@@ -1,4 +1,5 @@
-//! The scripts under `examples/`, which show adieu in Docker, podman and other platforms and check what they show.
+//! The scripts under `examples/`, which show adieu in Docker, podman and other platforms and check
+//! what they show.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,8 @@ fn every_example_has_a_readme_a_script_that_checks_it_and_a_test_that_runs_it() 
     }
 }
 
-/// A script that cannot run here says `SKIPPED`, why, and how to change that; with `CI` set it fails.
+/// A script that cannot run here says `SKIPPED`, why, and how to change that; with `CI` set it
+/// fails.
 fn example(name: &str) {
     let run = Adieu::new().as_child().program("sh").arg(folders_of().join(name).join("run.sh"));
     let run = run.env("ADIEU", adieu()).deadline(Duration::from_secs(600)).start().expect_exit(0);

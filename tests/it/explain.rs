@@ -1,5 +1,5 @@
-//! What `--explain` promises: the tree with what a stop would do to it, under adieu, under other inits and under none.
-//! What it says is held against what then happens.
+//! What `--explain` promises: the tree with what a stop would do to it, under adieu, under other
+//! inits and under none. What it says is held against what then happens.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -34,7 +34,8 @@ fn below(init: &[&str], script: &str) -> Running {
     let running = container().program(init.first().map_or("sh".into(), |init| tool(init)));
     let running = if init.is_empty() { running.args(["-c", script]) } else { running.args(words) }.start();
     running.wait_lines(1, " ready");
-    // A shell blocks every signal while it forks, and may be on its way back from that when its child is ready.
+    // A shell blocks every signal while it forks, and may be on its way back from that when its
+    // child is ready.
     let blocks = |pid| support::status_field(pid, "SigBlk").is_some_and(|set| set.contains(|c| c != '0'));
     let of_tree = || running.tree().into_iter().chain(process(running.pid()));
     support::eventually("no shell blocks signals", || !of_tree().any(|it| it.name == "sh" && blocks(it.pid)));
@@ -132,7 +133,8 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
     assert_eq!(each(&explained, "role").values().collect::<Vec<_>>(), ["shielded", "owner", "spared"]);
 
     if pid_namespace_or_less() && tool_or_less("nsenter").is_some() {
-        // As `docker exec` starts it: the default is PID 1, and the numbers are those of the container.
+        // As `docker exec` starts it: the default is PID 1, and the numbers are those of the
+        // container.
         let pid = running.pid().to_string();
         let user: &[&str] = if is_root() { &[] } else { &["-U", "--preserve-credentials"] };
         let inside = |words: &[&str]| {
@@ -383,7 +385,8 @@ fn what_is_said_of_signals_with_a_meaning_of_their_own_is_true() {
 
 // --- Other inits, and none ---------------------------------------------------------------------------------
 
-/// What it says of a script as PID 1 or below this init, and whether the server finishes when TERM is then sent.
+/// What it says of a script as PID 1 or below this init, and whether the server finishes when TERM
+/// is then sent.
 fn said_and_done(init: &[&str], script: &str) -> Option<(String, bool)> {
     let present = init.first().is_none_or(|init| tool_or_less(init).is_some());
     (pid_namespace_or_less() && present).then(|| {

@@ -1,8 +1,9 @@
-//! What the shells do by themselves, without adieu: the facts that its rules rest on, each with a command that shows it.
+//! What the shells do by themselves, without adieu: the facts that its rules rest on, each with a
+//! command that shows it.
 //!
-//! The commands are run as `docs/shells.md` has them, once for each shell and row, and the page has to say what came out:
-//! with `ADIEU_WRITE_DOCS=1` it is written. Another answer of the version that the page names is a failure, and of any
-//! version in CI; else it is said aloud.
+//! The commands are run as `docs/shells.md` has them, once for each shell and row, and the page has
+//! to say what came out: with `ADIEU_WRITE_DOCS=1` it is written. Another answer of the version
+//! that the page names is a failure, and of any version in CI; else it is said aloud.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

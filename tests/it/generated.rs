@@ -1,5 +1,6 @@
-//! What is made from the options' table of `src/cli.rs` and from README.md is up to date, and the tools that read it do:
-//! the man pages and the completions. With `ADIEU_WRITE_DOCS=1` they are written instead of compared.
+//! What is made from the options' table of `src/cli.rs` and from README.md is up to date, and the
+//! tools that read it do: the man pages and the completions. With `ADIEU_WRITE_DOCS=1` they are
+//! written instead of compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -137,7 +138,8 @@ fn synopsis() -> String {
     lines.collect::<Vec<_>>().join(".br\n")
 }
 
-/// The options in the help's groups: the help's line, and what README.md has to say of that option alone.
+/// The options in the help's groups: the help's line, and what README.md has to say of that option
+/// alone.
 fn man_options() -> String {
     let rows = rows();
     let mut text = String::new();
@@ -194,7 +196,8 @@ fn roff_argument(text: &str) -> String {
     roff(text).replace('"', "\\(dq")
 }
 
-/// The lines of adieu-runtime's help that begin with two spaces: options with what stands beside them.
+/// The lines of adieu-runtime's help that begin with two spaces: options with what stands beside
+/// them.
 fn runtime_options(help: &str) -> Vec<(&str, &str)> {
     let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
     lines.map(|line| line.split_once("  ").map(|(option, text)| (option, text.trim())).unwrap()).collect()
@@ -585,7 +588,8 @@ fn fish_completes_options_values_and_the_command() {
 /// another; the shells take the completions
 fn zsh_completes_options_values_and_the_command() {
     let zsh = tool("zsh");
-    // zsh completes on a terminal only, so it gets one, types a line and a tab, and shows what the line became.
+    // zsh completes on a terminal only, so it gets one, types a line and a tab, and shows what the
+    // line became.
     let home = Scratch::new();
     let complete = |line: &str| {
         let script = "zmodload zsh/zpty; zpty z zsh -f -i; \

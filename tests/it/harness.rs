@@ -427,7 +427,8 @@ pub(crate) const TESTS: &[Test] = tests![
     scripts_run_while_others_are_written
 ];
 
-/// Where the processors are busy, the kernel may lose what a program writes to its terminal just after a Ctrl-C.
+/// Where the processors are busy, the kernel may lose what a program writes to its terminal just
+/// after a Ctrl-C.
 pub(crate) const ALONE: &[Test] = tests![
     terminal_passes_keys_and_shows_text,
     terminal_reaches_pid1_of_a_namespace,

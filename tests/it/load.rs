@@ -1,8 +1,10 @@
-//! Load on real processes: adieu's end is the end of everything below it, so it may never come early, nor never, nor may
-//! a signal be lost, however many processes, orphans, forks and signals there are.
+//! Load on real processes: adieu's end is the end of everything below it, so it may never come
+//! early, nor never, nor may a signal be lost, however many processes, orphans, forks and signals
+//! there are.
 //!
-//! The numbers are those that fit into everybody's `cargo test`; `ADIEU_LOAD=full` takes the large ones. What is measured goes to
-//! docs/reliability.md with `ADIEU_WRITE_DOCS=1`; that page has the command.
+//! The numbers are those that fit into everybody's `cargo test`; `ADIEU_LOAD=full` takes the large
+//! ones. What is measured goes to docs/reliability.md with `ADIEU_WRITE_DOCS=1`; that page has the
+//! command.
 
 use std::collections::HashSet;
 use std::fs;
@@ -23,7 +25,8 @@ use adieu::signal::Signal as Number;
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM, SIGTSTP, SIGUSR2};
 use nix::unistd::Pid;
 
-/// A measured figure, or one of the sizes: the small one for every run, the large one for `ADIEU_LOAD=full`.
+/// A measured figure, or one of the sizes: the small one for every run, the large one for
+/// `ADIEU_LOAD=full`.
 fn size<T>(small: T, full: T) -> T {
     if env::var_os("ADIEU_LOAD").is_some_and(|it| it == "full") { full } else { small }
 }
@@ -45,7 +48,8 @@ fn prepared(adieu: Adieu) -> Adieu {
     adieu.env("SERVER", server()).env("STORM", storm()).deadline(Duration::from_secs(300))
 }
 
-/// Memory of its own in KiB. (Private dirty memory has pages of the binary in it, for as long as that is new on the disk.)
+/// Memory of its own in KiB. (Private dirty memory has pages of the binary in it, for as long as
+/// that is new on the disk.)
 fn own_memory(pid: Pid) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
@@ -92,8 +96,8 @@ fn ended_with_nothing_left(running: Running, what: &str, storm: &Path) -> Finish
 
 // --- Signals -----------------------------------------------------------------------------------------------
 
-/// Signals that come during a stop: real-time ones are queued and each of them arrives, the others are one while they
-/// are pending.
+/// Signals that come during a stop: real-time ones are queued and each of them arrives, the others
+/// are one while they are pending.
 const REAL_TIME: [i32; 3] = [34, 40, 64];
 const STANDARD: [i32; 10] = [
     libc::SIGTERM,
@@ -109,7 +113,8 @@ const STANDARD: [i32; 10] = [
 ];
 
 #[allow(unsafe_code, reason = "queues signals, which nix does not")]
-/// Sends `count` signals in turns, by kill and by sigqueue; returns how many of them were real-time ones.
+/// Sends `count` signals in turns, by kill and by sigqueue; returns how many of them were real-time
+/// ones.
 fn send_signals(pid: Pid, count: usize, first: usize) -> usize {
     let mut queued = 0;
     for number in first..first + count {
@@ -155,7 +160,8 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
                 (0..SENDERS).map(|number| scope.spawn(move || send_signals(pid, each, number * 7))).collect();
             senders.into_iter().map(|sender| sender.join().unwrap()).sum()
         });
-        // As long as it takes: every one of them is a look, and there may be little of a processor to be had.
+        // As long as it takes: every one of them is a look, and there may be little of a processor
+        // to be had.
         while status_field(pid, "ShdPnd").unwrap() != "0000000000000000" {
             assert!(began.elapsed() < Duration::from_secs(200), "{way}: adieu does not read its signals");
             thread::sleep(Duration::from_millis(10));
@@ -180,7 +186,8 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
             one.map_or(0, |it| it.parse().unwrap())
         };
         let arrived: usize = REAL_TIME.iter().map(|signal| count(*signal)).sum();
-        // What /proc shows of a program that wakes and waits in turns is a glimpse: one in a thousand may go amiss, and not in silence.
+        // What /proc shows of a program that wakes and waits in turns is a glimpse: one in a
+        // thousand may go amiss, and not in silence.
         let dropped: usize =
             REAL_TIME.iter().map(|it| finished.dropped(&Number::from_number(*it).unwrap().to_string())).sum();
         assert_eq!(arrived + dropped, queued, "{way}: real-time signals\n{finished}");
@@ -261,8 +268,9 @@ fn a_storm_of_forks_does_not_keep_a_stop_from_ending() {
     }
 }
 
-/// Each of these lives for a millisecond, leads a group of its own, and has forked the next one when the signal comes. Only the
-/// end of a PID namespace reaches them; elsewhere adieu says that it could not.
+/// Each of these lives for a millisecond, leads a group of its own, and has forked the next one
+/// when the signal comes. Only the end of a PID namespace reaches them; elsewhere adieu says that
+/// it could not.
 /// Promise (Under load): a storm of forks holds up no stop and leaves nothing
 fn forks_that_outrun_every_look_do_not_outlast_the_timeout() {
     let scratch = Scratch::new();
@@ -343,7 +351,8 @@ fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
     let scratch = Scratch::new();
     let storm = named_storm(&scratch);
     for (way, adieu) in ways() {
-        // The shell with the trap is the master, and what it waits for in the background is its own.
+        // The shell with the trap is the master, and what it waits for in the background is its
+        // own.
         let string = format!(
             "trap 'echo told' TERM; \"$STORM\" many {number} --handle --work 60000 & while :; do wait; sleep 0.1; done"
         );
@@ -422,7 +431,8 @@ fn children_of_threads_below_a_leader_that_has_ended_are_told_and_finish() {
     }
 }
 
-/// A daemon comes to the nearest subreaper when its parent ends. Whoever is alive before a look begins is in it.
+/// A daemon comes to the nearest subreaper when its parent ends. Whoever is alive before a look
+/// begins is in it.
 /// Promise (Under load): no look misses anybody, and it costs what its own tree has
 fn no_look_misses_a_daemon_of_a_nested_subreaper() {
     let number = size(300, 3_000);

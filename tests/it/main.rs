@@ -1,6 +1,8 @@
-//! What adieu promises, shown with real shells, programs, PID namespaces and containers: one binary, a module a theme.
+//! What adieu promises, shown with real shells, programs, PID namespaces and containers: one
+//! binary, a module a theme.
 //!
-//! docs/promises.md has each promise with its tests. `cargo test --test it stop::` runs a module, `cargo test NAME` a test.
+//! docs/promises.md has each promise with its tests. `cargo test --test it stop::` runs a module,
+//! `cargo test NAME` a test.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

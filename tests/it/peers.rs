@@ -1,9 +1,9 @@
-//! The same scenarios under adieu and under its peers, each as PID 1 of a PID namespace of its own and called in the
-//! same way, `INIT -- SHELL -c STRING`; systemd by way of `tests/it/support/systemd.sh`. What is asserted is adieu's column; the
-//! others say what is so.
+//! The same scenarios under adieu and under its peers, each as PID 1 of a PID namespace of its own
+//! and called in the same way, `INIT -- SHELL -c STRING`; systemd by way of
+//! `tests/it/support/systemd.sh`. What is asserted is adieu's column; the others say what is so.
 //!
-//! `cargo test beside_its_peers -- --nocapture` prints the table. With `ADIEU_WRITE_DOCS=1` it goes to
-//! `docs/peers.md`.
+//! `cargo test beside_its_peers -- --nocapture` prints the table. With `ADIEU_WRITE_DOCS=1` it goes
+//! to `docs/peers.md`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -179,7 +179,8 @@ struct Peer {
 /// Why a column is empty on purpose.
 const NOT_MEASURED: &str = "not measured";
 
-/// All of them. A missing one has no column to fill, and is said aloud; one that nobody packages has it filled by hand.
+/// All of them. A missing one has no column to fill, and is said aloud; one that nobody packages
+/// has it filled by hand.
 fn peers() -> Vec<(&'static str, Option<Peer>)> {
     let peer = |name, program: &str, options| {
         let program = tool_or_less(program).map(Some);

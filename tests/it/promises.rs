@@ -1,4 +1,5 @@
-//! docs/promises.md is made from the tests: a comment `/// Promise (SECTION): TEXT` above each that shows the promise.
+//! docs/promises.md is made from the tests: a comment `/// Promise (SECTION): TEXT` above each that
+//! shows the promise.
 //!
 //! With `ADIEU_WRITE_DOCS=1` the page is written.
 

@@ -1,7 +1,9 @@
-//! Signals that come while everything is only just starting, or is about to end: none is lost, and nothing hangs.
+//! Signals that come while everything is only just starting, or is about to end: none is lost, and
+//! nothing hangs.
 //!
-//! `ADIEU_TEST_TRIES` is how often each is tried: 100 times by default, and in CI 1,000 times each of the two as PID 1.
-//! How those two ended goes to docs/reliability.md with `ADIEU_WRITE_DOCS=1`; that page has the command.
+//! `ADIEU_TEST_TRIES` is how often each is tried: 100 times by default, and in CI 1,000 times each
+//! of the two as PID 1. How those two ended goes to docs/reliability.md with `ADIEU_WRITE_DOCS=1`;
+//! that page has the command.
 
 use std::env;
 use std::hint::spin_loop;
@@ -37,8 +39,8 @@ fn start(adieu: Adieu, words: &[&str]) -> Running {
     adieu.env("SERVER", server()).args(words).start()
 }
 
-/// The kernel drops what is sent to a PID 1 without a handler: adieu's time begins when it has blocked its signals. Only
-/// that is waited for here.
+/// The kernel drops what is sent to a PID 1 without a handler: adieu's time begins when it has
+/// blocked its signals. Only that is waited for here.
 fn wait_until_blocked(running: &Running) {
     let pid = running.pid();
     while status_field(pid, "SigBlk").is_some_and(|mask| mask == "0000000000000000") {
@@ -72,7 +74,8 @@ fn as_pid1(words: &[&str]) -> Running {
     running
 }
 
-/// Either the signal came before the program had its handler, or the program was told once and finished.
+/// Either the signal came before the program had its handler, or the program was told once and
+/// finished.
 fn died_or_finished(signal: &str, number: i32) -> impl Fn(&Finished) {
     let told = format!("server told {signal}");
     move |finished| {
@@ -84,8 +87,8 @@ fn died_or_finished(signal: &str, number: i32) -> impl Fn(&Finished) {
     }
 }
 
-/// The same under a shell. One that was started while nobody had a handler yet may be told with its group just as the
-/// server gets one: the server finishes, and the shell's end is the status.
+/// The same under a shell. One that was started while nobody had a handler yet may be told with its
+/// group just as the server gets one: the server finishes, and the shell's end is the status.
 fn died_or_finished_below_a_shell(finished: &Finished) {
     if finished.code != 143 {
         assert_eq!(finished.code, 9, "neither 143 nor the script's own\n{finished}");
@@ -122,7 +125,8 @@ fn race_as_pid1(what: &str, words: &[&str], check: impl Fn(&Finished) + Sync) {
     }
 }
 
-// By signalfd: the server blocks its signals at one stroke, and none of them falls between two steps of its own.
+// By signalfd: the server blocks its signals at one stroke, and none of them falls between two
+// steps of its own.
 const PROGRAM: [&str; 4] = ["--", "sh", "-c", "exec \"$SERVER\" --by signalfd --work 0s --exit 9"];
 const STRING: [&str; 1] = ["\"$SERVER\" --by signalfd --work 0s; exit 9"];
 
@@ -158,7 +162,8 @@ fn an_int_right_after_the_start_is_not_lost() {
     race(tries(), || as_child(&PROGRAM), SIGINT, died_or_finished("INT", 2));
 }
 
-/// A program that handles nothing, and a pipeline of them: the group may be growing while it is told.
+/// A program that handles nothing, and a pipeline of them: the group may be growing while it is
+/// told.
 /// Promise (Running): no signal is lost at the start
 fn a_term_while_a_pipeline_is_being_built_ends_all_of_it() {
     let pipeline = "sleep 1h | sleep 1h | sleep 1h & sleep 1h | sleep 1h; echo went on";
@@ -192,15 +197,16 @@ fn a_term_pending_from_before_the_start_reaches_the_server() {
     let pending = "kill -TERM $$; exec \"$ADIEU\" -- \"$SERVER\" --by signalfd --exit 9";
     let ways = [Some(Adieu::new().as_child()), pid_namespace_or_less().then(|| Adieu::new().as_pid1())];
     for way in ways.into_iter().flatten() {
-        // Blocked in the server too, as it would be without adieu: it takes the signal whenever it comes to it.
+        // Blocked in the server too, as it would be without adieu: it takes the signal whenever it
+        // comes to it.
         let blocked = way.program("/bin/sh").env("ADIEU", adieu()).blocking([SIGTERM]);
         let running = start(blocked.deadline(Duration::from_secs(10)), &["-c", pending]);
         running.expect_exit(9).assert_order(["server ready", "server told TERM", "server done"]);
     }
 }
 
-/// strace makes the time between two reads of /proc longer. Between fork and exec a child has its shell's mask, behind it
-/// another name: put together they would be a server.
+/// strace makes the time between two reads of /proc longer. Between fork and exec a child has its
+/// shell's mask, behind it another name: put together they would be a server.
 fn a_term_while_a_shell_starts_a_command_is_for_both() {
     const SCRIPT: &str = "echo ready; sleep 1h; echo went on";
     tool("strace");
@@ -219,8 +225,8 @@ fn a_term_while_a_shell_starts_a_command_is_for_both() {
     }
 }
 
-/// strace makes the time longer in which the copy of a shell still has its handler. The shell itself ends by its trap, so that its
-/// copy is an orphan by then.
+/// strace makes the time longer in which the copy of a shell still has its handler. The shell
+/// itself ends by its trap, so that its copy is an orphan by then.
 fn the_program_of_a_copy_that_was_told_as_an_orphan_is_told() {
     const SCRIPT: &str = "trap 'exit 3' HUP INT TERM; kill -TERM $PPID; sleep 1h & wait";
     tool("strace");

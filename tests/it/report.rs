@@ -1,5 +1,5 @@
-//! What adieu says of a stop while and after it happens: `-v`, the warnings, `--report` and `--termination-log`; and
-//! that no byte of it delays or blocks a stop.
+//! What adieu says of a stop while and after it happens: `-v`, the warnings, `--report` and
+//! `--termination-log`; and that no byte of it delays or blocks a stop.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -842,7 +842,8 @@ fn a_closed_stderr_takes_no_file_of_the_program_in_its_place() {
     assert_eq!(read(&scratch.join("report"))["exit_status"], 0);
 }
 
-/// Below a directory `slow`, a FUSE file system whose server never answers, as a network share whose server is gone.
+/// Below a directory `slow`, a FUSE file system whose server never answers, as a network share
+/// whose server is gone.
 fn with_a_disk_that_does_not_answer(script: &str) -> (Scratch, Running) {
     root();
     pid_namespace();

@@ -1,5 +1,5 @@
-//! `adieu-runtime` in the place of runc: with runc itself, and in engines of the test's own, a dockerd and a
-//! containerd, which are gone when the test has ended.
+//! `adieu-runtime` in the place of runc: with runc itself, and in engines of the test's own, a
+//! dockerd and a containerd, which are gone when the test has ended.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -20,7 +20,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-/// What a stop may take where nothing is waited for: nobody was killed, as the engine's own grace is 10 s.
+/// What a stop may take where nothing is waited for: nobody was killed, as the engine's own grace
+/// is 10 s.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const RUNC_SPEC: &str = include_str!("../support/configs/runc-spec.json");
 const IMAGE: &str = "adieu.test/runtime:1";
@@ -405,7 +406,8 @@ fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
     container.kill("TERM");
     assert_eq!(run.expect_exit(0).out, ["1234", "adieu", "server ready", "server told TERM", "server done"]);
 
-    // Without a fresh /dev there is a trace, as with every mount point: an empty file in the container's root.
+    // Without a fresh /dev there is a trace, as with every mount point: an empty file in the
+    // container's root.
     let container = Runc::new(|config| {
         args(&["sh", "-c", "cat /proc/1/comm; touch /.adieu 2>&1; exec sh -c 'exit 4'"])(config);
         let mounts = config["mounts"].as_array_mut().unwrap();

@@ -1,7 +1,8 @@
-//! Scenarios that several themes share: a container with a server in it, a stop, and what is said of both.
+//! Scenarios that several themes share: a container with a server in it, a stop, and what is said
+//! of both.
 //!
-//! adieu is PID 1 of a namespace of its own where that is possible, else an ordinary child: hardly a promise depends on it,
-//! and the tests of those that do ask for it.
+//! adieu is PID 1 of a namespace of its own where that is possible, else an ordinary child: hardly
+//! a promise depends on it, and the tests of those that do ask for it.
 
 use std::env;
 use std::time::Duration;

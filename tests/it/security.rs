@@ -1,4 +1,5 @@
-//! What docs/security.md claims, tried: a program below adieu that means harm gains nothing by way of adieu.
+//! What docs/security.md claims, tried: a program below adieu that means harm gains nothing by way
+//! of adieu.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -18,7 +19,8 @@ use nix::sys::signal::kill;
 
 // --- Helpers -----------------------------------------------------------------------------------------------
 
-/// adieu as an ordinary child. Scripts find `examples/server.rs` as `server`, and adieu as `$ADIEU`.
+/// adieu as an ordinary child. Scripts find `examples/server.rs` as `server`, and adieu as
+/// `$ADIEU`.
 fn outside() -> Adieu {
     container().as_child()
 }
@@ -47,8 +49,9 @@ fn assert_finished(finished: &Finished, name: &str) {
 
 // --- Whom it signals ---------------------------------------------------------------------------------------
 
-/// Pids go round every few tenths of a second here, and strace holds adieu up for longer than that between its look and
-/// the signal. By then those that it saw are gone, and neighbours have their numbers.
+/// Pids go round every few tenths of a second here, and strace holds adieu up for longer than that
+/// between its look and the signal. By then those that it saw are gone, and neighbours have their
+/// numbers.
 /// Promise (Against programs that mean harm): a reused pid, a made-up /proc: nobody else is
 /// signalled
 fn a_process_that_got_the_pid_of_another_is_never_signalled() {
@@ -65,8 +68,9 @@ fn among_neighbours(strace: &Path, refused: &str) -> bool {
     let scratch = Scratch::new();
     let [end, log, fifo] = ["end", "log", "fifo"].map(|name| scratch.join(name));
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    // Neighbours that die of a signal say so. The numbers below 300 are given only once. At the last call the main
-    // shell is told first; with it ends the pipe, and with that, before they are told, the twelve.
+    // Neighbours that die of a signal say so. The numbers below 300 are given only once. At the
+    // last call the main shell is told first; with it ends the pipe, and with that, before they are
+    // told, the twelve.
     let script = format!(
         "echo 460 >/proc/sys/kernel/pid_max
              neighbours() {{
@@ -180,7 +184,8 @@ fn a_flood_of_signals_loses_no_stop_and_tells_nobody_twice() {
     finished.assert_order(["flood ready", "server told TERM", "server done", "after"]);
 }
 
-/// A limit that the program has as well: the stop is the same, and what cannot be written is a warning.
+/// A limit that the program has as well: the stop is the same, and what cannot be written is a
+/// warning.
 /// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
 /// masses of processes: the stop ends as it should
 fn under_each_limit_the_stop_is_graceful_and_the_status_unchanged() {
@@ -292,7 +297,8 @@ fn what_adieu_keeps_of_each_process_is_bounded() {
 
 // --- What it shows -----------------------------------------------------------------------------------------
 
-/// All that adieu writes of a stop, told apart: stderr with `-v`, report, termination log, and `--explain` before it.
+/// All that adieu writes of a stop, told apart: stderr with `-v`, report, termination log, and
+/// `--explain` before it.
 fn everything_shown(adieu_: Adieu, options: &[&str], words: &[&str]) -> Vec<(&'static str, String)> {
     let scratch = Scratch::new();
     let [report, log] = ["report", "log"].map(|name| scratch.join(name));
@@ -508,7 +514,8 @@ fn unsafe_is_where_and_as_often_as_the_page_says() {
     assert_eq!(page.matches("| `src/").count(), 3);
 }
 
-/// Each crate that the init is linked with stands in the table, with the version of the lock file, and no other does.
+/// Each crate that the init is linked with stands in the table, with the version of the lock file,
+/// and no other does.
 /// Promise (Against programs that mean harm): `unsafe` and dependencies are those of the page
 fn the_dependencies_are_those_of_the_page() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,8 +1,9 @@
-//! Real programs below a start script that does not `exec` them: each is told once, finishes what it is at,
-//! and ends by itself.
+//! Real programs below a start script that does not `exec` them: each is told once, finishes what
+//! it is at, and ends by itself.
 //!
-//! What is in flight is finished only once the program says that it was told, so that it surely was in
-//! flight: the test opens a gate (the file `go`) then. Traffic stays on loopback, which the namespaces share.
+//! What is in flight is finished only once the program says that it was told, so that it surely was
+//! in flight: the test opens a gate (the file `go`) then. Traffic stays on loopback, which the
+//! namespaces share.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -38,7 +39,8 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.display())
 }
 
-/// A script that runs `commands` and says what came of the last one, so that it cannot replace itself by it.
+/// A script that runs `commands` and says what came of the last one, so that it cannot replace
+/// itself by it.
 fn start_script(scratch: &Scratch, commands: &str) {
     let end = "status=$?; echo \"script ends with $status\"; exit $status";
     scratch.script("start.sh", &format!("{commands}\n{end}\n"));
@@ -82,7 +84,8 @@ fn assert_log(finished: &Finished, patterns: &[&str]) {
 
 // --- Requests ----------------------------------------------------------------------------------------------
 
-/// Below the ports that the kernel gives to clients, and each once only, so that nobody takes it meanwhile.
+/// Below the ports that the kernel gives to clients, and each once only, so that nobody takes it
+/// meanwhile.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let seed = u16::try_from(process::id() * 17 % 20_000).unwrap();
@@ -109,8 +112,8 @@ fn get(port: u16) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || exchange(port, b"GET / HTTP/1.0\r\n\r\n"))
 }
 
-/// Sends the stop signal once the request is being worked on, and opens the gate once the program says that
-/// it was `told`. Returns the response.
+/// Sends the stop signal once the request is being worked on, and opens the gate once the program
+/// says that it was `told`. Returns the response.
 fn stop_in_flight(running: &Running, scratch: &Scratch, request: JoinHandle<Vec<u8>>, told: &str) -> Vec<u8> {
     running.wait_line("request begins");
     running.signal(SIGTERM);
@@ -141,7 +144,8 @@ fn java(scratch: &Scratch, class: &str, body: &str) -> String {
     let source = scratch.join(format!("{class}.java"));
     let body = format!("public static void main(String[] arguments) throws Exception {{\n{body}\n}}");
     fs::write(&source, format!("public class {class} {{\n{body}\n}}\n")).unwrap();
-    // By way of the harness, since a fork of our own could hold open a script that another test writes.
+    // By way of the harness, since a fork of our own could hold open a script that another test
+    // writes.
     let compiler = Adieu::new().as_child().program(javac).arg("-XDignore.symbol.file").arg("-d");
     compiler.arg(scratch.path()).arg(source).start().expect_exit(0);
     format!("{java} -Xmx64m -XX:-UsePerfData -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $OPTIONS -cp . {class}")
@@ -225,7 +229,8 @@ fn java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear() {
 
 // --- nginx -------------------------------------------------------------------------------------------------
 
-/// nginx before a backend that is the test itself, which answers only once nginx says that it was told.
+/// nginx before a backend that is the test itself, which answers only once nginx says that it was
+/// told.
 fn nginx_finishes_its_request(daemon: &str, options: &[&str]) {
     let nginx = needs("nginx");
     let (scratch, port) = (Scratch::new(), free_port());
@@ -476,8 +481,8 @@ fn php_fpm_finishes_its_request_when_told_quit() {
     assert_log(&finished, &["Finishing ...", "exiting, bye-bye!"]);
 }
 
-/// As Celery has it: the workers die of TERM, the master lets them finish when told once and drops their jobs
-/// when told twice.
+/// As Celery has it: the workers die of TERM, the master lets them finish when told once and drops
+/// their jobs when told twice.
 fn prefork_master(options: &[&str], scratch: &Scratch) -> Running {
     let python = python();
     let master = r#"

@@ -1,6 +1,8 @@
-//! What a script may count on, shell by shell: dash, bash, busybox, zsh, mksh, ksh93, yash and fish.
+//! What a script may count on, shell by shell: dash, bash, busybox, zsh, mksh, ksh93, yash and
+//! fish.
 //!
-//! What the shells do by themselves is in `docs/shells.md` (`tests/it/facts.rs`). Of that, these differences show here:
+//! What the shells do by themselves is in `docs/shells.md` (`tests/it/facts.rs`). Of that, these
+//! differences show here:
 //!
 //! - mksh catches TERM without any trap, so it is told. It waits for its foreground command, then ends by the signal:
 //!   what would follow in the script does not run, and the exit status is 143. As it ends it sends the signal to its
@@ -19,7 +21,8 @@ use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
 struct Shell {
     /// The words that `-c` follows.
     words: String,
-    /// It catches TERM whether it has a trap or not, and ends by it once its foreground command has ended.
+    /// It catches TERM whether it has a trap or not, and ends by it once its foreground command has
+    /// ended.
     always_catches: bool,
     /// What becomes of `exit 9` in a trap.
     exit_9_in_trap: i32,

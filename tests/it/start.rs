@@ -1,4 +1,5 @@
-//! The command line and the start: what is run, with which settings, and what is said when nothing can be.
+//! The command line and the start: what is run, with which settings, and what is said when nothing
+//! can be.
 
 use std::env;
 use std::ffi::OsString;
@@ -31,7 +32,8 @@ fn shell(script: &str) -> Adieu {
     child().program("/bin/sh").args(["-c", script])
 }
 
-/// A directory with `server` in it, and a `PATH` that begins with it: for strings without shell syntax.
+/// A directory with `server` in it, and a `PATH` that begins with it: for strings without shell
+/// syntax.
 fn path_with_server() -> (Scratch, OsString) {
     let scratch = Scratch::new();
     symlink(server(), scratch.join("server")).unwrap();
@@ -40,8 +42,8 @@ fn path_with_server() -> (Scratch, OsString) {
     (scratch, path.unwrap())
 }
 
-/// An executable file with exactly this text. Written by a process of its own: a test that forks meanwhile would
-/// hold it open for writing.
+/// An executable file with exactly this text. Written by a process of its own: a test that forks
+/// meanwhile would hold it open for writing.
 fn executable(scratch: &Scratch, name: &str, bytes: &[u8]) {
     let mut writer =
         shell("cat > \"$0\" && chmod 755 \"$0\"").arg(scratch.join(name)).stdin(Stdio::piped()).start();
@@ -391,7 +393,8 @@ fn verbose_and_quiet_by_option_and_by_variable() {
             .start();
         running.wait_line("server ready");
         running.signal(SIGHUP);
-        // Signals are taken in the order of their numbers, and one by one: the HUP is dealt with when this arrives.
+        // Signals are taken in the order of their numbers, and one by one: the HUP is dealt with
+        // when this arrives.
         running.signal(SIGUSR1);
         running.wait_line("server got USR1");
         running.signal(SIGTERM);
@@ -457,7 +460,8 @@ fn the_ways_in_which_tini_and_docker_are_called_are_accepted() {
     assert_eq!(run(["-e", "143", "-e", "7", "--", "sh", "-c", "exit 7"]).code, 0);
 }
 
-/// What other inits list in their own help is accepted, or refused with what to do instead; and the page has it.
+/// What other inits list in their own help is accepted, or refused with what to do instead; and the
+/// page has it.
 /// Promise (The command): tini's, docker's, dumb-init's and catatonit's ways to call an init
 fn every_option_of_tini_dumb_init_and_catatonit_is_accepted_or_answered() {
     let page = fs::read_to_string("docs/migrating.md").unwrap();
@@ -502,7 +506,8 @@ fn the_version_is_one_line_as_dockerd_parses_it() {
     for words in [&["--version"][..], &["-V"], &["-v", "--version"]] {
         let finished = child().args(words).start().expect_exit(0);
         assert!(finished.err.is_empty() && finished.out.len() == 1, "{finished}");
-        // dockerd cuts at " - ", looks for a commit behind it, and for a version behind this prefix.
+        // dockerd cuts at " - ", looks for a commit behind it, and for a version behind this
+        // prefix.
         let version = finished.out[0].strip_prefix("tini version ").unwrap();
         assert!(version.starts_with(env!("CARGO_PKG_VERSION")) && !version.contains(' '), "{version}");
     }

@@ -1,4 +1,5 @@
-//! On a terminal everything works as without adieu: Ctrl-C, Ctrl-Z, `fg`, `bg`, reading, its size, and its end.
+//! On a terminal everything works as without adieu: Ctrl-C, Ctrl-Z, `fg`, `bg`, reading, its size,
+//! and its end.
 
 use std::fs;
 use std::path::PathBuf;
@@ -163,7 +164,8 @@ fn a_script_reads_from_the_terminal_after_an_adieu_that_could_start_nothing() {
 }
 
 fn the_terminal_is_back_while_adieu_still_waits_for_what_was_left() {
-    // The main process ends, a server that it left behind works on; adieu's own group holds the terminal then.
+    // The main process ends, a server that it left behind works on; adieu's own group holds the
+    // terminal then.
     for adieu in ways() {
         let mut pty = adieu.arg("\"$SERVER\" --work 400ms & sleep 0.1; echo left").start_on_pty();
         let own = pty.pid();
@@ -241,7 +243,8 @@ fn adieu_in_the_background_does_not_take_the_terminal_and_fg_makes_ctrl_c_work()
         let server = below(&pty, "server");
         assert_eq!(pty.foreground(), own);
         pty.type_keys(INTERRUPT);
-        // It clears what the shell has been given to read: only after its next prompt can something be typed.
+        // It clears what the shell has been given to read: only after its next prompt can something
+        // be typed.
         pty.wait_text("^C");
         pty.wait_text("\n> ");
         pty.type_keys("echo here-$((40 + 2))\n");
@@ -306,7 +309,8 @@ fn ctrl_z_freezes_no_container() {
             let server = below(&pty, "server");
             for _ in 0..3 {
                 pty.type_keys(SUSPEND);
-                // The key also throws away what was printed and not yet read: from here on nothing is.
+                // The key also throws away what was printed and not yet read: from here on nothing
+                // is.
                 pty.wait_text("^Z");
             }
             // Nobody could ever continue it.
@@ -336,13 +340,15 @@ fn a_change_of_the_windows_size_reaches_the_program() {
     }
 }
 
-/// The terminal of script(1), which is closed when that is killed. What the program prints goes past it.
+/// The terminal of script(1), which is closed when that is killed. What the program prints goes
+/// past it.
 /// Promise (Running): a process group of its own, and the terminal
 fn the_end_of_the_terminal_stops_the_program() {
     tool("script");
     for (words, last) in [
         ("exec \"$ADIEU\" \"$SERVER\" --on HUP,TERM --work 100ms >&3", "server told HUP"),
-        // adieu is not the leader here, and the shell that is passes the hang-up on to its jobs, or leaves.
+        // adieu is not the leader here, and the shell that is passes the hang-up on to its jobs, or
+        // leaves.
         ("\"$ADIEU\" \"$SERVER\" --on HUP,TERM --work 100ms >&3; :", "server told HUP"),
         ("exec \"$ADIEU\" '\"$SERVER\" --on HUP --work 100ms; :' >&3", "server told HUP"),
         ("exec \"$ADIEU\" \"$SERVER\" --on none >&3", "server ready"),
@@ -365,7 +371,8 @@ fn the_end_of_the_terminal_stops_the_program() {
     }
 }
 
-/// Where the processors are busy, the kernel may lose what a program writes to its terminal just after a Ctrl-C.
+/// Where the processors are busy, the kernel may lose what a program writes to its terminal just
+/// after a Ctrl-C.
 pub(crate) const ALONE: &[Test] = tests![
     ctrl_c_reaches_the_program_once_and_adieu_exits_with_its_status,
     ctrl_c_and_ctrl_backslash_end_a_program_without_handlers,

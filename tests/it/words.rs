@@ -1,7 +1,8 @@
-//! A shell string without shell syntax runs without a shell, and nobody can tell: whatever the string, adieu prints and
-//! exits as the shells do.
+//! A shell string without shell syntax runs without a shell, and nobody can tell: whatever the
+//! string, adieu prints and exits as the shells do.
 //!
-//! `ADIEU_TEST_TRIES` is how many strings are made up, 300 by default; where it is set, they are others each time.
+//! `ADIEU_TEST_TRIES` is how many strings are made up, 300 by default; where it is set, they are
+//! others each time.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -30,7 +31,8 @@ impl Fixtures {
 
     /// How each string ends under `shell`, which takes it as its last argument.
     fn run(&self, shell: &[&OsStr], strings: &[&str]) -> Vec<Outcome> {
-        // The marker cannot be made by any of the fixtures. A directory of its own for each: strings may write files.
+        // The marker cannot be made by any of the fixtures. A directory of its own for each:
+        // strings may write files.
         let each = "for string do
             cd \"$HERE\" && rm -rf ./* && ln -s ../args ../sub . || exit 125
             echo \"== $#\"; echo == >&2
@@ -96,7 +98,8 @@ fn shells() -> Vec<(&'static str, Vec<OsString>)> {
 fn compare(strings: &[String]) -> Result<(), String> {
     let fixtures = Fixtures::new();
     let run = |words: &[&OsStr], which: &[&str]| fixtures.run(words, which);
-    // An empty string is refused, which the shells do not do; and no two have the same pid to print.
+    // An empty string is refused, which the shells do not do; and no two have the same pid to
+    // print.
     let all: Vec<&str> = strings
         .iter()
         .map(String::as_str)
@@ -123,8 +126,9 @@ fn compare(strings: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// What a word may be made of. No single `&`: what runs in the background writes when it likes. No `/` but in whole
-/// words: nothing may be written outside of the directory. No `set` and `export`: they print how the test calls them.
+/// What a word may be made of. No single `&`: what runs in the background writes when it likes. No
+/// `/` but in whole words: nothing may be written outside of the directory. No `set` and `export`:
+/// they print how the test calls them.
 const PIECES: &[&str] = &[
     "args", "./args", "my-args", "sub", "a", "b c", "x=1", "--x=y", "-", ".", ",", ":", "+", "@", "%", "=",
     "_", "^", " ", "  ", "\t", "'", "'", "\"", "\"", "\\", "$", "$A", "${A}", "$(sub)", "`sub`", "*", "?",
@@ -478,7 +482,8 @@ fn a_program_is_found_where_the_shell_finds_it() {
     }
 }
 
-/// Each shell says itself what it would not look for in `PATH`. (busybox names its programs along with its builtins.)
+/// Each shell says itself what it would not look for in `PATH`. (busybox names its programs along
+/// with its builtins.)
 /// Promise (The command): a string without shell syntax needs no shell, and runs as a shell would
 /// run it
 fn no_builtin_or_reserved_word_of_a_shell_runs_without_it() {

@@ -83,7 +83,8 @@ fn programs_that_wait_by_signalfd_or_sigwait_are_owners() {
     }
 }
 
-/// A server that takes TERM by the system call `WAIT`, without the C library that few 64-bit systems have for it.
+/// A server that takes TERM by the system call `WAIT`, without the C library that few 64-bit
+/// systems have for it.
 #[cfg(target_arch = "x86_64")]
 const SIGWAIT_32: &str = r#"
 static void call(int number, const void *a, const void *b, const void *c, const void *d) {
@@ -101,7 +102,8 @@ void _start(void) {
 }
 "#;
 
-/// The kernel shows the call under the number that 32-bit programs have for it: with 32-bit times, or with 64-bit ones.
+/// The kernel shows the call under the number that 32-bit programs have for it: with 32-bit times,
+/// or with 64-bit ones.
 /// Promise (Who is told, and when): sigwait and signalfd
 #[cfg(target_arch = "x86_64")]
 fn a_32_bit_program_that_waits_by_sigwait_is_an_owner() {

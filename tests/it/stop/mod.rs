@@ -1,5 +1,5 @@
-//! What a stop promises, theme by theme, with real shells and real signals: who gets the signal, in which order, how
-//! often, and what happens to the rest.
+//! What a stop promises, theme by theme, with real shells and real signals: who gets the signal, in
+//! which order, how often, and what happens to the rest.
 
 mod bystanders;
 mod deliver;

@@ -33,7 +33,8 @@ fn the_background_job_of_a_shell_with_a_trap_is_told_by_the_trap_only() {
     let script = |on: &str| {
         format!("trap 'kill $p; wait $p; echo cleaned' TERM; server {on} & p=$!; wait; echo after; exit 4")
     };
-    // A job that catches INT and QUIT shows no longer that it is one; dash and busybox show it otherwise.
+    // A job that catches INT and QUIT shows no longer that it is one; dash and busybox show it
+    // otherwise.
     let all = "--on TERM,INT,QUIT";
     for (shell, on) in [("dash", ""), ("bash", ""), ("busybox", ""), ("dash", all), ("busybox", all)] {
         if tool_or_less(shell).is_none() {
@@ -74,7 +75,8 @@ fn a_shell_that_executes_its_server_before_it_can_be_told_is_told_once_as_the_se
     let scratch = Scratch::new();
     let [log, fifo] = ["log", "fifo"].map(|name| scratch.join(name));
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    // Whoever is not adieu's own child is told by a pidfd, and that comes two seconds after the look.
+    // Whoever is not adieu's own child is told by a pidfd, and that comes two seconds after the
+    // look.
     let running = container()
         .as_child()
         .program(&strace)
@@ -135,7 +137,8 @@ fn a_trap_runs_at_once_whenever_its_shell_was_told() {
             assert!([3, 137].contains(&finished.code), "{shell}: {finished}");
             finished.code != 3
         });
-        // Between the look and the signal it can fork all the same: one in thousands (docs/reliability.md, Limits).
+        // Between the look and the signal it can fork all the same: one in thousands
+        // (docs/reliability.md, Limits).
         assert!(late.count() <= 1, "{shell}");
     }
 }

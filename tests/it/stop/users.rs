@@ -61,7 +61,8 @@ fn a_signal_that_may_not_be_passed_on_is_named_in_a_warning() {
     for (signal, name) in [(SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1")] {
         signal_and_wait(&running, signal as i32, &format!("may not send {name} to server ({pid})"));
     }
-    // The server ends by another hand; nothing of this reached it, and the stop is as it would have been.
+    // The server ends by another hand; nothing of this reached it, and the stop is as it would have
+    // been.
     kill(server, SIGTERM).unwrap();
     running.wait_line("server done");
     running.signal(SIGTERM);

@@ -48,7 +48,8 @@ fn what_was_seen_is_told_even_when_proc_goes_away_and_the_main_process_with_it()
         let daemons = "(setsid sleep 3600 &); (sleep 3600 &)";
         let running = with([&*format!("{daemons}; {script}")]).start();
         running.wait_line("ready");
-        // Until it is sleep, the first may be in the group of the shell, which is all that is known of it later.
+        // Until it is sleep, the first may be in the group of the shell, which is all that is known
+        // of it later.
         support::eventually("the daemons are adieu's", || {
             support::children(running.pid()).iter().filter(|it| it.name == "sleep").count() == 2
         });
@@ -89,8 +90,8 @@ fn where_pidfds_are_refused_the_stop_is_the_same() {
 
 /// Promise (Anywhere): without /proc, without pidfds, without descriptors
 fn without_descriptors_to_spare_the_stop_is_graceful() {
-    // The limit holds for the server too: it takes signals by sigwait, which needs no descriptor. With fewer than
-    // 4 no dynamic executable can be loaded.
+    // The limit holds for the server too: it takes signals by sigwait, which needs no descriptor.
+    // With fewer than 4 no dynamic executable can be loaded.
     for limit in 4..=6 {
         let limited = through_sh(&format!("ulimit -n {limit}"), &["cd / && server --by sigwait; echo after"]);
         let finished = stopped(limited, 1, 0);
@@ -150,7 +151,8 @@ fn when_descriptors_run_out_for_a_while_a_zombie_is_not_waited_for() {
     assert_each_told_once(&running.expect_exit(143), "TERM", &["server"]);
 }
 
-/// The kernel refuses one read of its files now and then, and too few descriptors are left to watch it.
+/// The kernel refuses one read of its files now and then, and too few descriptors are left to watch
+/// it.
 /// Promise (Anywhere): without /proc, without pidfds, without descriptors
 fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
     let strace = tool("strace");

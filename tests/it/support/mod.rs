@@ -1,8 +1,10 @@
-//! What the tests share, by topic: start adieu, read what everything below it prints, signal it, see how it ends.
+//! What the tests share, by topic: start adieu, read what everything below it prints, signal it,
+//! see how it ends.
 //!
-//! Tests wait for markers (`server ready`) and never for a guessed time, and every wait of one [`Running`] or
-//! [`Pty`] ends at the same deadline. A wait that fails shows all that was seen until then. Whatever a test
-//! started is gone when its handle is dropped. What a test needs and does not find ends it as ignored ([`need`]).
+//! Tests wait for markers (`server ready`) and never for a guessed time, and every wait of one
+//! [`Running`] or [`Pty`] ends at the same deadline. A wait that fails shows all that was seen
+//! until then. Whatever a test started is gone when its handle is dropped. What a test needs and
+//! does not find ends it as ignored ([`need`]).
 
 pub(crate) mod need;
 pub(crate) mod page;

@@ -1,8 +1,9 @@
 //! What a test needs of the machine: a program, root, a PID namespace.
 //!
-//! Where it is missing, the test ends here and counts as ignored, with one line that names what is missing and how to get
-//! it; with `CI=true` it fails. What is only a part of a test goes by `…_or_less`: the test goes on without that part, and
-//! counts as ignored all the same. So nothing looks passed that was not run.
+//! Where it is missing, the test ends here and counts as ignored, with one line that names what is
+//! missing and how to get it; with `CI=true` it fails. What is only a part of a test goes by
+//! `…_or_less`: the test goes on without that part, and counts as ignored all the same. So nothing
+//! looks passed that was not run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -96,7 +97,8 @@ pub(crate) fn missing_package(name: &str) -> ! {
     end(Lack::of_table(name))
 }
 
-/// Goes on without a part of the test, for want of what a script names, as `it needs nginx (Debian: nginx-light)`.
+/// Goes on without a part of the test, for want of what a script names, as `it needs nginx (Debian:
+/// nginx-light)`.
 pub(crate) fn missing_as_said(words: &str) {
     let words = words.strip_prefix("it needs ").unwrap_or(words);
     let (what, packages) = words
@@ -147,7 +149,8 @@ pub(crate) fn pid_namespace_or_less() -> bool {
     possible
 }
 
-/// Whether a process can be PID 1 of a namespace of its own here, for a test that shows the same without.
+/// Whether a process can be PID 1 of a namespace of its own here, for a test that shows the same
+/// without.
 pub(crate) fn can_be_pid1() -> bool {
     let possible = start::unshare().is_some();
     assert!(possible || env::var_os("CI").is_none_or(|ci| ci != "true"), "no PID namespace in CI");

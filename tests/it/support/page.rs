@@ -1,4 +1,5 @@
-//! What the generated pages of docs/ share: the programs and the machine they were made with, and where they are written.
+//! What the generated pages of docs/ share: the programs and the machine they were made with, and
+//! where they are written.
 #![allow(dead_code, reason = "each page takes what it needs from here")]
 
 use std::os::unix::fs::PermissionsExt;
@@ -84,8 +85,9 @@ pub(crate) fn between(page: &str, begin: &str, end: &str, text: &str) -> String 
     format!("{head}{begin}{text}{end}{foot}")
 }
 
-/// Puts one row into the table between the markers, in place of the one that begins with the same cell or behind the last, and
-/// a line about this day and machine under it. For pages of which each row is a test of its own, one at a time.
+/// Puts one row into the table between the markers, in place of the one that begins with the same
+/// cell or behind the last, and a line about this day and machine under it. For pages of which each
+/// row is a test of its own, one at a time.
 pub(crate) fn write_row(page: &str, cells: &[&str]) {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let (_, rest) = text.split_once("<!-- begin -->\n").unwrap();

@@ -39,7 +39,8 @@ pub(crate) fn status_field(pid: Pid, field: &str) -> Option<String> {
     status.lines().find_map(|line| Some(line.strip_prefix(field)?.strip_prefix(':')?.trim().to_owned()))
 }
 
-/// The CPU time that a process has taken so far, to the clock tick (10 ms); `None` where it is gone.
+/// The CPU time that a process has taken so far, to the clock tick (10 ms); `None` where it is
+/// gone.
 pub(crate) fn cpu_time(pid: Pid) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
@@ -53,7 +54,8 @@ pub(crate) fn processes() -> Vec<Process> {
     pids.filter_map(|pid| process(Pid::from_raw(pid))).collect()
 }
 
-/// The children of a process with one thread, without a look at all that the machine has where the kernel lists them.
+/// The children of a process with one thread, without a look at all that the machine has where the
+/// kernel lists them.
 pub(crate) fn children(of: Pid) -> Vec<Process> {
     match fs::read_to_string(format!("/proc/{of}/task/{of}/children")) {
         Ok(pids) => {
@@ -83,8 +85,8 @@ pub(super) fn open_file(fd: BorrowedFd<'_>) -> Option<PathBuf> {
     fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()
 }
 
-/// The processes that have one of these files open. Not this one, nor its children that are about to exec:
-/// those have copies of every descriptor, and belong to other tests.
+/// The processes that have one of these files open. Not this one, nor its children that are about
+/// to exec: those have copies of every descriptor, and belong to other tests.
 pub(super) fn holders(files: &[PathBuf]) -> Vec<Process> {
     let executable = |pid: Pid| fs::read_link(format!("/proc/{pid}/exe")).ok();
     let own = executable(Pid::this());
@@ -92,6 +94,7 @@ pub(super) fn holders(files: &[PathBuf]) -> Vec<Process> {
         let mut open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
         open.any(|fd| fs::read_link(fd.path()).is_ok_and(|file| files.contains(&file)))
     };
-    // In this order: a child that has called exec by the first look has closed its copies by the second.
+    // In this order: a child that has called exec by the first look has closed its copies by the
+    // second.
     processes().into_iter().filter(|it| executable(it.pid) != own && holds(it.pid)).collect()
 }

@@ -39,7 +39,8 @@ pub(crate) struct Pty {
 }
 
 impl Pty {
-    /// Any command, such as an interactive shell, as the leader of a new session whose terminal this is.
+    /// Any command, such as an interactive shell, as the leader of a new session whose terminal
+    /// this is.
     pub(crate) fn spawn(mut command: Command) -> Self {
         // SAFETY: as in `Adieu::into_command`.
         unsafe { command.pre_exec(|| set_signals(&[], &[])) };

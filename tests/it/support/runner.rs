@@ -1,9 +1,12 @@
-//! Runs the tests with the arguments and the output of cargo test's own harness, and counts as ignored what a test lacks.
+//! Runs the tests with the arguments and the output of cargo test's own harness, and counts as
+//! ignored what a test lacks.
 //!
-//! cargo test's harness cannot ignore a test once it runs. libtest2-mimic 0.0.4 can, but it refuses `--nocapture`, prints
-//! panics between the lines of other tests, hides the reason of a skip, and runs no test alone; so this is own code.
+//! cargo test's harness cannot ignore a test once it runs. libtest2-mimic 0.0.4 can, but it refuses
+//! `--nocapture`, prints panics between the lines of other tests, hides the reason of a skip, and
+//! runs no test alone; so this is own code.
 //!
-//! A module lists its tests in one table, `TESTS`, so that a test that nobody runs is dead code, which clippy refuses.
+//! A module lists its tests in one table, `TESTS`, so that a test that nobody runs is dead code,
+//! which clippy refuses.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -80,7 +83,8 @@ thread_local! {
     static NOTES: RefCell<Option<Notes>> = const { RefCell::new(None) };
 }
 
-/// Says something that is shown where the test fails, as `println!` does under cargo test's own harness.
+/// Says something that is shown where the test fails, as `println!` does under cargo test's own
+/// harness.
 pub(crate) fn say(text: impl Display) {
     NOTES.with_borrow_mut(|notes| match notes {
         Some(notes) if !notes.aloud => notes.said.push_str(&format!("{text}\n")),

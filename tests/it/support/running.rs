@@ -41,8 +41,8 @@ struct Seen {
     ended: Option<Instant>,
 }
 
-/// A started adieu. Waits fail the test, with everything seen so far, once the common deadline passes or once
-/// what they wait for can come no more.
+/// A started adieu. Waits fail the test, with everything seen so far, once the common deadline
+/// passes or once what they wait for can come no more.
 pub(crate) struct Running {
     started: Started,
     seen: Shared<Seen>,
@@ -69,7 +69,8 @@ impl Running {
         Self { started, seen, pipes, last_signal: Cell::new(None) }
     }
 
-    /// Waits for a line, on stdout or stderr, that contains `pattern`; one that has come already counts.
+    /// Waits for a line, on stdout or stderr, that contains `pattern`; one that has come already
+    /// counts.
     pub(crate) fn wait_line(&self, pattern: &str) -> Line {
         self.wait_lines(1, pattern).remove(0)
     }
@@ -84,14 +85,15 @@ impl Running {
         self.wait_until(&format!("{count} × {pattern:?}"), found, |seen| seen.open == 0)
     }
 
-    /// Waits until adieu has ended, whoever may still hold its outputs open, and says how long it took from
-    /// the last signal.
+    /// Waits until adieu has ended, whoever may still hold its outputs open, and says how long it
+    /// took from the last signal.
     pub(crate) fn wait_end(&self) -> Duration {
         let ended = self.wait_until("its end", |seen| seen.ended, |_| false);
         ended.saturating_duration_since(self.last_signal.get().unwrap_or(self.started.began))
     }
 
-    /// Whether a line with one of these came, where its absence is a finding and no failure: `false` once it can come no more.
+    /// Whether a line with one of these came, where its absence is a finding and no failure:
+    /// `false` once it can come no more.
     #[allow(dead_code, reason = "for tests/faults.rs")]
     pub(crate) fn saw(&self, patterns: &[&str]) -> bool {
         let is_one = |line: &Line| patterns.iter().any(|pattern| line.text.contains(pattern));
@@ -120,8 +122,8 @@ impl Running {
         descendants(self.pid())
     }
 
-    /// Everything that has adieu's stdout or stderr open, wherever in the tree it is: orphans outside a PID
-    /// namespace too.
+    /// Everything that has adieu's stdout or stderr open, wherever in the tree it is: orphans
+    /// outside a PID namespace too.
     pub(crate) fn writers(&self) -> Vec<Process> {
         holders(&self.pipes)
     }
@@ -155,7 +157,8 @@ impl Running {
         self.started.child.stdin.take().expect("stdin was not asked to be a pipe, or has been taken")
     }
 
-    /// Waits for the end, of adieu and of its outputs, and fails where the exit status is not `code`.
+    /// Waits for the end, of adieu and of its outputs, and fails where the exit status is not
+    /// `code`.
     pub(crate) fn expect_exit(self, code: i32) -> Finished {
         let finished = self.finish();
         assert_eq!(finished.code, code, "exit status\n{finished}");
@@ -171,8 +174,8 @@ impl Running {
         }
         let mut code = exit_code(self.started.child.wait().unwrap());
         let mut lines = self.lines();
-        // unshare(1) ends as its child did, by the same signal. With SIGKILL some versions fail at that (2.38
-        // does).
+        // unshare(1) ends as its child did, by the same signal. With SIGKILL some versions fail at
+        // that (2.38 does).
         let failed =
             |line: &Line| line.origin == Origin::Stderr && line.text.starts_with("unshare: sigprocmask ");
         if self.started.pid1 && code == 1 && lines.iter().any(failed) {
@@ -211,8 +214,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.started.kill_all();
-        // Nothing outlives a PID 1. Elsewhere what was orphaned is no longer below it, but still writes to
-        // its pipes.
+        // Nothing outlives a PID 1. Elsewhere what was orphaned is no longer below it, but still
+        // writes to its pipes.
         if !self.started.pid1 {
             for process in holders(&self.pipes) {
                 kill(process.pid, Signal::SIGKILL).ok();
@@ -257,8 +260,8 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
-    /// stdout has each of these lines, word for word, exactly once, and in this order. Others may lie
-    /// between.
+    /// stdout has each of these lines, word for word, exactly once, and in this order. Others may
+    /// lie between.
     pub(crate) fn assert_order<'a>(&self, expected: impl IntoIterator<Item = &'a str>) -> &Self {
         let mut last = None;
         for expected in expected {

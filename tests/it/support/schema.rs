@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::{need, page};
 
-/// Checks a document against `docs/NAME.schema.json`, by Python's jsonschema (Debian: `python3-jsonschema`).
+/// Checks a document against `docs/NAME.schema.json`, by Python's jsonschema (Debian:
+/// `python3-jsonschema`).
 pub(crate) fn validate(name: &str, document: &Value) {
     const SCRIPT: &str = "import json, sys
 try:

@@ -12,8 +12,9 @@ use std::{env, process, thread};
 /// Generous: it is reached only by a test that fails.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A forked child holds copies of all descriptors until it has called exec, and exec of a file that anyone
-/// has open for writing is refused (ETXTBSY). So no test may fork while another one writes a script.
+/// A forked child holds copies of all descriptors until it has called exec, and exec of a file that
+/// anyone has open for writing is refused (ETXTBSY). So no test may fork while another one writes a
+/// script.
 pub(super) static FORKING_OR_WRITING: Mutex<()> = Mutex::new(());
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,4 +1,5 @@
-//! How adieu is started: arguments, environment, signals, and whether as PID 1 of a PID namespace of its own.
+//! How adieu is started: arguments, environment, signals, and whether as PID 1 of a PID namespace
+//! of its own.
 #![allow(unsafe_code, reason = "resets signals between fork and exec")]
 
 use std::ffi::OsString;
@@ -41,9 +42,9 @@ pub(super) fn unshare() -> Option<&'static [OsString]> {
         .as_deref()
 }
 
-/// How adieu is to be started. As PID 1 of a PID namespace of its own unless told otherwise; with nothing on
-/// stdin, no signal ignored or blocked, whatever the test runner's own state, and without the `ADIEU_*` of
-/// the environment.
+/// How adieu is to be started. As PID 1 of a PID namespace of its own unless told otherwise; with
+/// nothing on stdin, no signal ignored or blocked, whatever the test runner's own state, and
+/// without the `ADIEU_*` of the environment.
 pub(crate) struct Adieu {
     program: PathBuf,
     arguments: Vec<OsString>,
@@ -164,7 +165,8 @@ impl Adieu {
                 unshare().expect("no PID namespace here: ask `pid_namespace()` first, or use `as_child()`");
             let (unshare, options) = unshare.split_first().unwrap();
             let mut command = Command::new(unshare);
-            // Without a session of its own, PID 1 would be in a process group from outside its namespace: 0.
+            // Without a session of its own, PID 1 would be in a process group from outside its
+            // namespace: 0.
             let setsid = page::find("setsid").expect("setsid(1), of the same package as unshare(1)");
             command.args(options).arg(setsid).args(on_terminal.then_some("--ctty")).arg(&self.program);
             command
@@ -180,19 +182,21 @@ impl Adieu {
         }
         command.stdin(self.stdin).stdout(self.stdout).stderr(self.stderr);
         let (ignored, blocked) = (self.ignored, self.blocked);
-        // SAFETY: between fork and exec; `set_signals` makes system calls on its stack only and allocates
-        // nothing.
+        // SAFETY: between fork and exec; `set_signals` makes system calls on its stack only and
+        // allocates nothing.
         unsafe { command.pre_exec(move || set_signals(&ignored, &blocked)) };
         command
     }
 }
 
-/// All signals default and unblocked, as in a container, but for these. A job in the background of a CI
-/// shell, say, would hand down INT and QUIT as ignored.
+/// All signals default and unblocked, as in a container, but for these. A job in the background of
+/// a CI shell, say, would hand down INT and QUIT as ignored.
 ///
-/// Without libc, which refuses to touch signals 32 and 33 and yet leaves them ignored after posix_spawn.
+/// Without libc, which refuses to touch signals 32 and 33 and yet leaves them ignored after
+/// posix_spawn.
 pub(super) fn set_signals(ignored: &[i32], blocked: &[i32]) -> io::Result<()> {
-    /// At least as long as the kernel's `struct sigaction` on any architecture; the handler comes first.
+    /// At least as long as the kernel's `struct sigaction` on any architecture; the handler comes
+    /// first.
     #[repr(C)]
     struct KernelSigaction {
         handler: usize,
@@ -203,8 +207,8 @@ pub(super) fn set_signals(ignored: &[i32], blocked: &[i32]) -> io::Result<()> {
         let handler = if ignored.contains(&signal) { libc::SIG_IGN } else { libc::SIG_DFL };
         let action = KernelSigaction { handler, rest: [0; 7] };
         let no_old_action = ptr::null_mut::<KernelSigaction>();
-        // SAFETY: `action` outlives the call and is as long as the kernel reads; SIG_IGN and SIG_DFL run no
-        // code.
+        // SAFETY: `action` outlives the call and is as long as the kernel reads; SIG_IGN and
+        // SIG_DFL run no code.
         Errno::result(unsafe {
             libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, no_old_action, SIGSET_SIZE)
         })?;

@@ -37,8 +37,8 @@ impl Started {
         Pid::from_raw(self.child.id().try_into().unwrap())
     }
 
-    /// Calls `ended` as soon as the process ends. It is not reaped then: nobody else gets its number as long
-    /// as this handle may still signal it.
+    /// Calls `ended` as soon as the process ends. It is not reaped then: nobody else gets its
+    /// number as long as this handle may still signal it.
     pub(super) fn on_end(&self, ended: impl FnOnce(Instant) + Send + 'static) {
         let pid = self.child_pid();
         thread::spawn(move || {
@@ -81,7 +81,8 @@ impl Started {
 
     pub(super) fn kill_all(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            // From the top, so that nothing is started anew. A PID 1 takes the rest of its namespace with it.
+            // From the top, so that nothing is started anew. A PID 1 takes the rest of its
+            // namespace with it.
             let below = descendants(self.child_pid());
             for pid in [self.child_pid()].into_iter().chain(below.iter().map(|it| it.pid)) {
                 kill(pid, Signal::SIGKILL).ok();
