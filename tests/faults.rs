@@ -36,7 +36,7 @@ use support::{
     Adieu, Running, Scratch, adieu, children, eventually, pid_namespace, process, server, status_field, tool,
 };
 
-// --- What is done ------------------------------------------------------------------------------------------
+// --- What is done --------------------------------------------------------------------------------
 
 /// How adieu is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -517,7 +517,7 @@ fn gather(scenario: &Scenario, running: Running, directory: &Path) -> Facts {
     Facts { code, out, err, file, ..Facts::default() }
 }
 
-// --- What was recorded -------------------------------------------------------------------------------------
+// --- What was recorded ---------------------------------------------------------------------------
 
 /// One call of the recording.
 #[derive(Clone, Debug)]
@@ -668,7 +668,7 @@ fn faults(scenario: &Scenario, calls: &[Call], whole: bool) -> Vec<Fault> {
     all
 }
 
-// --- What is right -----------------------------------------------------------------------------------------
+// --- What is right -------------------------------------------------------------------------------
 
 /// The outcome where the call to fail came in none of the tries.
 const NOT_REACHED: &str = "not reached";
@@ -779,7 +779,7 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
     }
 }
 
-// --- The runs ----------------------------------------------------------------------------------------------
+// --- The runs ------------------------------------------------------------------------------------
 
 /// Ends the test where no call can be made to fail.
 fn need_a_tracer() {

@@ -37,7 +37,7 @@ const DISTRIBUTIONS: [&str; 2] = ["busybox", "debian"];
 const EVERY_RESTRICTION: [&str; 7] =
     ["--read-only", "--user", "1234:1234", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
 
-// --- Images ------------------------------------------------------------------------------------------------
+// --- Images --------------------------------------------------------------------------------------
 
 struct Images {
     docker: PathBuf,
@@ -168,7 +168,7 @@ fn put_program(context: &Scratch, program: &Path, to: &str) {
     libraries(program).iter().for_each(|library| put(context, Path::new(library), library));
 }
 
-// --- Containers --------------------------------------------------------------------------------------------
+// --- Containers ----------------------------------------------------------------------------------
 
 /// A container, with `docker run` attached to it. Removed on drop.
 struct Container {
@@ -282,7 +282,7 @@ impl Drop for Interactive {
     }
 }
 
-// --- An image with nothing else in it ----------------------------------------------------------------------
+// --- An image with nothing else in it ------------------------------------------------------------
 
 /// Promise (Anywhere): in an image FROM scratch, of busybox or of Debian, as any user, read-only
 fn runs_in_an_image_from_scratch_under_any_restriction() {
@@ -375,7 +375,7 @@ fn installs_itself_where_there_is_no_cp() {
     Container::run("scratch", &options, &["/app/server"]).expect_server_finishes();
 }
 
-// --- docker stop -------------------------------------------------------------------------------------------
+// --- docker stop ---------------------------------------------------------------------------------
 
 /// Promise (Who is told, and when): a server under a shell finishes, is told once, and the script
 /// goes on
@@ -535,7 +535,7 @@ fn timeout_from_the_environment_ends_what_does_not_end() {
     }
 }
 
-// --- Other signals, and who must not get any ---------------------------------------------------------------
+// --- Other signals, and who must not get any -----------------------------------------------------
 
 fn signals_reach_the_program_that_handles_them() {
     images();
@@ -706,7 +706,7 @@ fn below_dockers_own_init_the_server_finishes() {
     assert_eq!(Container::run("string", &["--init"], &["exit 3"]).expect_exit(3).code, 3);
 }
 
-// --- docker run -it ----------------------------------------------------------------------------------------
+// --- docker run -it ------------------------------------------------------------------------------
 
 /// Promise (Anywhere): `docker run -it`: Ctrl-C, what is typed, and a stop
 fn ctrl_c_in_docker_run_it_reaches_the_program_once() {
@@ -754,7 +754,7 @@ fn what_is_typed_in_docker_run_it_reaches_the_program_and_docker_stop_is_gracefu
     }
 }
 
-// --- The release image -------------------------------------------------------------------------------------
+// --- The release image ---------------------------------------------------------------------------
 
 /// Promise (Anywhere): the release image holds only the binaries
 fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
@@ -793,7 +793,7 @@ fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
     Container::run("from-release", &EVERY_RESTRICTION, &[]).expect_server_finishes();
 }
 
-// --- Limits ------------------------------------------------------------------------------------------------
+// --- Limits --------------------------------------------------------------------------------------
 
 /// Promise (Under load): at a limit of processes or memory the stop is graceful
 fn at_its_limit_of_processes_a_container_stops_gracefully_and_reports() {
@@ -835,7 +835,7 @@ fn out_of_memory_the_kernel_ends_the_largest_and_the_stop_is_graceful() {
     );
 }
 
-// --- stdin and exit status ---------------------------------------------------------------------------------
+// --- stdin and exit status -----------------------------------------------------------------------
 
 fn stdin_reaches_the_program() {
     images();

@@ -96,7 +96,7 @@ fn mask(signals: impl IntoIterator<Item = Signal>) -> String {
     format!("{:016x}", signals.into_iter().fold(0_u64, |mask, signal| mask | 1 << (signal as i32 - 1)))
 }
 
-// --- What is inherited -------------------------------------------------------------------------------------
+// --- What is inherited ---------------------------------------------------------------------------
 
 /// Promise (Running): the child's signals, limits, descriptors and environment are untouched
 fn signals_are_as_they_would_be_without_adieu() {
@@ -335,7 +335,7 @@ fn the_program_leads_a_process_group_of_its_own_in_adieus_session() {
     }
 }
 
-// --- adieu itself ------------------------------------------------------------------------------------------
+// --- adieu itself --------------------------------------------------------------------------------
 
 /// adieu with a server, both at rest.
 fn at_rest(adieu: Adieu, words: &[&str]) -> Running {
@@ -446,7 +446,7 @@ fn an_orphan_of_a_flood_does_not_delay_a_stop() {
     }
 }
 
-// --- Programs that must be PID 1 ---------------------------------------------------------------------------
+// --- Programs that must be PID 1 -----------------------------------------------------------------
 
 /// Promise (The command): a program that must be PID 1 is executed in place
 fn a_program_named_init_is_executed_in_place_as_pid1_only() {

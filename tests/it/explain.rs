@@ -20,7 +20,7 @@ use serde_json::Value;
 
 const AS_NOBODY: [&str; 5] = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
-// --- Helpers -----------------------------------------------------------------------------------------------
+// --- Helpers -------------------------------------------------------------------------------------
 
 fn started<'a>(words: impl IntoIterator<Item = &'a str>, ready: usize) -> Running {
     let running = container().args(words).start();
@@ -98,7 +98,7 @@ fn validate(document: &Value) {
     schema::validate("explain", document);
 }
 
-// --- The tree ----------------------------------------------------------------------------------------------
+// --- The tree ------------------------------------------------------------------------------------
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
 /// that it is true
@@ -321,7 +321,7 @@ fn a_parent_that_leaves_a_zombie_is_named() {
     assert_eq!(json(&clean, &[])["zombies"], Value::Array(Vec::new()));
 }
 
-// --- Other signals -----------------------------------------------------------------------------------------
+// --- Other signals -------------------------------------------------------------------------------
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
 /// that it is true
@@ -383,7 +383,7 @@ fn what_is_said_of_signals_with_a_meaning_of_their_own_is_true() {
     }
 }
 
-// --- Other inits, and none ---------------------------------------------------------------------------------
+// --- Other inits, and none -----------------------------------------------------------------------
 
 /// What it says of a script as PID 1 or below this init, and whether the server finishes when TERM
 /// is then sent.
@@ -573,7 +573,7 @@ fn a_program_that_is_not_pid_1_ends_at_once() {
     shell.expect_exit(143);
 }
 
-// --- How it is shown ---------------------------------------------------------------------------------------
+// --- How it is shown -----------------------------------------------------------------------------
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
 /// that it is true
@@ -641,7 +641,7 @@ fn the_schema_describes_every_property_and_allows_no_other() {
     schema::strict("", &schema);
 }
 
-// --- What it does not do -----------------------------------------------------------------------------------
+// --- What it does not do -------------------------------------------------------------------------
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
 /// that it is true

@@ -471,7 +471,7 @@ fn what_rests_on_a_fact_links_to_one_that_is_there() {
     }
 }
 
-// --- The document ------------------------------------------------------------------------------------------
+// --- The document --------------------------------------------------------------------------------
 
 fn document(answers: &BTreeMap<Key, String>, versions: &[Option<String>]) -> String {
     let mut text =

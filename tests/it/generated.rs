@@ -13,7 +13,7 @@ use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, adieu, output, page, tool, tool_or_less};
 use adieu::cli::{self, OPTIONS, Opt, Request, Takes};
 
-// --- What there is -----------------------------------------------------------------------------------------
+// --- What there is -------------------------------------------------------------------------------
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -102,7 +102,7 @@ fn rows() -> Vec<Row> {
         .collect()
 }
 
-// --- Making ------------------------------------------------------------------------------------------------
+// --- Making --------------------------------------------------------------------------------------
 
 /// Plain text for roff.
 fn roff(text: &str) -> String {
@@ -347,7 +347,7 @@ fn made() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
     ]
 }
 
-// --- The tests ---------------------------------------------------------------------------------------------
+// --- The tests -----------------------------------------------------------------------------------
 
 /// Promise (The command): help, man page, README and completions have every option, and no page has
 /// another; the shells take the completions

@@ -303,7 +303,7 @@ fn scripts_run_while_others_are_written() {
     assert!(fs::metadata(path).is_err());
 }
 
-// --- The runner ---------------------------------------------------------------------------------------------
+// --- The runner ----------------------------------------------------------------------------------
 
 /// With this in its environment the test program runs these tests in place of its own.
 pub(crate) const FIXTURES: &str = "TEST_FIXTURES";

@@ -94,7 +94,7 @@ fn ended_with_nothing_left(running: Running, what: &str, storm: &Path) -> Finish
     running.finish()
 }
 
-// --- Signals -----------------------------------------------------------------------------------------------
+// --- Signals -------------------------------------------------------------------------------------
 
 /// Signals that come during a stop: real-time ones are queued and each of them arrives, the others
 /// are one while they are pending.
@@ -229,7 +229,7 @@ fn a_storm_that_ends_with_a_stop_of_the_job_leaves_nobody_stopped() {
     }
 }
 
-// --- Forks -------------------------------------------------------------------------------------------------
+// --- Forks ---------------------------------------------------------------------------------------
 
 /// How long a stop may take where nobody handles the signal, on a machine with a storm on it.
 const SOON: Duration = Duration::from_secs(20);
@@ -296,7 +296,7 @@ fn forks_that_outrun_every_look_do_not_outlast_the_timeout() {
     }
 }
 
-// --- Many processes ----------------------------------------------------------------------------------------
+// --- Many processes ------------------------------------------------------------------------------
 
 /// Promise (Under load): every one of thousands of handlers runs to its end; thousands without one
 /// end at once; none outlasts the timeout
@@ -368,7 +368,7 @@ fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
     }
 }
 
-// --- Orphans -----------------------------------------------------------------------------------------------
+// --- Orphans -------------------------------------------------------------------------------------
 
 /// Promise (Running): orphans are reaped, as PID 1 and as subreaper; the orphan whose parent is
 /// killed and which is then killed itself
@@ -412,7 +412,7 @@ fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
     }
 }
 
-// --- Looks -------------------------------------------------------------------------------------------------
+// --- Looks ---------------------------------------------------------------------------------------
 
 /// Promise (Under load): no look misses anybody, and it costs what its own tree has
 fn children_of_threads_below_a_leader_that_has_ended_are_told_and_finish() {
@@ -503,7 +503,7 @@ fn a_look_costs_what_its_own_tree_has_not_what_the_machine_has() {
     );
 }
 
-// --- Daemons, terminals, rest ------------------------------------------------------------------------------
+// --- Daemons, terminals, rest --------------------------------------------------------------------
 
 /// Promise (Under load): what a handler daemonizes is told once and waited for
 fn what_a_handler_daemonizes_is_told_once_and_waited_for() {

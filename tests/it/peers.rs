@@ -381,7 +381,7 @@ fn adieu_beside_its_peers() {
     }
 }
 
-// --- The document ------------------------------------------------------------------------------------------
+// --- The document --------------------------------------------------------------------------------
 
 fn document(peers: &[(&str, Option<Peer>)], columns: &[Option<Vec<String>>]) -> String {
     let row = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));

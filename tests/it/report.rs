@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 /// A script that tells its own adieu to stop, and handles nothing itself.
 const STOPS_ITSELF: &str = "kill -TERM $PPID; exec sleep 3600";
 
-// --- Helpers -----------------------------------------------------------------------------------------------
+// --- Helpers -------------------------------------------------------------------------------------
 
 /// A script of /bin/sh as PID 1, which prepares something that adieu needs.
 fn through_sh(script: &str) -> Adieu {
@@ -115,7 +115,7 @@ fn bars(lines: &[String]) -> Vec<(&str, &str)> {
     parts.collect()
 }
 
-// --- The stop as it happens --------------------------------------------------------------------------------
+// --- The stop as it happens ----------------------------------------------------------------------
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn v_prints_one_line_for_each_event_with_its_time_its_process_and_the_reason() {
@@ -208,7 +208,7 @@ fn how_adieu_s_own_children_ended_is_told() {
     }
 }
 
-// --- Warnings ----------------------------------------------------------------------------------------------
+// --- Warnings ------------------------------------------------------------------------------------
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn without_v_a_stop_that_goes_well_says_nothing() {
@@ -297,7 +297,7 @@ fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
     assert!((2..=3 + began.elapsed().as_secs() / 10).contains(&lines), "{finished}");
 }
 
-// --- The report --------------------------------------------------------------------------------------------
+// --- The report ----------------------------------------------------------------------------------
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn the_schema_describes_every_property_and_allows_no_other() {
@@ -562,7 +562,7 @@ fn no_stop_no_report() {
     assert!(!path.exists() && !log.exists());
 }
 
-// --- Secrets -----------------------------------------------------------------------------------------------
+// --- Secrets -------------------------------------------------------------------------------------
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn command_lines_appear_only_where_they_are_asked_for() {
@@ -589,7 +589,7 @@ fn command_lines_appear_only_where_they_are_asked_for() {
     assert!(said.contains("server --name s3cret --never"), "{said}");
 }
 
-// --- Where it cannot be written ----------------------------------------------------------------------------
+// --- Where it cannot be written ------------------------------------------------------------------
 
 /// A warning that names the option, the usual exit status, and no delay.
 fn refused(option: &str, path: &Path) -> Finished {
@@ -717,7 +717,7 @@ fn q_silences_these_warnings_as_well() {
     assert!(finished.err.is_empty(), "{finished}");
 }
 
-// --- The termination log -----------------------------------------------------------------------------------
+// --- The termination log -------------------------------------------------------------------------
 
 /// What a stop leaves in a log with this in it.
 fn logged(before: &str, words: &[&str], ready: usize, code: i32) -> String {
@@ -796,7 +796,7 @@ fn the_termination_log_lies_where_kubernetes_looks_for_it() {
     assert!(finished.out.iter().any(|it| it.starts_with("adieu: stopped by SIGTERM in ")), "{finished}");
 }
 
-// --- Nothing of this blocks a stop -------------------------------------------------------------------------
+// --- Nothing of this blocks a stop ---------------------------------------------------------------
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn no_output_that_nobody_takes_delays_a_stop() {

@@ -91,7 +91,7 @@ fn names(directory: &Path) -> Vec<OsString> {
     names
 }
 
-// --- Handing over ------------------------------------------------------------------------------------------
+// --- Handing over --------------------------------------------------------------------------------
 
 /// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
 /// for byte, and the runtime inherits what the engine gave
@@ -198,7 +198,7 @@ fn help_and_check_do_nothing_but_say() {
     }
 }
 
-// --- The configuration -------------------------------------------------------------------------------------
+// --- The configuration ---------------------------------------------------------------------------
 
 /// Promise (As an OCI runtime): the configuration is replaced whole, with its mode and owner, and
 /// once
@@ -315,7 +315,7 @@ fn what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log() {
     call.args(["create", "-b"]).arg(alone.path()).start().expect_exit(0);
 }
 
-// --- runc --------------------------------------------------------------------------------------------------
+// --- runc ----------------------------------------------------------------------------------------
 
 /// A container of runc's, with a state directory of its own.
 struct Runc {
@@ -454,7 +454,7 @@ fn in_runc_with_a_user_namespace_adieu_is_mounted_too() {
     assert!(ended.out[2].contains("100000"), "{ended}");
 }
 
-// --- Engines -----------------------------------------------------------------------------------------------
+// --- Engines -------------------------------------------------------------------------------------
 
 /// A daemon of the test's own, told to stop on drop.
 struct Daemon(Child);

@@ -17,7 +17,7 @@ use crate::support::{
 use nix::sys::signal::Signal::SIGTERM;
 use nix::sys::signal::kill;
 
-// --- Helpers -----------------------------------------------------------------------------------------------
+// --- Helpers -------------------------------------------------------------------------------------
 
 /// adieu as an ordinary child. Scripts find `examples/server.rs` as `server`, and adieu as
 /// `$ADIEU`.
@@ -47,7 +47,7 @@ fn assert_finished(finished: &Finished, name: &str) {
     assert_eq!(finished.count(&told), 1, "{finished}");
 }
 
-// --- Whom it signals ---------------------------------------------------------------------------------------
+// --- Whom it signals -----------------------------------------------------------------------------
 
 /// Pids go round every few tenths of a second here, and strace holds adieu up for longer than that
 /// between its look and the signal. By then those that it saw are gone, and neighbours have their
@@ -143,7 +143,7 @@ fn a_proc_that_was_made_up_names_nobody() {
     assert!(!lines.contains(&"neighbour told".to_owned()), "{lines:#?}");
 }
 
-// --- What holds it up --------------------------------------------------------------------------------------
+// --- What holds it up ----------------------------------------------------------------------------
 
 /// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
 /// masses of processes: the stop ends as it should
@@ -295,7 +295,7 @@ fn what_adieu_keeps_of_each_process_is_bounded() {
     assert!(report["processes_omitted"].as_u64().unwrap() >= 5, "{}", report["processes_omitted"]);
 }
 
-// --- What it shows -----------------------------------------------------------------------------------------
+// --- What it shows -------------------------------------------------------------------------------
 
 /// All that adieu writes of a stop, told apart: stderr with `-v`, report, termination log, and
 /// `--explain` before it.
@@ -374,7 +374,7 @@ fn neither_environment_nor_arguments_are_shown_unasked() {
     }
 }
 
-// --- Where it writes ---------------------------------------------------------------------------------------
+// --- Where it writes -----------------------------------------------------------------------------
 
 /// With both files in a directory that the program below does `this` to before the stop.
 fn written_after(this: &str) -> (Scratch, Finished) {
@@ -479,7 +479,7 @@ fn a_report_to_an_open_descriptor_or_device_is_refused() {
     }
 }
 
-// --- What it is made of ------------------------------------------------------------------------------------
+// --- What it is made of --------------------------------------------------------------------------
 
 /// Comments, which speak of it too, are not counted.
 fn uses_of_unsafe(source: &str) -> usize {

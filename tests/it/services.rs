@@ -20,7 +20,7 @@ use crate::support::{
 };
 use nix::sys::signal::Signal::{SIGINT, SIGTERM};
 
-// --- Starting ----------------------------------------------------------------------------------------------
+// --- Starting ------------------------------------------------------------------------------------
 
 /// A program that the test runs as a service, as a word of a shell script.
 fn needs(name: &str) -> String {
@@ -82,7 +82,7 @@ fn assert_log(finished: &Finished, patterns: &[&str]) {
     assert!(places.is_sorted(), "not in this order: {patterns:?}\n{finished}");
 }
 
-// --- Requests ----------------------------------------------------------------------------------------------
+// --- Requests ------------------------------------------------------------------------------------
 
 /// Below the ports that the kernel gives to clients, and each once only, so that nobody takes it
 /// meanwhile.
@@ -136,7 +136,7 @@ fn assert_whole(response: &[u8], finished: &Finished) {
     assert!(ok && body == "x".repeat(BODY_LENGTH), "{head}\n{} bytes of body\n{finished}", body.len());
 }
 
-// --- Java --------------------------------------------------------------------------------------------------
+// --- Java ----------------------------------------------------------------------------------------
 
 /// The command that runs a class, after compiling it.
 fn java(scratch: &Scratch, class: &str, body: &str) -> String {
@@ -227,7 +227,7 @@ fn java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear() {
     finished.assert_no("Terminated");
 }
 
-// --- nginx -------------------------------------------------------------------------------------------------
+// --- nginx ---------------------------------------------------------------------------------------
 
 /// nginx before a backend that is the test itself, which answers only once nginx says that it was
 /// told.
@@ -301,7 +301,7 @@ fn nginx_that_daemonizes_finishes_its_requests() {
     nginx_finishes_its_request("on", &["--linger"]);
 }
 
-// --- redis -------------------------------------------------------------------------------------------------
+// --- redis ---------------------------------------------------------------------------------------
 
 /// Promise (Anywhere): real programs end gracefully under a start script without `exec`
 fn redis_saves_before_it_ends() {
@@ -324,7 +324,7 @@ fn redis_saves_before_it_ends() {
     assert!(dump.windows(entry.len()).any(|bytes| bytes == entry), "{dump:?}\n{finished}");
 }
 
-// --- gunicorn ----------------------------------------------------------------------------------------------
+// --- gunicorn ------------------------------------------------------------------------------------
 
 /// Promise (Anywhere): real programs end gracefully under a start script without `exec`
 fn gunicorn_finishes_its_request() {
@@ -356,7 +356,7 @@ def app(environ, start_response):
     assert_log(&finished, &["Handling signal: term", "Shutting down: Master"]);
 }
 
-// --- npm and node ------------------------------------------------------------------------------------------
+// --- npm and node --------------------------------------------------------------------------------
 
 /// A node server in a directory where `npm start` starts it, and so does `start.sh`.
 fn node_finishes_its_request(arguments: impl FnOnce(&Scratch) -> Vec<String>) -> Finished {
@@ -418,7 +418,7 @@ fn node_finishes_its_request_below_sh_c_npm_start() {
     node_finishes_its_request(|_| vec!["sh -c 'npm start'".into()]);
 }
 
-// --- Prefork masters and job runners -----------------------------------------------------------------------
+// --- Prefork masters and job runners -------------------------------------------------------------
 
 /// Debian's php-fpm has its version in its name.
 fn php_fpm() -> String {
@@ -583,7 +583,7 @@ sys.exit(lost)
     }
 }
 
-// --- Another user ------------------------------------------------------------------------------------------
+// --- Another user --------------------------------------------------------------------------------
 
 /// A server that works for longer than the 2 s after which su(1), when told, kills it.
 fn server_of_another_user_finishes(program: &str, arguments: &str) {

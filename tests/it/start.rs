@@ -58,7 +58,7 @@ fn assert_says(finished: &Finished, parts: &[&str]) {
     }
 }
 
-// --- What is run -------------------------------------------------------------------------------------------
+// --- What is run ---------------------------------------------------------------------------------
 
 /// Promise (The command): a shell string, `-c`, `--` and two or more words
 fn one_word_is_a_shell_string() {
@@ -238,7 +238,7 @@ fn an_empty_or_unterminated_string_never_ends_silently() {
     }
 }
 
-// --- Every option, and its variable ------------------------------------------------------------------------
+// --- Every option, and its variable --------------------------------------------------------------
 
 /// Promise (The command): every option and its variable
 fn shell_chooses_the_shell_by_option_and_by_variable() {
@@ -523,7 +523,7 @@ fn help_goes_to_stdout_and_names_every_variable() {
     }
 }
 
-// --- Bad usage ---------------------------------------------------------------------------------------------
+// --- Bad usage -----------------------------------------------------------------------------------
 
 /// Promise (The command): bad values: 125, nothing started, where, what, what instead
 fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
@@ -664,7 +664,7 @@ fn usage_errors_are_the_same_as_pid1() {
     assert_says(&finished, &["--timeout", "'5 parsecs'", "'30s'"]);
 }
 
-// --- Exit statuses -----------------------------------------------------------------------------------------
+// --- Exit statuses -------------------------------------------------------------------------------
 
 /// `status…` of `"$ADIEU" WORDS` for each number, by one shell.
 fn statuses(numbers: impl Iterator<Item = i32>, words: &str) -> Vec<String> {
@@ -714,7 +714,7 @@ fn interrupt_ends_like_any_stop() {
     running.expect_exit(8).assert_order(["server ready", "server told INT", "server done"]);
 }
 
-// --- --install ---------------------------------------------------------------------------------------------
+// --- --install -----------------------------------------------------------------------------------
 
 /// `adieu --install` under this umask.
 fn install(program: &Path, umask: &str, to: &Path) -> Finished {

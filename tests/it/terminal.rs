@@ -59,7 +59,7 @@ fn wait_foreground(pty: &Pty, group: Pid) {
     eventually("the terminal is in the right hands", || pty.foreground() == group);
 }
 
-// --- Ctrl-C, and reading -----------------------------------------------------------------------------------
+// --- Ctrl-C, and reading -------------------------------------------------------------------------
 
 /// Promise (Running): a process group of its own, and the terminal
 fn ctrl_c_reaches_the_program_once_and_adieu_exits_with_its_status() {
@@ -125,7 +125,7 @@ fn what_is_typed_reaches_the_program() {
     }
 }
 
-// --- Back to the shell -------------------------------------------------------------------------------------
+// --- Back to the shell ---------------------------------------------------------------------------
 
 /// Promise (Running): a process group of its own, and the terminal
 fn a_script_reads_from_the_terminal_after_adieu() {
@@ -176,7 +176,7 @@ fn the_terminal_is_back_while_adieu_still_waits_for_what_was_left() {
     }
 }
 
-// --- Job control -------------------------------------------------------------------------------------------
+// --- Job control ---------------------------------------------------------------------------------
 
 /// Promise (Running): a process group of its own, and the terminal
 fn ctrl_z_stops_the_job_and_fg_continues_it() {
@@ -324,7 +324,7 @@ fn ctrl_z_freezes_no_container() {
     }
 }
 
-// --- Its size, and its end ---------------------------------------------------------------------------------
+// --- Its size, and its end -----------------------------------------------------------------------
 
 /// Promise (Running): a process group of its own, and the terminal
 fn a_change_of_the_windows_size_reaches_the_program() {
