@@ -4,10 +4,12 @@
 //! What the shells do by themselves is in `docs/shells.md` (`tests/it/facts.rs`). Of that, these
 //! differences show here:
 //!
-//! - mksh catches TERM without any trap, so it is told. It waits for its foreground command, then ends by the signal:
-//!   what would follow in the script does not run, and the exit status is 143. As it ends it sends the signal to its
-//!   process group if it leads one (`kill(0, SIGTERM)`): its background jobs hear that beside adieu.
-//! - ksh93 makes 128+n of an `exit n` in a trap that runs because a signal ended the foreground command.
+//! - mksh catches TERM without any trap, so it is told. It waits for its foreground command, then
+//!   ends by the signal: what would follow in the script does not run, and the exit status is 143.
+//!   As it ends it sends the signal to its process group if it leads one (`kill(0, SIGTERM)`): its
+//!   background jobs hear that beside adieu.
+//! - ksh93 makes 128+n of an `exit n` in a trap that runs because a signal ended the foreground
+//!   command.
 //! - fish has no trap for a loop like the one below.
 
 use std::time::Duration;
