@@ -589,19 +589,19 @@ fn fish_completes_options_values_and_the_command() {
 fn zsh_completes_options_values_and_the_command() {
     let zsh = tool("zsh");
     // zsh completes on a terminal only, so it gets one, types a line and a tab, and shows what the
-    // line became.
+    // line became. No marker looks as it was typed: the terminal shows that too.
     let home = Scratch::new();
     let complete = |line: &str| {
         let script = "zmodload zsh/zpty; zpty z zsh -f -i; \
             zpty -w z \"PS1= ; fpath=($PWD/completions \\$fpath); autoload -U compinit; compinit -u -D\"; \
-            zpty -w z 'show() { print -r -- \"<$BUFFER>\"; BUFFER=; zle accept-line }; zle -N show; bindkey \"^X\" show'; \
-            zpty -w z 'print re''ady'; zpty -r -m z text '*ready*'; \
-            zpty -w -n z $1$'\\t\\C-x'; zpty -r -m z text '*<*>*'; print -r -- $text; zpty -d z";
+            zpty -w z 'show() { print -r -- begin\"<$BUFFER>\"end; BUFFER=; zle accept-line }; zle -N show; bindkey \"^X\" show'; \
+            zpty -w z 'print re\"\"ady'; zpty -r -m z text '*ready*'; \
+            zpty -w -n z $1$'\\t\\C-x'; zpty -r -m z text '*begin<*>end*'; print -r -- $text; zpty -d z";
         let mut command = Command::new(&zsh);
         command.args(["-fc", script, "zsh", line]).current_dir(root()).env("HOME", home.path());
         let text = String::from_utf8_lossy(&output(&mut command)).into_owned();
-        let begin = text.rfind('<').unwrap_or_else(|| panic!("{text}"));
-        text[begin + 1..].split('>').next().unwrap().trim_end().to_owned()
+        let (_, line) = text.rsplit_once("begin<").unwrap_or_else(|| panic!("{text}"));
+        line.split('>').next().unwrap().trim_end().to_owned()
     };
     assert_eq!(complete("adieu --tim"), "adieu --timeout=");
     assert_eq!(complete("adieu -v --timeout 5s --te"), "adieu -v --timeout 5s --termination-log=");
