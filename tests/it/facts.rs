@@ -396,7 +396,10 @@ fn answers(name: &'static str, words: &str, facts: &[&Fact]) -> Vec<(Key, String
         ("fish", Posix(_)) => "–".into(),
         _ => {
             let script = format!("shell='{words}'\n{PREAMBLE}\n{}", fact.script(row));
-            let sh = Adieu::new().as_child().program("/bin/sh").env("HOME", home.path());
+            // Without $USER it takes $HOME from the user's entry.
+            let homes = ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+            let sh = Adieu::new().as_child().program("/bin/sh");
+            let sh = homes.into_iter().fold(sh, |sh, name| sh.env(name, home.path()));
             let out = sh.args(["-c", &script]).start().finish().out;
             if out.concat().is_empty() { "none".into() } else { out.join(", ") }
         }

@@ -52,7 +52,10 @@ impl Shell {
 
     fn adieu(&self, script: &str) -> Adieu {
         let shell = format!("{} -c", self.words);
-        container().env("HOME", self.home.path()).args(["--shell", &shell, script])
+        // Without $USER it takes $HOME from the user's entry.
+        let home = |adieu: Adieu, name: &str| adieu.env(name, self.home.path());
+        let homes = ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
+        homes.into_iter().fold(container(), home).args(["--shell", &shell, script])
     }
 }
 
