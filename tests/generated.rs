@@ -477,13 +477,14 @@ fn fish_completes_options_values_and_the_command() {
 #[test]
 fn zsh_completes_options_values_and_the_command() {
     let Some(zsh) = tool("zsh") else { return };
-    // zsh completes on a terminal only, so it gets one, types a line and a tab, and shows what the line became.
+    // zsh completes on a terminal only, so it gets one, types a line and a tab, and shows what the line became. The
+    // echo of what is typed must not look like what is waited for.
     let home = Scratch::new();
     let complete = |line: &str| {
         let script = "zmodload zsh/zpty; zpty z zsh -f -i; \
             zpty -w z \"PS1= ; fpath=($PWD/completions \\$fpath); autoload -U compinit; compinit -u -D\"; \
             zpty -w z 'show() { print -r -- \"<$BUFFER>\"; BUFFER=; zle accept-line }; zle -N show; bindkey \"^X\" show'; \
-            zpty -w z 'print re''ady'; zpty -r -m z text '*ready*'; \
+            zpty -w z 'print re\"\"ady'; zpty -r -m z text '*ready*'; \
             zpty -w -n z $1$'\\t\\C-x'; zpty -r -m z text '*<*>*'; print -r -- $text; zpty -d z";
         let mut command = Command::new(&zsh);
         command.args(["-fc", script, "zsh", line]).current_dir(root()).env("HOME", home.path());
