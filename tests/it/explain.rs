@@ -235,6 +235,9 @@ fn the_roles_are_those_that_the_stop_then_has() {
             let running = container().arg("--report").arg(&report).arg(script);
             let running = running.ignoring(ignored.iter().copied()).start();
             running.wait_lines(ready, " ready");
+            // A shell that has started its job may not be in `wait` yet, which shows that it is a job.
+            let waits = || running.tree().iter().all(|it| it.name != "sh" || it.state == 'S');
+            eventually("every shell waits", waits);
             let explained = json(&running, &[]);
             let inner = |pid: i64| {
                 let pids = status_field(Pid::from_raw(pid.try_into().unwrap()), "NSpid").unwrap();
