@@ -10,7 +10,7 @@ try() {
   start_container "$@" "$unique" sh -c 'cd /app && ./server; exit 3'
   wait_log 'server ready'
   pid1=$(engine exec "$container" sh -c 'tr "\0" " " </proc/1/cmdline')
-  stop_container --time 5
+  stop_container -t 5
   show "PID 1: $pid1"
   show "$logs"
   show "exit status $status, docker stop took about $took s"
