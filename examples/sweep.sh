@@ -3,7 +3,7 @@
 #
 # These are the processes that have NAME in their environment; the containers and images of Docker that
 # are called NAME..., or that have the label adieu.run=NAME; the cgroups NAME...; and the files
-# DIRECTORY/NAME... .
+# DIRECTORY/NAME... . Empty directories are removed that DIRECTORY/NAME.../made names.
 #
 # With PID it waits for the end of that process first. So it finds what a run has left that was killed, by
 # SIGKILL for example: such a run cannot clean up by itself. It also removes the containers and images of
@@ -67,5 +67,9 @@ for group in /sys/fs/cgroup/"$name"* /sys/fs/cgroup/*/"$name"*; do
     [ -d "$group" ] || break
     find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.2
   done
+done
+# Directories that it has made elsewhere, to cover them.
+for made in "$directory/$name"*/made; do
+  [ ! -e "$made" ] || xargs rmdir <"$made" 2>/dev/null
 done
 rm -rf "${directory:?}/$name"*
