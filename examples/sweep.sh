@@ -1,9 +1,9 @@
 #!/bin/sh
 # sweep.sh NAME DIRECTORY [PID]: removes what a run of an example, or of the tests, has made under NAME.
 #
-# These are the processes that have NAME in their environment; the containers and images of Docker that
-# are called NAME..., or that have the label adieu.run=NAME; the cgroups NAME...; and the files
-# DIRECTORY/NAME... . Empty directories are removed that DIRECTORY/NAME.../made names.
+# These are the processes that have DIRECTORY/NAME. in their environment; the containers and images of
+# Docker that are called NAME or NAME-..., or that have the label adieu.run=NAME; the cgroups NAME...; and
+# the files DIRECTORY/NAME... .
 #
 # With PID it waits for the end of that process first. So it finds what a run has left that was killed, by
 # SIGKILL for example: such a run cannot clean up by itself. It also removes the containers and images of
@@ -19,11 +19,11 @@ docker=${DOCKER-docker}
 if [ -n "$pid" ]; then
   tail --pid="$pid" -f /dev/null 2>/dev/null || while [ -d "/proc/$pid" ]; do sleep 1; done
   # A run that has ended by itself has removed everything, these files last.
-  set -- "$directory/$name"*
+  set -- "$directory/$name"[.-]*
   [ -e "$1" ] || exit 0
 fi
 
-grep -l --text --fixed-strings -- "$name" /proc/[0-9]*/environ 2>/dev/null | while read -r file; do
+grep -l --text --fixed-strings -- "$directory/$name." /proc/[0-9]*/environ 2>/dev/null | while read -r file; do
   process=${file#/proc/}
   process=${process%/environ}
   # This script and what it starts may have it there too.
@@ -46,7 +46,8 @@ remove() {
 
 if [ -n "$docker" ] && command -v "$docker" && "$docker" version; then
   remove "label=adieu.run=$name"
-  remove "name=^/?$name" "reference=$name*"
+  remove "name=^/?$name([_.-]|$)" "reference=$name:*"
+  remove "name=^/?$name$" "reference=$name-*"
   if [ -n "$pid" ]; then
     pids=$(cat /proc/sys/kernel/random/boot_id).$(stat -L -c %i /proc/self/ns/pid)
     for run in $(
@@ -62,14 +63,11 @@ if [ -n "$docker" ] && command -v "$docker" && "$docker" version; then
 fi >/dev/null 2>&1
 
 # A cgroup is busy for a moment after the end of its last process.
-for group in /sys/fs/cgroup/"$name"* /sys/fs/cgroup/*/"$name"*; do
+for group in /sys/fs/cgroup/"$name" /sys/fs/cgroup/*/"$name" /sys/fs/cgroup/"$name"[.-]* \
+  /sys/fs/cgroup/*/"$name"[.-]*; do
   for _ in 1 2 3 4 5 6 7 8 9 10; do
     [ -d "$group" ] || break
     find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.2
   done
 done
-# Directories that it has made elsewhere, to cover them.
-for made in "$directory/$name"*/made; do
-  [ ! -e "$made" ] || xargs rmdir <"$made" 2>/dev/null
-done
-rm -rf "${directory:?}/$name"*
+rm -rf "${directory:?}/$name"[.-]*

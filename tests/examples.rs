@@ -13,6 +13,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use support::host::Host;
 use support::{Adieu, adieu};
 
 /// The folders under `examples/`.
@@ -46,7 +47,11 @@ fn every_example_does_what_it_says() {
     let mut failed = Vec::new();
     for folder in folders() {
         let run = Adieu::new().as_child().program("sh").arg(folder.join("run.sh"));
-        let run = run.env("ADIEU", adieu()).deadline(Duration::from_secs(600)).start().finish();
+        let host = Host::now();
+        let run = run.env("ADIEU", adieu()).deadline(Duration::from_secs(600)).start();
+        // What lib.sh names everything after.
+        let name = format!("adieu-example-{}-{}", folder.file_name().unwrap().display(), run.pid());
+        let run = run.finish();
         for skipped in run.out.iter().filter(|line| line.starts_with("SKIPPED")) {
             // To the descriptor itself: `eprintln!` would be captured and hidden, as the test passes.
             writeln!(io::stderr(), "{skipped}").ok();
@@ -55,6 +60,7 @@ fn every_example_does_what_it_says() {
         if run.code != 0 || run.out.is_empty() {
             failed.push(folder);
         }
+        host.assert_unchanged(&name);
     }
     assert!(failed.is_empty(), "failed, see above: {failed:?}");
 }

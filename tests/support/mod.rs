@@ -11,6 +11,8 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the same")]
 
+pub(crate) mod engine;
+pub(crate) mod host;
 pub(crate) mod page;
 pub(crate) mod schema;
 
