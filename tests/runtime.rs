@@ -521,7 +521,8 @@ impl Docker {
         command.arg("--pidfile").arg(scratch.join("pid")).args(["-H", &host, "--storage-driver", "vfs"]);
         let name = Daemon::name();
         command.args(["--cgroup-parent", &format!("/{name}"), "--exec-opt", "native.cgroupdriver=cgroupfs"]);
-        command.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false"]);
+        command.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"]);
+        command.arg("--ip-forward=false");
         let daemon = Daemon::start(&name, &command, &log);
         let archive = image_archive(&scratch);
         let mut docker = Self { client, host, daemon, _scratch: scratch };
