@@ -26,7 +26,7 @@ exec setpriv --pdeathsig KILL unshare --kill-child --fork --pid --mount-proc --m
       fi
     done
   done
-  rm -f /etc/docker /opt/containerd /var/lib/containers /var/lib/cni
+  rm -f /etc/cni /etc/docker /opt/containerd /var/lib/containers /var/lib/cni
   ip link set lo up 2>/dev/null || :
   "$@" &
   main=$!

@@ -224,7 +224,8 @@ impl Systemd {
         tool(SYSTEMD).filter(|_| root())?;
         let cgroups = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
         let cgroups = cgroups.into_iter().find(|it| it.join("cgroup.controllers").exists());
-        let cgroup = cgroups.map(|it| it.join(format!("adieu-peers-{}", std::process::id())));
+        support::host::sweep_at_end();
+        let cgroup = cgroups.map(|it| it.join(format!("{}-peers", support::host::run_name())));
         let Some(cgroup) = cgroup.filter(|it| fs::create_dir(it).is_ok()) else {
             missing("a cgroup2 file system that may be written to");
             return None;

@@ -55,7 +55,7 @@ fn container() -> Adieu {
     let own = server().parent().unwrap().to_path_buf();
     let path = env::join_paths([own].into_iter().chain(env::split_paths(&path))).unwrap();
     // fish wants a home to write to, and says so if it has none.
-    let adieu = Adieu::new().env("PATH", path).env("HOME", env::temp_dir());
+    let adieu = Adieu::new().env("PATH", path).env("HOME", support::host::sweep_at_end());
     if pid_namespace() { adieu } else { adieu.as_child() }
 }
 

@@ -31,17 +31,20 @@ pub(crate) fn labels() -> [String; 2] {
 }
 
 /// Starts, once, the process that waits for the end of this one and removes what is left of it, however it ended.
-pub(crate) fn sweep_at_end() {
-    static STARTED: OnceLock<()> = OnceLock::new();
-    STARTED.get_or_init(|| {
-        // As long as this is there, there may be something to sweep.
-        fs::create_dir(env::temp_dir().join(format!("{}-sweep", run_name()))).unwrap();
+/// That includes this directory, which all tests may write to.
+pub(crate) fn sweep_at_end() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        let directory = env::temp_dir().join(format!("{}-shared", run_name()));
+        fs::create_dir(&directory).unwrap();
         // A session of its own: Ctrl-C is not for it.
         let mut sweep = Command::new("setsid");
         sweep.arg("sh").arg(script("sweep.sh")).arg(run_name()).arg(env::temp_dir());
         sweep.arg(process::id().to_string()).current_dir("/");
+        #[allow(clippy::zombie_processes, reason = "it outlives this process")]
         spawn(sweep.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
-    });
+        directory
+    })
 }
 
 /// A script that the examples and the tests share.
