@@ -61,8 +61,8 @@ pub(crate) struct Host {
 /// What a second engine changes where it is not kept apart, and what nobody else changes at the same time.
 #[derive(Debug, PartialEq)]
 struct State {
-    /// Index and flags: a bridge that was made again has another index.
-    docker0: Option<(String, String)>,
+    /// Index and flags of the bridge. One that was made again has another index; 0: there is none.
+    docker0: (u32, Option<String>),
     ip_forward: Option<String>,
     /// The chains of the firewall and their policies, without counters.
     chains: BTreeSet<String>,
@@ -73,8 +73,7 @@ struct State {
 impl State {
     fn now() -> Self {
         let read = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
-        let docker0 = "/sys/class/net/docker0";
-        let docker0 = read(&format!("{docker0}/ifindex")).zip(read(&format!("{docker0}/flags")));
+        let docker0 = (bridge_index(), read("/sys/class/net/docker0/flags"));
         let rules = page::find("iptables-save").map(|tool| output(Command::new(tool).stderr(Stdio::null())));
         let rules = String::from_utf8(rules.unwrap_or_default()).unwrap();
         let chains = rules.lines().filter(|line| line.starts_with(':'));
@@ -85,6 +84,12 @@ impl State {
         let files = entries.map(|entry| entry.path()).collect();
         Self { docker0, ip_forward: read("/proc/sys/net/ipv4/ip_forward"), chains, files }
     }
+}
+
+/// Of docker0 in the network namespace of this process, of which /sys may not be.
+fn bridge_index() -> u32 {
+    // SAFETY: a C string that lives through the call.
+    unsafe { libc::if_nametoindex(c"docker0".as_ptr()) }
 }
 
 impl Host {
@@ -130,8 +135,7 @@ impl Container {
         }
         sweep_at_end();
         let name = format!("{}-host-{}", run_name(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let bridge = Path::new("/sys/class/net/docker0").exists();
-        let network = if bridge { "bridge" } else { "none" };
+        let network = if bridge_index() > 0 { "bridge" } else { "none" };
         let mut container = Self { docker, name, network, born: String::new() };
         container.import_image();
         container.run(&["--detach", "--name", &container.name], &["/server"]);
