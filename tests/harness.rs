@@ -325,3 +325,41 @@ fn scripts_run_while_others_are_written() {
     drop(scratch);
     assert!(fs::metadata(path).is_err());
 }
+
+/// Of a run that left a file and a process; another one's name begins with its own.
+#[test]
+fn what_a_run_has_left_is_found_by_its_name() {
+    let scratch = Scratch::new();
+    let name = scratch.path().file_name().unwrap().to_str().unwrap();
+    let other = format!("{name}1");
+    let process = shell("echo ready; read word").env("LEFT", name).stdin(Stdio::piped()).start();
+    let of_other = shell("echo ready; read word").env("LEFT", &other).stdin(Stdio::piped()).start();
+    process.wait_line("ready");
+    of_other.wait_line("ready");
+    let left = support::host::leftovers(name);
+    let at = |pid| format!("process /proc/{pid} environ: ");
+    let begins = |text: &str| left.iter().filter(|line| line.starts_with(text)).count();
+    assert_eq!(begins(&at(process.pid())), 1, "{left:#?}");
+    assert_eq!(begins(&at(of_other.pid())), 0, "{left:#?}");
+    assert_eq!(begins(&format!("file {}", scratch.path().display())), 1, "{left:#?}");
+    drop((process, of_other, scratch));
+}
+
+/// By `examples/sweep.sh`, for a run that was killed.
+#[test]
+fn what_a_run_has_left_is_swept_when_its_process_has_ended() {
+    let scratch = Scratch::new();
+    let [left, other] = ["run-1", "run-12"].map(|name| scratch.join(format!("{name}.files")));
+    [&left, &other].iter().for_each(|path| fs::write(path, "").unwrap());
+    let orphan = shell("echo ready; read word").env("LEFT", &left).stdin(Stdio::piped()).start();
+    orphan.wait_line("ready");
+    let mut run = shell("read word").stdin(Stdio::piped()).start();
+    let sweep = Adieu::new().as_child().program("/bin/sh").arg(support::host::script("sweep.sh"));
+    let sweep = sweep.arg("run-1").arg(scratch.path()).arg(run.pid().to_string());
+    let sweep = sweep.env("DOCKER", "").start();
+    drop(run.stdin());
+    run.expect_exit(1);
+    sweep.expect_exit(0);
+    orphan.expect_exit(137);
+    assert!(!left.exists() && other.exists());
+}

@@ -213,7 +213,7 @@ fn names(text: &str, name: &str) -> bool {
 }
 
 /// What has `name` in its name: mounts, cgroups, files, processes, and what Docker has.
-fn leftovers(name: &str) -> Vec<String> {
+pub(crate) fn leftovers(name: &str) -> Vec<String> {
     let mut left = Vec::new();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     left.extend(mounts.lines().filter(|line| names(line, name)).map(|line| format!("mount {line}")));
