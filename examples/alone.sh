@@ -1,12 +1,13 @@
 #!/bin/sh
-# alone.sh COMMAND...: runs an engine for containers, as root, beside the machine's own and apart from it.
+# alone.sh COMMAND...: runs an engine for containers, as root, beside the machine's own and apart
+# from it.
 #
-# COMMAND has namespaces of its own: of processes, of mounts, and of networks, with nothing but a loopback
-# interface. It sees an empty /run and /dev/shm. It sees what is in /etc, /opt and /var/lib, without the
-# files of the machine's engines, but what it adds there is in memory. When this process ends, or the one
-# that has started it, by whatever signal, the kernel ends everything in the namespace of processes, and
-# what was mounted there is gone. SIGTERM to PID 1 of the namespace, the one child of this process, is
-# passed on to COMMAND. With COMMAND, PID 1 ends.
+# COMMAND has namespaces of its own: of processes, of mounts, and of networks, with nothing but a
+# loopback interface. It sees an empty /run and /dev/shm. It sees what is in /etc, /opt and
+# /var/lib, without the files of the machine's engines, but what it adds there is in memory. When
+# this process ends, or the one that has started it, by whatever signal, the kernel ends everything
+# in the namespace of processes, and what was mounted there is gone. SIGTERM to PID 1 of the
+# namespace, the one child of this process, is passed on to COMMAND. With COMMAND, PID 1 ends.
 #
 # It needs setpriv(1) and unshare(1), of Debian's util-linux.
 set -eu

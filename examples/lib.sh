@@ -3,18 +3,20 @@
 #     # shellcheck source=SCRIPTDIR/../lib.sh
 #     . "$(dirname "$0")/../lib.sh"
 #
-# POSIX sh. A script ends with 0 when everything was as expected, and with 1 and a line that begins with FAILED when not.
-# Where something that it needs is missing, its last line is `SKIPPED: <example>: it needs <program> (Debian: <package>)`,
-# and it ends with 0; with CI set it fails.
+# POSIX sh. A script ends with 0 when everything was as expected, and with 1 and a line that begins
+# with FAILED when not. Where something that it needs is missing, its last line is `SKIPPED:
+# <example>: it needs <program> (Debian: <package>)`, and it ends with 0; with CI set it fails.
 # Nothing that a script has made is there after it, however it ends: see sweep.sh and alone.sh.
-# Environment: ADIEU, the binary (default: target/release/adieu), and BASE, a base image with a shell (see `base_image`).
+# Environment: ADIEU, the binary (default: target/release/adieu), and BASE, a base image with a
+# shell (see `base_image`).
 # shellcheck shell=sh disable=SC2016,SC2034,SC2120
 set -eu
 umask 022
 export LC_ALL=C
 unset ADIEU_TIMEOUT ADIEU_EPILOGUE ADIEU_SHELL ADIEU_DELIVER ADIEU_REPORT ADIEU_LOG
 
-# The folder of the script, its name, and a prefix for containers, images and the like that is nobody else's.
+# The folder of the script, its name, and a prefix for containers, images and the like that is
+# nobody else's.
 here=$(cd "$(dirname "$0")" && pwd)
 lib=$(dirname "$here")
 example=${here##*/}
@@ -36,7 +38,8 @@ skip() {
   exit 0
 }
 
-# need PROGRAM:PACKAGE...: skips the example where one of the programs is missing. PACKAGE is Debian's.
+# need PROGRAM:PACKAGE...: skips the example where one of the programs is missing. PACKAGE is
+# Debian's.
 PATH=$PATH:/usr/sbin:/sbin
 need() {
   for program in "$@"; do
@@ -55,12 +58,14 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# A directory that is removed at the end, and in which all that is started here makes its temporary files.
+# A directory that is removed at the end, and in which all that is started here makes its temporary
+# files.
 temporary=${TMPDIR:-/tmp}
 scratch=$(mktemp -d "$temporary/$unique.XXXXXX")
 used_docker=
 at_exit 'DOCKER=$used_docker sh "$lib/sweep.sh" "$unique" "$temporary"'
-# For the case that this script is killed. Not its child, nor of its process group: it is not to be killed with it.
+# For the case that this script is killed. Not its child, nor of its process group: it is not to be
+# killed with it.
 (cd / && exec setsid sh "$lib/sweep.sh" "$unique" "$temporary" $$ </dev/null >/dev/null 2>&1 &)
 export TMPDIR="$scratch"
 
@@ -88,7 +93,8 @@ found:    $3"
 
 # --- A server and something to run it in -------------------------------------------------------------------
 
-# write_server FILE: a server that needs a moment to finish after a stop signal. A shell script, so that it runs anywhere.
+# write_server FILE: a server that needs a moment to finish after a stop signal. A shell script, so
+# that it runs anywhere.
 write_server() {
   cat >"$1" <<'END'
 #!/bin/sh
@@ -103,7 +109,8 @@ END
   chmod 755 "$1"
 }
 
-# put PROGRAM FILE: copies a program of this machine, with the libraries that it needs, below the root $root.
+# put PROGRAM FILE: copies a program of this machine, with the libraries that it needs, below the
+# root $root.
 put() {
   mkdir -p "$root/$(dirname "$2")"
   cp "$1" "$root/$2" || return 1
@@ -113,8 +120,8 @@ put() {
   done
 }
 
-# shell_root DIR: fills DIR with a root file system that has a shell and what the examples run in it: this machine's
-# busybox, or else its own /bin/sh and coreutils.
+# shell_root DIR: fills DIR with a root file system that has a shell and what the examples run in
+# it: this machine's busybox, or else its own /bin/sh and coreutils.
 shell_root() {
   root=$1
   mkdir -p "$root/bin" "$root/usr/bin" "$root/tmp" "$root/etc" "$root/proc" "$root/dev" "$root/sys"
@@ -137,9 +144,10 @@ shell_root() {
   fi
 }
 
-# --- Engines of containers ---------------------------------------------------------------------------------
+# --- Engines of containers -----------------------------------------------------------------------
 
-# Every call of Docker goes through this; an example may define it anew, with another socket or another program.
+# Every call of Docker goes through this; an example may define it anew, with another socket or
+# another program.
 engine() { docker "$@"; }
 # The builder that leaves no cache behind.
 export DOCKER_BUILDKIT="${DOCKER_BUILDKIT-0}"
@@ -147,13 +155,14 @@ export DOCKER_BUILDKIT="${DOCKER_BUILDKIT-0}"
 need_docker() {
   need docker:docker.io
   docker info >"$scratch/info" 2>&1 ||
-    skip "it needs Docker, running (Debian: docker.io); 'docker info' says: $(tail -n 1 "$scratch/info")"
+    skip "it needs Docker, running (Debian: docker.io);" \
+      "'docker info' says: $(tail -n 1 "$scratch/info")"
   used_docker=docker
 }
 
-# start_alone COMMAND...: starts an engine by alone.sh, with its output in $scratch/engine.log. Sets $alone to the process
-# ID of its unshare(1), and $inside to that of PID 1 of its namespace. The engine is ended at the end, and with it its
-# containers: nothing of it has to be removed before.
+# start_alone COMMAND...: starts an engine by alone.sh, with its output in $scratch/engine.log. Sets
+# $alone to the process ID of its unshare(1), and $inside to that of PID 1 of its namespace. The
+# engine is ended at the end, and with it its containers: nothing of it has to be removed before.
 alone=
 inside=
 at_exit end_alone
@@ -191,24 +200,27 @@ end_alone() {
   alone=
 }
 
-# start_dockerd CONFIGURATION: starts a Docker daemon apart from the machine's own, for `engine` to talk to. Everything
-# that it has is in a directory of ours. It needs root.
+# start_dockerd CONFIGURATION: starts a Docker daemon apart from the machine's own, for `engine` to
+# talk to. Everything that it has is in a directory of ours. It needs root.
 start_dockerd() {
   need docker:docker.io dockerd:docker.io runc:runc containerd:containerd
-  [ "$(id -u)" -eq 0 ] || skip "it needs root, for a Docker daemon of its own: sudo sh examples/$example/run.sh"
+  [ "$(id -u)" -eq 0 ] ||
+    skip "it needs root, for a Docker daemon of its own: sudo sh examples/$example/run.sh"
   DOCKER_HOST=unix://$scratch/docker.sock
   export DOCKER_HOST
   start_alone dockerd --config-file "$1" --data-root "$scratch/data" --exec-root "$scratch/exec" \
-    --pidfile "$scratch/pid" --host "$DOCKER_HOST" --cgroup-parent "/$unique" --exec-opt native.cgroupdriver=cgroupfs \
-    --storage-driver vfs --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false
+    --pidfile "$scratch/pid" --host "$DOCKER_HOST" --storage-driver vfs \
+    --cgroup-parent "/$unique" --exec-opt native.cgroupdriver=cgroupfs \
+    --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false
   wait_until dockerd_answers_or_ended
-  runs_alone ||
-    skip "a second Docker daemon does not start here: $(grep -v level=info "$scratch/engine.log" | tail -n 1)"
+  runs_alone || skip "a second Docker daemon does not start here:" \
+    "$(grep -v level=info "$scratch/engine.log" | tail -n 1)"
 }
 dockerd_answers_or_ended() { engine info || ! runs_alone; }
 
-# base_image: sets $base to an image with a shell: $BASE, or one of this machine's busybox or shell, or busybox from a
-# registry. Images that are built from it have its labels, also those that have no name.
+# base_image: sets $base to an image with a shell: $BASE, or one of this machine's busybox or shell,
+# or busybox from a registry. Images that are built from it have its labels, also those that have no
+# name.
 base_image() {
   base=$unique-base
   mkdir "$scratch/base"
@@ -218,8 +230,9 @@ base_image() {
     from=scratch
   else
     from=busybox:stable
-    engine pull "$from" >"$scratch/pull" 2>&1 || skip "it needs an image with a shell: busybox (Debian: busybox-static)," \
-      "BASE=IMAGE, or a registry that has $from: $(tail -n 1 "$scratch/pull")"
+    engine pull "$from" >"$scratch/pull" 2>&1 ||
+      skip "it needs an image with a shell: busybox (Debian: busybox-static), BASE=IMAGE," \
+        "or a registry that has $from: $(tail -n 1 "$scratch/pull")"
   fi
   {
     printf 'FROM %s\n' "$from"
@@ -237,7 +250,8 @@ build() {
   engine build --tag "$image" "$@" >"$scratch/build" 2>&1 || fail "build of $image: $(cat "$scratch/build")"
 }
 
-# start_container [OPTIONS] IMAGE [COMMAND...]: starts a container and sets $container to its name. It is removed at the end.
+# start_container [OPTIONS] IMAGE [COMMAND...]: starts a container and sets $container to its name.
+# It is removed at the end.
 containers=0
 start_container() {
   containers=$((containers + 1))
@@ -251,11 +265,13 @@ has_ended() { [ "$(engine inspect --format '{{.State.Running}}' "$container")" =
 # wait_log TEXT: waits until the container has printed it.
 wait_log() { wait_until logs_have "$1"; }
 
-# wait_program NAME: waits until a program of that name runs in the container, for those that print nothing.
+# wait_program NAME: waits until a program of that name runs in the container, for those that print
+# nothing.
 runs_program() { engine top "$container" -eo pid,comm | grep -w -- "$1"; }
 wait_program() { wait_until runs_program "$1"; }
 
-# stop_container [OPTIONS]: `docker stop`; sets $took, in whole seconds, $status, the exit status, and $logs.
+# stop_container [OPTIONS]: `docker stop`; sets $took, in whole seconds, $status, the exit status,
+# and $logs.
 stop_container() {
   began=$(date +%s)
   engine stop "$@" "$container" >/dev/null || fail "docker stop $* $container failed"
@@ -281,8 +297,9 @@ expect_finished() {
 
 # --- An engine whose `--init` is adieu ---------------------------------------------------------------------
 
-# init_images: builds images without a word about adieu: $unique-app, with a server and a program that must be PID 1, and
-# $unique-scratch, with one program only; and $unique-nested, which has adieu as its ENTRYPOINT already.
+# init_images: builds images without a word about adieu: $unique-app, with a server and a program
+# that must be PID 1, and $unique-scratch, with one program only; and $unique-nested, which has
+# adieu as its ENTRYPOINT already.
 init_images() {
   base_image
   mkdir "$scratch/app"
@@ -312,7 +329,8 @@ show_stock_init() {
   wait_log 'server ready'
   stop_container
   [ "$status" -ne 0 ] || fail "this engine's own init let the server finish, which is news: $logs"
-  say "this engine's own init signals only the shell, and the server is cut off. Exit status $status, and the log:"
+  say "this engine's own init signals only the shell, and the server is cut off." \
+    "Exit status $status, and the log:"
   show "$logs"
   start_container "$@" "$unique-app" /init
   ended
@@ -397,7 +415,8 @@ init told TERM' "$logs"
   expect_finished
   say "any user, no capabilities, a read-only root: the server finished"
 
-  # The one program that an image FROM scratch is sure to be able to run here is a static one: adieu itself.
+  # The one program that an image FROM scratch is sure to be able to run here is a static one: adieu
+  # itself.
   start_container "$@" --read-only --user 1234:1234 "$unique-scratch" /program --version
   ended
   expect "the log in an image FROM scratch" "tini version $version" "$logs"

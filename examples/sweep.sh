@@ -1,14 +1,16 @@
 #!/bin/sh
-# sweep.sh NAME DIRECTORY [PID]: removes what a run of an example, or of the tests, has made under NAME.
+# sweep.sh NAME DIRECTORY [PID]: removes what a run of an example, or of the tests, has made under
+# NAME.
 #
-# These are the processes that have DIRECTORY/NAME. in their environment; the containers and images of
-# Docker that are called NAME or NAME-..., or that have the label adieu.run=NAME; the cgroups NAME...; and
-# the files DIRECTORY/NAME... .
+# These are the processes that have DIRECTORY/NAME. in their environment; the containers and images
+# of Docker that are called NAME or NAME-..., or that have the label adieu.run=NAME; the cgroups
+# NAME...; and the files DIRECTORY/NAME... .
 #
-# With PID it waits for the end of that process first. So it finds what a run has left that was killed, by
-# SIGKILL for example: such a run cannot clean up by itself. It also removes the containers and images of
-# earlier runs whose process is no longer there. They are known by two labels: adieu.run, which ends with
-# the process ID, and adieu.pids, the PID namespace in which that is meant, and the boot.
+# With PID it waits for the end of that process first. So it finds what a run has left that was
+# killed, by SIGKILL for example: such a run cannot clean up by itself. It also removes the
+# containers and images of earlier runs whose process is no longer there. They are known by two
+# labels: adieu.run, which ends with the process ID, and adieu.pids, the PID namespace in which that
+# is meant, and the boot.
 #
 # DOCKER is the command of Docker's client, `docker` unless set; empty for none.
 set -u
@@ -23,7 +25,8 @@ if [ -n "$pid" ]; then
   [ -e "$1" ] || exit 0
 fi
 
-grep -l --text --fixed-strings -- "$directory/$name." /proc/[0-9]*/environ 2>/dev/null | while read -r file; do
+grep -l --text --fixed-strings -- "$directory/$name." /proc/[0-9]*/environ 2>/dev/null |
+while read -r file; do
   process=${file#/proc/}
   process=${process%/environ}
   # This script and what it starts may have it there too.

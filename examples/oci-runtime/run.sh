@@ -1,5 +1,6 @@
 #!/bin/sh
-# adieu-runtime as the default runtime of a dockerd of this script's own, apart from yours (see ../alone.sh).
+# adieu-runtime as the default runtime of a dockerd of this script's own, apart from yours (see
+# ../alone.sh).
 # shellcheck disable=SC2154 source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=SCRIPTDIR/engine.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs unchanged images with `podman run --init`: with the init that podman brings along, with adieu by --init-path, and with
-# adieu by containers.conf. Images and containers are in a storage of its own, apart from the machine's own.
+# Runs unchanged images with `podman run --init`: with the init that podman brings along, with adieu
+# by --init-path, and with adieu by containers.conf. Images and containers are in a storage of its
+# own, apart from the machine's own.
 # shellcheck disable=SC2016,SC2119 source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
 need podman:podman
@@ -32,8 +33,8 @@ runs_program() {
 # configure [LINE]: containers.conf, with the limits that this machine allows.
 configure() { printf '[containers]\n%s\n%s\n' "$limits" "${1:-}" >"$CONTAINERS_CONF"; }
 
-# Podman's own defaults first. Not every runtime can use every machine's cgroups, and where root may not raise limits
-# (no CAP_SYS_RESOURCE) the ones that podman asks for are refused.
+# Podman's own defaults first. Not every runtime can use every machine's cgroups, and where root may
+# not raise limits (no CAP_SYS_RESOURCE) the ones that podman asks for are refused.
 works() {
   for runtime in '' '--runtime runc' '--runtime crun'; do
     for limits in '' 'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]'; do

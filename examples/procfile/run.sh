@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the Procfile with honcho and stops it; then plays a platform that sends SIGTERM to every process by itself.
+# Runs the Procfile with honcho and stops it; then plays a platform that sends SIGTERM to every
+# process by itself.
 # shellcheck source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
 PATH=$PATH:$here/../../target/examples-venv/bin
@@ -12,7 +13,7 @@ ln -s "$adieu" "$SHOP/adieu"
 PATH=$SHOP:$PATH
 log_has() { grep -qF -- "$1" "$scratch/log"; }
 
-# --- Every process is signalled by the platform ------------------------------------------------------------
+# --- Every process is signalled by the platform ---------------------------------------------------
 
 # Counts how often it is signalled, and needs two seconds to finish.
 cat >"$SHOP/counting" <<'END'
@@ -35,8 +36,8 @@ below() {
   done
 }
 
-# platform_stops TIMES COMMAND...: runs it, sends SIGTERM to each of its processes; sets $status, and $logs to what had
-# been printed when the first process ended, and with it the container.
+# platform_stops TIMES COMMAND...: runs it, sends SIGTERM to each of its processes; sets $status,
+# and $logs to what had been printed when the first process ended, and with it the container.
 platform_stops() {
   times=$1
   shift

@@ -1,4 +1,5 @@
-//! An engine of containers, such as dockerd, of the test's own: apart from the machine's, and gone with its handle.
+//! An engine of containers, such as dockerd, of the test's own: apart from the machine's, and gone
+//! with its handle.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -17,8 +18,8 @@ use nix::unistd::Pid;
 use super::host::{self, Host};
 use super::{children, eventually, spawn};
 
-/// A daemon in namespaces of its own, by `examples/alone.sh`. When it is dropped, it has ended and its containers with
-/// it, and the machine is as it was before.
+/// A daemon in namespaces of its own, by `examples/alone.sh`. When it is dropped, it has ended and
+/// its containers with it, and the machine is as it was before.
 pub(crate) struct Daemon {
     child: Child,
     name: String,
@@ -26,14 +27,15 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// A name that no other daemon has. It is that of the cgroup which the daemon is to put its containers into.
+    /// A name that no other daemon has. It is that of the cgroup which the daemon is to put its
+    /// containers into.
     pub(crate) fn name() -> String {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         format!("{}-engine-{}", host::run_name(), COUNT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Starts the command with its output in `log`. To be dropped by the thread that has started it: the daemon ends
-    /// with that thread.
+    /// Starts the command with its output in `log`. To be dropped by the thread that has started
+    /// it: the daemon ends with that thread.
     pub(crate) fn start(name: &str, command: &Command, log: &Path) -> Self {
         host::sweep_at_end();
         let host = Host::now();
@@ -66,7 +68,8 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // PID 1 of the namespace: unshare(1) ends after it, and it ends after everything else there.
+        // PID 1 of the namespace: unshare(1) ends after it, and it ends after everything else
+        // there.
         let unshare = Pid::from_raw(self.child.id().try_into().unwrap());
         let inside = children(unshare).first().map_or(unshare, |it| it.pid);
         kill(inside, Signal::SIGKILL).ok();

@@ -1,5 +1,5 @@
-//! What the tests share with this machine, its Docker above all: that it is as before after a test that could have
-//! changed it, and that nothing is left there.
+//! What the tests share with this machine, its Docker above all: that it is as before after a test
+//! that could have changed it, and that nothing is left there.
 #![allow(
     clippy::panic,
     clippy::unwrap_used,
@@ -23,15 +23,16 @@ pub(crate) fn run_name() -> String {
     format!("adieu-test-{}", process::id())
 }
 
-/// The labels of what it makes in Docker, by which `examples/sweep.sh` finds it, now and in a later run.
+/// The labels of what it makes in Docker, by which `examples/sweep.sh` finds it, now and in a later
+/// run.
 pub(crate) fn labels() -> [String; 2] {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let namespace = fs::metadata("/proc/self/ns/pid").unwrap().ino();
     [format!("adieu.run={}", run_name()), format!("adieu.pids={}.{namespace}", boot.trim())]
 }
 
-/// Starts, once, the process that waits for the end of this one and removes what is left of it, however it ended.
-/// That includes this directory, which all tests may write to.
+/// Starts, once, the process that waits for the end of this one and removes what is left of it,
+/// however it ended. That includes this directory, which all tests may write to.
 pub(crate) fn sweep_at_end() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
@@ -58,7 +59,8 @@ pub(crate) struct Host {
     container: Option<Container>,
 }
 
-/// What a second engine changes where it is not kept apart, and what nobody else changes at the same time.
+/// What a second engine changes where it is not kept apart, and what nobody else changes at the
+/// same time.
 #[derive(Debug, PartialEq)]
 struct State {
     /// Index and flags of the bridge. One that was made again has another index; 0: there is none.
@@ -97,7 +99,8 @@ impl Host {
         Self { container: Container::start(), state: State::now() }
     }
 
-    /// Fails where anything is another than before, or where something is left of what has `name` in its name.
+    /// Fails where anything is another than before, or where something is left of what has `name`
+    /// in its name.
     pub(crate) fn assert_unchanged(&self, name: &str) {
         assert_eq!(State::now(), self.state, "{name} has changed the machine: on the left as it is now");
         if let Some(container) = &self.container {
@@ -116,7 +119,8 @@ impl Host {
     }
 }
 
-/// A container of the machine's own Docker, of an image with a static server, at its bridge where it has one.
+/// A container of the machine's own Docker, of an image with a static server, at its bridge where
+/// it has one.
 struct Container {
     docker: PathBuf,
     name: String,
