@@ -37,7 +37,8 @@ pub(crate) fn sweep_at_end() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         let directory = env::temp_dir().join(format!("{}-shared", run_name()));
-        fs::create_dir(&directory).unwrap();
+        // It may be there, of a process that had this number.
+        fs::create_dir_all(&directory).unwrap();
         // A session of its own: Ctrl-C is not for it.
         let mut sweep = Command::new("setsid");
         sweep.arg("sh").arg(script("sweep.sh")).arg(run_name()).arg(env::temp_dir());
