@@ -2,12 +2,10 @@
 //! server, with busybox, or with the shells and coreutils of this machine, which are Debian's in
 //! CI.
 //!
-//! The images stay, as `adieu-test:*`, and are replaced when a binary has changed; the containers
-//! are removed.
+//! The images are called `adieu-test-PID:*`. A process that waits for the end of the tests removes them.
 
 use std::env;
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -21,17 +19,28 @@ use crate::support::{
     Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, missing, server, storm, tool,
 };
 use nix::sys::signal::Signal;
+use crate::support::host::{labels, run_name, sweep_at_end};
+use crate::support::page::find;
 
 /// What `docker stop` may take where nothing is waited for: nobody was killed, as Docker's own
 /// grace is 10 s.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The shells of the images. busybox's takes the place of its last command; others stay above it.
-const SHELLS: [&str; 2] = ["ADIEU_SHELL=/bin/sh -c", "ADIEU_SHELL=/bin/busybox sh -c"];
+fn shells() -> Vec<&'static str> {
+    let busybox = busybox().is_some().then_some("ADIEU_SHELL=/bin/busybox sh -c");
+    ["ADIEU_SHELL=/bin/sh -c"].into_iter().chain(busybox).collect()
+}
 
-/// What the images hold beside adieu and the server: busybox alone, or this machine's own shells
-/// and coreutils.
-const DISTRIBUTIONS: [&str; 2] = ["busybox", "debian"];
+/// What the images hold beside adieu and the server: this machine's own shells and coreutils, or busybox alone.
+fn distributions() -> Vec<&'static str> {
+    ["debian"].into_iter().chain(busybox().is_some().then_some("busybox")).collect()
+}
+
+/// Without it, its variants of the tests are left out, which `all_of_this_is_tried_with_busybox_too` says.
+fn busybox() -> Option<PathBuf> {
+    find("busybox")
+}
 
 /// All that a careful user takes from a container.
 const EVERY_RESTRICTION: [&str; 7] =
@@ -41,9 +50,6 @@ const EVERY_RESTRICTION: [&str; 7] =
 
 struct Images {
     docker: PathBuf,
-    /// The tags begin with this. It differs between checkouts, so that they do not replace each
-    /// other's.
-    tag: String,
 }
 
 /// Built once. Where there is no Docker, every test ends here.
@@ -54,17 +60,16 @@ fn images() -> &'static Images {
 
 impl Images {
     fn build_all() -> Self {
-        let (docker, busybox) = (tool("docker"), tool("busybox"));
+        let docker = tool("docker");
         let info = Command::new(&docker).arg("info").output().unwrap();
         if !info.status.success() {
             let why = String::from_utf8_lossy(&info.stderr);
             missing("a Docker that answers", &format!("start it; docker info says: {}", why.trim()));
         }
-        let mut checkout = DefaultHasher::new();
-        adieu().hash(&mut checkout);
-        let images = Self { docker, tag: format!("adieu-test:{:016x}", checkout.finish()) };
+        sweep_at_end();
+        let images = Self { docker };
         let nothing_else = "FROM scratch\nCOPY root /\n";
-        images.build_distributions(&busybox, nothing_else);
+        images.build_distributions(nothing_else);
 
         let context = Scratch::new();
         put(&context, adieu(), "/adieu");
@@ -79,9 +84,13 @@ impl Images {
 
         put(&context, &server(), "/usr/bin/command");
         put_program(&context, Path::new("/bin/sh"), "/bin/sh");
-        put_program(&context, &busybox, "/bin/busybox");
-        let bin = context.path().join("root/bin");
-        ["cat", "date", "sleep"].iter().for_each(|name| symlink("busybox", bin.join(name)).unwrap());
+        if let Some(busybox) = busybox() {
+            put_program(&context, &busybox, "/bin/busybox");
+        }
+        for name in ["cat", "date", "sleep"] {
+            let path = format!("/bin/{name}");
+            put_program(&context, Path::new(&path), &path);
+        }
         fs::write(context.path().join("root/app/notes"), "not a program\n").unwrap();
         let shell = format!("{nothing_else}ENTRYPOINT [\"/adieu\"]\n");
         images.build(&context, "string", &format!("{shell}CMD [\"cd /app && ./server\"]"));
@@ -97,13 +106,13 @@ impl Images {
     }
 
     /// For each of [`DISTRIBUTIONS`] an image for each form of `ENTRYPOINT`, `CMD` and `SHELL`.
-    fn build_distributions(&self, busybox: &Path, nothing_else: &str) {
-        for distribution in DISTRIBUTIONS {
+    fn build_distributions(&self, nothing_else: &str) {
+        for distribution in distributions() {
             let context = Scratch::new();
             put(&context, adieu(), "/adieu");
             put(&context, &server(), "/app/server");
             if distribution == "busybox" {
-                put_program(&context, busybox, "/bin/busybox");
+                put_program(&context, &busybox().unwrap(), "/bin/busybox");
                 let bin = context.path().join("root/bin");
                 ["sh", "cat", "sleep"].iter().for_each(|name| symlink("busybox", bin.join(name)).unwrap());
             } else {
@@ -133,25 +142,18 @@ impl Images {
     }
 
     fn build(&self, context: &Scratch, kind: &str, dockerfile: &str) {
-        fs::write(context.path().join("Dockerfile"), format!("{dockerfile}\nLABEL adieu-test={kind}\n"))
-            .unwrap();
-        let tag = self.tag(kind);
-        let id = || {
-            let inspect =
-                Command::new(&self.docker).args(["image", "inspect", "--format", "{{.Id}}", &tag]).output();
-            String::from_utf8(inspect.unwrap().stdout).unwrap()
-        };
-        let replaced = id();
-        let build =
-            Command::new(&self.docker).args(["build", "--tag", &tag]).arg(context.path()).output().unwrap();
+        let labels = labels().join(" ");
+        let dockerfile = format!("{dockerfile}\nLABEL {labels} adieu-test={kind}\n");
+        fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
+        let mut build = Command::new(&self.docker);
+        // The builder that leaves no cache behind.
+        build.env("DOCKER_BUILDKIT", "0").args(["build", "--tag", &Self::tag(kind)]).arg(context.path());
+        let build = build.output().unwrap();
         assert!(build.status.success(), "docker build: {}", String::from_utf8_lossy(&build.stderr));
-        if !replaced.is_empty() && replaced != id() {
-            Command::new(&self.docker).args(["image", "rm", replaced.trim()]).output().unwrap();
-        }
     }
 
-    fn tag(&self, kind: &str) -> String {
-        format!("{}-{kind}", self.tag)
+    fn tag(kind: &str) -> String {
+        format!("{}:{kind}", run_name())
     }
 }
 
@@ -183,8 +185,9 @@ fn docker() -> Adieu {
 
 /// `docker run OPTIONS IMAGE COMMAND`, to be started.
 fn docker_run(name: &str, kind: &str, options: &[&str], command: &[&str]) -> Adieu {
-    let run = docker().args(["run", "--name", name, "--label", "adieu-test", "--network", "none"]);
-    run.args(options.iter().copied()).arg(images().tag(kind)).args(command.iter().copied())
+    let run = docker().args(["run", "--name", name, "--network", "none"]);
+    let run = labels().into_iter().fold(run, |run, label| run.arg("--label").arg(label));
+    run.args(options.iter().copied()).arg(Images::tag(kind)).args(command.iter().copied())
 }
 
 impl Container {
@@ -335,6 +338,18 @@ fn where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same() {
     }
 }
 
+/// The variants that [`shells`] and [`distributions`] have only where busybox is.
+fn all_of_this_is_tried_with_busybox_too() {
+    tool("busybox");
+    images();
+    assert_eq!((shells().len(), distributions().len()), (2, 2));
+    let options = ["--env", shells()[1]];
+    let shell = Container::run("string", &options, &["read line </proc/$$/comm; echo $line"]).expect_exit(0);
+    assert_eq!(shell.out, ["busybox"], "{shell}");
+    let shell = Container::run("busybox-exec-form", &[], &["cat /proc/self/comm; exit 0"]).expect_exit(0);
+    assert_eq!(shell.out, ["cat"], "{shell}");
+}
+
 fn entrypoint_with_two_dashes_takes_the_command_as_it_is() {
     images();
     Container::run("two-dashes", &[], &[]).expect_server_finishes();
@@ -345,7 +360,7 @@ fn entrypoint_with_two_dashes_takes_the_command_as_it_is() {
 /// Promise (Anywhere): in an image FROM scratch, of busybox or of Debian, as any user, read-only
 fn every_form_of_entrypoint_command_and_shell_lets_the_server_finish_under_any_restriction() {
     images();
-    for distribution in DISTRIBUTIONS {
+    for distribution in distributions() {
         for form in ["exec-form", "shell-form", "dashes-exec-form", "dashes-shell-form", "shell-instruction"]
         {
             let image = format!("{distribution}-{form}");
@@ -381,7 +396,7 @@ fn installs_itself_where_there_is_no_cp() {
 /// goes on
 fn command_string_in_the_image_lets_the_server_finish() {
     images();
-    for shell in SHELLS {
+    for shell in shells() {
         Container::run("string", &["--env", shell], &[]).expect_server_finishes();
     }
     // Docker makes `/adieu /bin/sh -c 'cd /app && ./server'` of the one, `/adieu -c '…'` of the
@@ -392,7 +407,7 @@ fn command_string_in_the_image_lets_the_server_finish() {
 
 fn script_goes_on_after_the_server_has_finished() {
     images();
-    for shell in SHELLS {
+    for shell in shells() {
         let container = Container::run("string", &["--env", shell], &["cd /app; ./server; echo bye; exit 3"]);
         container.run.wait_line("server ready");
         container.stop();
@@ -413,7 +428,7 @@ fn stop_is_immediate_when_nobody_handles_it() {
         (&["sleep 3600 & ./app/server --on none | cat; echo next"], "server"),
     ];
     for (command, program) in commands {
-        for shell in SHELLS {
+        for shell in shells() {
             let container = Container::run("string", &["--env", shell], command);
             container.wait_program(program);
             let took = container.stop();
@@ -429,7 +444,7 @@ fn stop_is_immediate_when_nobody_handles_it() {
 /// `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
 fn command_after_a_stopped_one_is_not_started() {
     images();
-    for shell in SHELLS {
+    for shell in shells() {
         let container = Container::run("string", &["--env", shell], &["sleep 10 && echo next"]);
         container.wait_program("sleep");
         let took = container.stop();
@@ -442,7 +457,7 @@ fn command_after_a_stopped_one_is_not_started() {
 /// Promise (Who is told, and when): the foreground and the background of a shell with a trap
 fn trap_of_a_loop_runs_at_once() {
     images();
-    for shell in SHELLS {
+    for shell in shells() {
         let string = "trap \"exit\" TERM; while true; do date; sleep 1; done";
         let container = Container::run("string", &["--env", shell], &[string]);
         container.run.wait_line(":");
@@ -468,7 +483,7 @@ fn trap_of_a_loop_runs_at_once() {
 /// is the only one
 fn stop_signal_of_the_image_is_the_one_delivered() {
     images();
-    for shell in SHELLS {
+    for shell in shells() {
         let container = Container::run("quit", &["--env", shell], &[]);
         container.run.wait_line("server ready");
         container.stop();
@@ -506,9 +521,9 @@ fn docker_stop_with_a_time_is_the_limit_and_adieu_sets_none() {
     let all = [&patient, &patient_by_itself, &hung];
     all.iter().for_each(|it| drop(it.run.wait_line("server ready")));
     let stops = [
-        docker().args(["stop", "--time", "60", &patient.name]).start(),
+        docker().args(["stop", "-t", "60", &patient.name]).start(),
         docker().args(["stop", &patient_by_itself.name]).start(),
-        docker().args(["stop", "--time", "2", &hung.name]).start(),
+        docker().args(["stop", "-t", "2", &hung.name]).start(),
     ];
     let [patient_took, by_itself_took, hung_took] = stops.map(|stop| stop.expect_exit(0).took);
     for (container, took) in [(patient, patient_took), (patient_by_itself, by_itself_took)] {
@@ -539,7 +554,7 @@ fn timeout_from_the_environment_ends_what_does_not_end() {
 
 fn signals_reach_the_program_that_handles_them() {
     images();
-    for shell in SHELLS {
+    for shell in shells() {
         let string = "cd /app && ./server --print HUP,USR1,RTMIN+1";
         let container = Container::run("string", &["--env", shell], &[string]);
         container.run.wait_line("server ready");
@@ -588,7 +603,7 @@ fn docker_kill_with_a_stop_signal_stops_as_docker_stop_does() {
 
 fn container_survives_a_signal_that_nobody_handles_and_the_logs_say_so() {
     images();
-    for shell in SHELLS {
+    for shell in shells() {
         for command in ["sleep 3600", "cd / && sleep 3600; echo next"] {
             let container = Container::run("string", &["--env", shell], &[command]);
             container.wait_program("sleep");
@@ -739,7 +754,7 @@ fn ctrl_c_in_docker_run_it_reaches_the_program_once() {
 /// Promise (Anywhere): `docker run -it`: Ctrl-C, what is typed, and a stop
 fn what_is_typed_in_docker_run_it_reaches_the_program_and_docker_stop_is_graceful() {
     images();
-    for image in DISTRIBUTIONS.map(|distribution| format!("{distribution}-exec-form")) {
+    for image in distributions().iter().map(|distribution| format!("{distribution}-exec-form")) {
         let mut typed = Interactive::run(&image, &["read line; echo \"<$line>\"; cat"]);
         typed.pty.type_keys("one two\n");
         typed.pty.wait_text("<one two>\n");
@@ -759,7 +774,7 @@ fn what_is_typed_in_docker_run_it_reaches_the_program_and_docker_stop_is_gracefu
 /// Promise (Anywhere): the release image holds only the binaries
 fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
     let images = images();
-    let tag = images.tag("release");
+    let tag = Images::tag("release");
     let make = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/image.sh");
     let built = adieu().parent().unwrap();
     docker().program("sh").arg(make).arg(&tag).arg(built).start().expect_exit(0);
@@ -873,6 +888,7 @@ fn exit_status_is_the_one_that_docker_shows() {
 }
 
 pub(crate) const TESTS: &[Test] = tests![
+    all_of_this_is_tried_with_busybox_too,
     runs_in_an_image_from_scratch_under_any_restriction,
     where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same,
     entrypoint_with_two_dashes_takes_the_command_as_it_is,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::support::host::Host;
 use crate::support::runner::{Test, tests};
 use crate::support::{Adieu, adieu, missing_as_said, say};
 
@@ -46,8 +47,13 @@ fn every_example_has_a_readme_a_script_that_checks_it_and_a_test_that_runs_it() 
 /// fails.
 fn example(name: &str) {
     let run = Adieu::new().as_child().program("sh").arg(folders_of().join(name).join("run.sh"));
-    let run = run.env("ADIEU", adieu()).deadline(Duration::from_secs(600)).start().expect_exit(0);
+    let host = Host::now();
+    let run = run.env("ADIEU", adieu()).deadline(Duration::from_secs(600)).start();
+    // What lib.sh names everything after.
+    let marker = format!("adieu-example-{name}-{}", run.pid());
+    let run = run.expect_exit(0);
     say(&run);
+    host.assert_unchanged(&marker);
     assert!(!run.out.is_empty(), "it says nothing");
     for skipped in run.out.iter().filter_map(|line| line.strip_prefix("SKIPPED: ")) {
         missing_as_said(skipped.strip_prefix(&format!("{name}: ")).unwrap_or(skipped));

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support;
+use crate::support::host;
 use crate::support::runner::{self, Test, Tests, tests};
 use crate::support::{
     Adieu, Finished, Pty, Scratch, eventually, missing_in_part, pid_namespace, pid_namespace_or_less,
@@ -405,6 +406,8 @@ fn the_runner_takes_the_arguments_of_cargo_tests_own() {
 }
 
 pub(crate) const TESTS: &[Test] = tests![
+    what_a_run_has_left_is_found_by_its_name,
+    what_a_run_has_left_is_swept_when_its_process_has_ended,
     the_runner_counts_what_is_missing_as_ignored_and_says_how_to_get_it,
     the_runner_takes_the_arguments_of_cargo_tests_own,
     server_finishes_its_work_however_it_takes_its_signals,
@@ -434,3 +437,38 @@ pub(crate) const ALONE: &[Test] = tests![
     terminal_reaches_pid1_of_a_namespace,
     terminal_takes_any_command
 ];
+/// Of a run that left a file and a process; another one's name begins with its own.
+fn what_a_run_has_left_is_found_by_its_name() {
+    let scratch = Scratch::new();
+    let name = scratch.path().file_name().unwrap().to_str().unwrap();
+    let other = format!("{name}1");
+    let process = shell("echo ready; read word").env("LEFT", name).stdin(Stdio::piped()).start();
+    let of_other = shell("echo ready; read word").env("LEFT", &other).stdin(Stdio::piped()).start();
+    process.wait_line("ready");
+    of_other.wait_line("ready");
+    let left = host::leftovers(name);
+    let at = |pid| format!("process /proc/{pid} environ: ");
+    let begins = |text: &str| left.iter().filter(|line| line.starts_with(text)).count();
+    assert_eq!(begins(&at(process.pid())), 1, "{left:#?}");
+    assert_eq!(begins(&at(of_other.pid())), 0, "{left:#?}");
+    assert_eq!(begins(&format!("file {}", scratch.path().display())), 1, "{left:#?}");
+    drop((process, of_other, scratch));
+}
+
+/// By `examples/sweep.sh`, for a run that was killed.
+fn what_a_run_has_left_is_swept_when_its_process_has_ended() {
+    let scratch = Scratch::new();
+    let [left, other] = ["run-1", "run-12"].map(|name| scratch.join(format!("{name}.files")));
+    [&left, &other].iter().for_each(|path| fs::write(path, "").unwrap());
+    let orphan = shell("echo ready; read word").env("LEFT", &left).stdin(Stdio::piped()).start();
+    orphan.wait_line("ready");
+    let mut run = shell("read word").stdin(Stdio::piped()).start();
+    let sweep = Adieu::new().as_child().program("/bin/sh").arg(host::script("sweep.sh"));
+    let sweep = sweep.arg("run-1").arg(scratch.path()).arg(run.pid().to_string());
+    let sweep = sweep.env("DOCKER", "").start();
+    drop(run.stdin());
+    run.expect_exit(1);
+    sweep.expect_exit(0);
+    orphan.expect_exit(137);
+    assert!(!left.exists() && other.exists());
+}

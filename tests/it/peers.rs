@@ -220,7 +220,8 @@ impl Systemd {
         root_or_less().then_some(())?;
         let cgroups = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
         let cgroups = cgroups.into_iter().find(|it| it.join("cgroup.controllers").exists());
-        let cgroup = cgroups.map(|it| it.join(format!("adieu-peers-{}", std::process::id())));
+        crate::support::host::sweep_at_end();
+        let cgroup = cgroups.map(|it| it.join(format!("{}-peers", crate::support::host::run_name())));
         let Some(cgroup) = cgroup.filter(|it| fs::create_dir(it).is_ok()) else {
             missing_in_part("a cgroup2 file system that may be written to", "mount one at /sys/fs/cgroup");
             return None;

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support;
@@ -16,9 +16,9 @@ use crate::support::{
     Adieu, Finished, Running, Scratch, adieu, eventually, libraries, missing_package, output, pid_namespace,
     root, server, spawn, tool,
 };
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use crate::support::engine::Daemon;
 
 /// What a stop may take where nothing is waited for: nobody was killed, as the engine's own grace
 /// is 10 s.
@@ -457,34 +457,6 @@ fn in_runc_with_a_user_namespace_adieu_is_mounted_too() {
 
 // --- Engines -------------------------------------------------------------------------------------
 
-/// A daemon of the test's own, told to stop on drop.
-struct Daemon(Child);
-
-impl Daemon {
-    /// Starts it with its output in `log`.
-    fn start(command: &mut Command, log: &Path) -> Self {
-        let out = File::create(log).unwrap();
-        command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out);
-        Self(spawn(command))
-    }
-
-    fn wait_for(&mut self, what: &str, log: &Path, mut ready: impl FnMut() -> bool) {
-        eventually(what, || {
-            let ended = self.0.try_wait().unwrap();
-            let log = || fs::read_to_string(log).unwrap_or_default();
-            assert!(ended.is_none(), "{what}: it ended, {ended:?}\n{}", log());
-            ready()
-        });
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        kill(Pid::from_raw(self.0.id().try_into().unwrap()), Signal::SIGTERM).ok();
-        self.0.wait().ok();
-    }
-}
-
 /// A directory's content as a tar file.
 fn tar(directory: &Path, to: &Path) {
     let mut made = Command::new("tar");
@@ -547,8 +519,11 @@ impl Docker {
         command.arg("--config-file").arg(scratch.join("daemon.json"));
         command.arg("--data-root").arg(scratch.join("root")).arg("--exec-root").arg(scratch.join("exec"));
         command.arg("--pidfile").arg(scratch.join("pid")).args(["-H", &host, "--storage-driver", "vfs"]);
+        let name = Daemon::name();
+        command.args(["--cgroup-parent", &format!("/{name}"), "--exec-opt", "native.cgroupdriver=cgroupfs"]);
         command.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"]);
-        let daemon = Daemon::start(&mut command, &log);
+        command.arg("--ip-forward=false");
+        let daemon = Daemon::start(&name, &command, &log);
         let archive = image_archive(&scratch);
         let mut docker = Self { client, host, daemon, _scratch: scratch };
         docker.wait_for_daemon(&log);
@@ -700,6 +675,7 @@ fn docker_shows_what_is_wrong_and_has_no_half_started_container() {
 struct Containerd {
     python: PathBuf,
     socket: PathBuf,
+    cgroup: String,
     _daemon: Daemon,
     _scratch: Scratch,
 }
@@ -743,7 +719,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
         let mut command = Command::new(containerd);
         // What the daemon gets reaches the runtime: without this the sandbox would not start.
         command.arg("--config").arg(scratch.join("config.toml")).env("ADIEU_BINARY", adieu());
-        let mut daemon = Daemon::start(&mut command, &log);
+        let name = Daemon::name();
+        let mut daemon = Daemon::start(&name, &command, &log);
         let ctr = |words: &[&str]| {
             let call = Adieu::new().as_child().program(&ctr).arg("--address").arg(&socket);
             call.args(words.iter().copied()).start().finish()
@@ -754,7 +731,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
         let imported =
             ctr(&["--namespace", "k8s.io", "images", "import", "--snapshotter", "native", archive]);
         assert_eq!(imported.code, 0, "{imported}");
-        Self { python, socket, _daemon: daemon, _scratch: scratch }
+        Self { python, socket, cgroup: format!("/{name}"), _daemon: daemon, _scratch: scratch }
     }
 
     fn ask(&self, call: &str, what: &Value) -> Finished {
@@ -772,6 +749,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
     /// A container in a pod of its own: the pod's and the container's id.
     fn container(&self, name: &str, mut what: Value) -> (Value, Value) {
         what["name"] = json!(name);
+        what["cgroup"] = json!(self.cgroup);
         what["handler"] = json!("adieu");
         what["image"] = json!(IMAGE);
         let pod = self.answer("pod", &what)["id"].clone();

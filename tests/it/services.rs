@@ -144,13 +144,9 @@ fn java(scratch: &Scratch, class: &str, body: &str) -> String {
     let source = scratch.join(format!("{class}.java"));
     let body = format!("public static void main(String[] arguments) throws Exception {{\n{body}\n}}");
     fs::write(&source, format!("public class {class} {{\n{body}\n}}\n")).unwrap();
-    // By way of the harness, since a fork of our own could hold open a script that another test
-    // writes.
-    let compiler = Adieu::new()
-        .as_child()
-        .program(javac)
-        .args(["-J-XX:-UsePerfData", "-XDignore.symbol.file"])
-        .arg("-d");
+    // By way of the harness, since a fork of our own could hold open a script that another test writes.
+    let compiler = Adieu::new().as_child().program(javac).arg("-J-XX:-UsePerfData");
+    let compiler = compiler.args(["-XDignore.symbol.file", "-d"]);
     compiler.arg(scratch.path()).arg(source).start().expect_exit(0);
     format!("{java} -Xmx64m -XX:-UsePerfData -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $OPTIONS -cp . {class}")
 }

@@ -68,7 +68,7 @@ def sandbox(ask):
     return {
         1: {1: ask["name"], 2: ask["name"] + "-uid", 3: "default"},
         7: entries(ask.get("annotations", {})),
-        8: {2: {1: namespaces(ask)}},
+        8: {1: ask["cgroup"], 2: {1: namespaces(ask)}},
     }
 
 

@@ -6,6 +6,8 @@
 //! until then. Whatever a test started is gone when its handle is dropped. What a test needs and
 //! does not find ends it as ignored ([`need`]).
 
+pub(crate) mod engine;
+pub(crate) mod host;
 pub(crate) mod need;
 pub(crate) mod page;
 mod process;
