@@ -98,10 +98,10 @@ found:    $3"
 write_server() {
   cat >"$1" <<'END'
 #!/bin/sh
-told() { echo "server told $1"; sleep 0.3; echo "server done"; kill "$!"; exit 0; }
+got() { echo "server got $1"; sleep 0.3; echo "server done"; kill "$!"; exit 0; }
 for signal in TERM INT QUIT; do
   # shellcheck disable=SC2064
-  trap "told $signal" "$signal"
+  trap "got $signal" "$signal"
 done
 echo "server ready"
 while true; do sleep 3600 & wait $!; done
@@ -288,7 +288,7 @@ ended() {
 
 # The server of the container got SIGNAL (TERM unless given), and finished.
 finished='server ready
-server told TERM
+server got TERM
 server done'
 expect_finished() {
   expect "the server's log" "$(printf '%s' "$finished" | sed "s/TERM/${1:-TERM}/")" "$logs"
@@ -307,7 +307,7 @@ init_images() {
   cat >"$scratch/app/init" <<'END'
 #!/bin/sh
 [ $$ -eq 1 ] || { echo "I must be PID 1"; exit 100; }
-trap 'echo "init told TERM"; exit 0' TERM
+trap 'echo "init got TERM"; exit 0' TERM
 echo "init is PID 1"
 while true; do sleep 3600 & wait $!; done
 END
@@ -352,7 +352,7 @@ check_init() {
   wait_log 'init is PID 1'
   stop_container
   expect "the log of a program that must be PID 1" 'init is PID 1
-init told TERM' "$logs"
+init got TERM' "$logs"
   say "a program that must be PID 1 is executed in place of adieu"
 
   start_container "$@" "$unique-nested"

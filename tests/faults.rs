@@ -71,9 +71,9 @@ struct Scenario {
     file: Option<&'static str>,
 }
 
-const TOLD: &[&str] = &["server ready", "server told TERM", "server done"];
+const TOLD: &[&str] = &["server ready", "server got TERM", "server done"];
 const SCRIPT: &str = "(sleep 1h &); \"$SERVER\" --work 25ms | cat; echo went on; exit 9";
-const TO_THE_END: &[&str] = &["server ready", "server told TERM", "server done", "went on"];
+const TO_THE_END: &[&str] = &["server ready", "server got TERM", "server done", "went on"];
 const STOP: &[Step] = &[See("ready"), Tell(SIGTERM)];
 
 const SCENARIOS: &[Scenario] = &[
@@ -127,7 +127,7 @@ const SCENARIOS: &[Scenario] = &[
         way: Way::Below,
         words: &["--timeout", "300ms", "--", "SERVER", "--never"],
         steps: STOP,
-        out: &["server ready", "server told TERM"],
+        out: &["server ready", "server got TERM"],
         code: 137,
         file: None,
     },
@@ -135,8 +135,8 @@ const SCENARIOS: &[Scenario] = &[
         name: "forward",
         way: Way::Below,
         words: &["--", "SERVER", "--print", "USR1,HUP", "--work", "25ms", "--exit", "9"],
-        steps: &[See("ready"), Tell(SIGUSR1), See("got USR1"), Tell(SIGHUP), See("got HUP"), Tell(SIGTERM)],
-        out: &["server ready", "server got USR1", "server got HUP", "server told TERM", "server done"],
+        steps: &[See("ready"), Tell(SIGUSR1), See("saw USR1"), Tell(SIGHUP), See("saw HUP"), Tell(SIGTERM)],
+        out: &["server ready", "server saw USR1", "server saw HUP", "server got TERM", "server done"],
         code: 9,
         file: None,
     },
@@ -723,7 +723,7 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
     let words: Vec<&String> = facts.err.iter().filter(|line| line.starts_with("adieu: ")).collect();
     let known: BTreeSet<String> = usual.err.iter().map(|line| shape(line)).collect();
     let warned = words.iter().any(|line| !known.contains(&shape(line)));
-    let unheard = |line: &&String| !line.contains(" got ");
+    let unheard = |line: &&String| !line.contains(" saw ");
     let dropped = words.iter().any(|line| line.contains(" dropped: "));
     if dropped && code == scenario.code && facts.out.iter().eq(usual.out.iter().filter(unheard)) {
         return Ok("drops the signal, warns");
@@ -744,7 +744,7 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
     let all = || facts.out.iter().chain(&facts.err);
     let blind = words.iter().any(|line| line.contains("/proc cannot be read"));
     let done = !scenario.out.contains(&"server done") || all().any(|line| line.ends_with("server done"));
-    let once = all().filter(|line| line.contains("told TERM")).count() <= 1;
+    let once = all().filter(|line| line.contains("got TERM")).count() <= 1;
     if blind && done && once && [scenario.code, 143].contains(&code) {
         return Ok("tells the group, warns");
     }

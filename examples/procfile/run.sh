@@ -23,7 +23,7 @@ trap 'count=$((count + 1))' TERM
 echo "server ready"
 while [ "$count" = 0 ]; do sleep 0.1; done
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 0.1; done
-echo "server got TERM $count times, done"
+echo "server saw TERM $count times, done"
 END
 chmod 755 "$SHOP/counting"
 
@@ -78,7 +78,7 @@ say "every process signalled twice, adieu ./counting: exit status $status; $(pri
 
 platform_stops 1 adieu --rewrite TERM=0 ./counting
 expect 'the log with TERM=0' 'server ready
-server got TERM 1 times, done' "$logs"
+server saw TERM 1 times, done' "$logs"
 expect 'the exit status' 0 "$status"
 say "every process signalled, adieu --rewrite TERM=0 ./counting: exit status $status; $(printf '%s' "$logs" | tail -n 1)"
 

@@ -242,7 +242,7 @@ impl Container {
         self.run.wait_line("server ready");
         self.stop();
         let ended = self.expect_exit(0);
-        assert_eq!(ended.out, ["server ready", "server told TERM", "server done"]);
+        assert_eq!(ended.out, ["server ready", "server got TERM", "server done"]);
         assert!(ended.err.is_empty(), "{ended}");
     }
 }
@@ -331,7 +331,7 @@ fn where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same() {
         let filtered = format!("Seccomp: {}", libc::SECCOMP_MODE_FILTER);
         assert_eq!(
             ended.out,
-            [&*filtered, "server ready", "server told TERM", "server done", "after"],
+            [&*filtered, "server ready", "server got TERM", "server done", "after"],
             "{ended}"
         );
         assert!(ended.err.is_empty(), "{ended}");
@@ -412,7 +412,7 @@ fn script_goes_on_after_the_server_has_finished() {
         container.run.wait_line("server ready");
         container.stop();
         let ended = container.expect_exit(3);
-        assert_eq!(ended.out, ["server ready", "server told TERM", "server done", "bye"], "{ended}");
+        assert_eq!(ended.out, ["server ready", "server got TERM", "server done", "bye"], "{ended}");
     }
 }
 
@@ -488,7 +488,7 @@ fn stop_signal_of_the_image_is_the_one_delivered() {
         container.run.wait_line("server ready");
         container.stop();
         let ended = container.expect_exit(0);
-        assert_eq!(ended.out, ["server ready", "server told QUIT", "server done"], "{ended}");
+        assert_eq!(ended.out, ["server ready", "server got QUIT", "server done"], "{ended}");
     }
 }
 
@@ -505,7 +505,7 @@ fn stop_signal_of_docker_run_is_the_one_delivered() {
         container.run.wait_line("server ready");
         container.stop();
         let ended = container.expect_exit(0);
-        assert_eq!(ended.out, ["server ready", &format!("server told {told}"), "server done"], "{ended}");
+        assert_eq!(ended.out, ["server ready", &format!("server got {told}"), "server done"], "{ended}");
     }
 }
 
@@ -528,11 +528,11 @@ fn docker_stop_with_a_time_is_the_limit_and_adieu_sets_none() {
     let [patient_took, by_itself_took, hung_took] = stops.map(|stop| stop.expect_exit(0).took);
     for (container, took) in [(patient, patient_took), (patient_by_itself, by_itself_took)] {
         let ended = container.expect_exit(0);
-        assert_eq!(ended.out, ["server ready", "server told TERM", "server done"], "{ended}");
+        assert_eq!(ended.out, ["server ready", "server got TERM", "server done"], "{ended}");
         assert!(took >= Duration::from_secs(11), "{took:?}\n{ended}");
     }
     let ended = hung.expect_exit(137);
-    assert_eq!(ended.out, ["server ready", "server told TERM"], "{ended}");
+    assert_eq!(ended.out, ["server ready", "server got TERM"], "{ended}");
     assert!(hung_took >= Duration::from_secs(2), "{hung_took:?}\n{ended}");
 }
 
@@ -545,7 +545,7 @@ fn timeout_from_the_environment_ends_what_does_not_end() {
         let took = container.stop();
         let ended = container.expect_exit(code);
         assert!(took < AT_ONCE, "{took:?}\n{ended}");
-        assert_eq!(ended.out, ["server ready", "server told TERM"], "{ended}");
+        assert_eq!(ended.out, ["server ready", "server got TERM"], "{ended}");
         assert!(ended.err[0].contains("timeout") && ended.err[0].contains("server ("), "{ended}");
     }
 }
@@ -560,15 +560,15 @@ fn signals_reach_the_program_that_handles_them() {
         container.run.wait_line("server ready");
         for signal in ["HUP", "USR1", "RTMIN+1"] {
             container.docker(&["kill", "--signal", signal]);
-            container.run.wait_line(&format!("server got {signal}"));
+            container.run.wait_line(&format!("server saw {signal}"));
         }
         container.stop();
         let expected = [
             "server ready",
-            "server got HUP",
-            "server got USR1",
-            "server got RTMIN+1",
-            "server told TERM",
+            "server saw HUP",
+            "server saw USR1",
+            "server saw RTMIN+1",
+            "server got TERM",
             "server done",
         ];
         let ended = container.expect_exit(0);
@@ -586,7 +586,7 @@ fn docker_kill_with_a_stop_signal_stops_as_docker_stop_does() {
         container.run.wait_line("server ready");
         container.docker(&["kill", "--signal", signal]);
         let ended = container.expect_exit(0);
-        let told = format!("server told {signal}");
+        let told = format!("server got {signal}");
         assert_eq!(ended.out, ["server ready", &told, "server done", "next"], "{ended}");
 
         let nobody = Container::run("string", &[], &["sleep 3600; echo next"]);
@@ -635,7 +635,7 @@ fn process_of_docker_exec_is_never_signalled() {
     container.run.wait_line("SIGHUP dropped");
     container.stop();
     let ended = container.expect_exit(0);
-    assert_eq!(ended.out, ["server ready", "server told TERM", "server done"], "{ended}");
+    assert_eq!(ended.out, ["server ready", "server got TERM", "server done"], "{ended}");
     // The kernel ended it, with the namespace.
     let exec = exec.expect_exit(137);
     assert_eq!(exec.out, ["neighbour ready"], "{exec}");
@@ -651,7 +651,7 @@ fn neighbour_in_a_shared_pid_namespace_is_never_signalled() {
     guest.run.wait_line("guest ready");
     guest.stop();
     let ended = guest.expect_exit(0);
-    assert_eq!(ended.out, ["guest ready", "guest told TERM", "guest done"], "{ended}");
+    assert_eq!(ended.out, ["guest ready", "guest got TERM", "guest done"], "{ended}");
     host.expect_server_finishes();
 }
 
@@ -680,8 +680,8 @@ fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adie
         finishes.run.wait_line("server ready");
         finishes.stop();
         let ended = finishes.expect_exit(0);
-        ended.assert_order(["server ready", "server told TERM", "server done"]);
-        ended.assert_order(["daemon ready", "daemon told TERM", "daemon done"]);
+        ended.assert_order(["server ready", "server got TERM", "server done"]);
+        ended.assert_order(["daemon ready", "daemon got TERM", "daemon done"]);
 
         let nobody = Container::run("string", &share, &["sleep 3600 & sleep 3600; echo next"]);
         nobody.wait_program("sleep");
@@ -699,16 +699,16 @@ fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adie
         let hung_up = Container::run("string", &share, &["cd /app && ./server --on HUP"]);
         hung_up.run.wait_line("server ready");
         hung_up.docker(&["kill", "--signal", "HUP"]);
-        assert_eq!(hung_up.expect_exit(0).out, ["server ready", "server told HUP", "server done"]);
+        assert_eq!(hung_up.expect_exit(0).out, ["server ready", "server got HUP", "server done"]);
     }
     // They would have said so.
     neighbour.docker(&["kill", "--signal", "USR2"]);
-    neighbour.run.wait_line("neighbour got USR2");
+    neighbour.run.wait_line("neighbour saw USR2");
     outside.signal(Signal::SIGUSR2);
-    outside.wait_line("outside got USR2");
+    outside.wait_line("outside saw USR2");
     let said = |run: &Running| run.lines().into_iter().map(|line| line.text).collect::<Vec<_>>();
-    assert_eq!(said(&neighbour.run), ["neighbour ready", "neighbour got USR2"]);
-    assert_eq!(said(&outside), ["outside ready", "outside got USR2"]);
+    assert_eq!(said(&neighbour.run), ["neighbour ready", "neighbour saw USR2"]);
+    assert_eq!(said(&outside), ["outside ready", "outside saw USR2"]);
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
@@ -732,11 +732,11 @@ fn ctrl_c_in_docker_run_it_reaches_the_program_once() {
         let mut container = Interactive::run("string", command);
         container.pty.wait_text("server ready\n");
         container.pty.type_keys("\x03");
-        container.pty.wait_text("server told INT\n");
+        container.pty.wait_text("server got INT\n");
         container.pty.wait_text("server done\n");
         let status = container.pty.exit();
         let text = container.pty.text();
-        assert_eq!(text.matches("told").count(), 1, "{text}");
+        assert_eq!(text.matches(" got ").count(), 1, "{text}");
         // A shell in the foreground gets Ctrl-C as well, and may end of it once its command has
         // ended.
         let expected: &[i32] =
@@ -765,7 +765,7 @@ fn what_is_typed_in_docker_run_it_reaches_the_program_and_docker_stop_is_gracefu
         stopped.pty.wait_text("server ready\n");
         docker().args(["stop", &stopped.name]).start().expect_exit(0);
         assert_eq!(stopped.pty.exit(), 0, "{}", stopped.pty.text());
-        stopped.pty.wait_text("server told TERM\nserver done\n");
+        stopped.pty.wait_text("server got TERM\nserver done\n");
     }
 }
 
@@ -825,7 +825,7 @@ fn at_its_limit_of_processes_a_container_stops_gracefully_and_reports() {
     });
     assert!(container.stop() < AT_ONCE);
     let ended = container.expect_exit(0);
-    assert_eq!(ended.out, ["server ready", "server told TERM", "server done", "next"], "{ended}");
+    assert_eq!(ended.out, ["server ready", "server got TERM", "server done", "next"], "{ended}");
     let report = fs::read_to_string(shared.join("report")).unwrap();
     assert!(report.contains("\"name\": \"server\""), "{report}");
 }
@@ -845,7 +845,7 @@ fn out_of_memory_the_kernel_ends_the_largest_and_the_stop_is_graceful() {
     let of_server: Vec<_> = ended.out.iter().filter(|line| *line != "eaten").collect();
     assert_eq!(
         of_server,
-        ["killed 137", "server ready", "server told TERM", "server done", "next"],
+        ["killed 137", "server ready", "server got TERM", "server done", "next"],
         "{ended}"
     );
 }

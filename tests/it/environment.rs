@@ -357,7 +357,7 @@ fn at_rest_adieu_has_one_thread_and_never_wakes_up() {
     // passed on.
     let busy = at_rest(Adieu::new().as_child(), &["-t", "10s", &format!("(sleep 0 &) ; {string}")]);
     busy.signal(SIGUSR1);
-    busy.wait_line("server got USR1");
+    busy.wait_line("server saw USR1");
     eventually("the orphan is reaped", || busy.tree().iter().all(|it| it.name != "sleep"));
     eventually("adieu waits again", || process(busy.pid()).is_some_and(|it| it.state == 'S'));
     let pids: Vec<Pid> = running.iter().chain([&busy]).map(Running::pid).collect();
@@ -427,7 +427,7 @@ fn fifty_orphans_are_reaped_as_pid1_and_as_subreaper() {
             tree.len() == 1 && tree[0].name == "server"
         });
         running.signal(SIGTERM);
-        running.expect_exit(0).assert_order(["server ready", "server told TERM", "server done"]);
+        running.expect_exit(0).assert_order(["server ready", "server got TERM", "server done"]);
     }
 }
 
@@ -441,7 +441,7 @@ fn an_orphan_of_a_flood_does_not_delay_a_stop() {
         running.signal(SIGTERM);
         running
             .expect_exit(0)
-            .assert_order(["server ready", "server told TERM", "server done"])
+            .assert_order(["server ready", "server got TERM", "server done"])
             .assert_no("timeout");
     }
 }

@@ -113,13 +113,13 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
         [
             "PID PROCESS SIGTERM ROLE WHAT WOULD HAPPEN".to_owned(),
             format!("{} adieu signalfd", running.pid()),
-            format!("{} sh default shielded not before the last call", sh.pid),
-            format!("{} server caught owner told at once, waited for", server.pid),
-            format!("{} tee default spared ends at end of file", tee.pid),
+            format!("{} sh default shielded gets it at the last call", sh.pid),
+            format!("{} server caught handler gets it at once, waited for", server.pid),
+            format!("{} tee default bystander ends at end of file", tee.pid),
         ]
     );
     let said = format!(
-        "A SIGTERM would be waited for by {}; {} is shielded; {} ends at end of file.",
+        "On SIGTERM adieu would wait for {}; {} is shielded; {} ends at end of file.",
         named(&server),
         named(&sh),
         named(&tee)
@@ -130,7 +130,7 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
     assert_eq!(explained["init"], "adieu");
     assert_eq!(explained["verdict"], *said);
     assert_eq!(explained["root"]["pid"], running.pid().as_raw());
-    assert_eq!(each(&explained, "role").values().collect::<Vec<_>>(), ["shielded", "owner", "spared"]);
+    assert_eq!(each(&explained, "role").values().collect::<Vec<_>>(), ["shielded", "handler", "bystander"]);
 
     if pid_namespace_or_less() && tool_or_less("nsenter").is_some() {
         // As `docker exec` starts it: the default is PID 1, and the numbers are those of the
@@ -145,12 +145,12 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
         let lines = inside(&["--explain"]);
         assert_eq!(
             sentences(&lines),
-            "A SIGTERM would be waited for by server (3); sh (2) is shielded; tee (4) ends at end of file."
+            "On SIGTERM adieu would wait for server (3); sh (2) is shielded; tee (4) ends at end of file."
         );
         assert_eq!(inside(&["--explain", "1"]), lines);
     }
     running.signal(SIGTERM);
-    running.expect_exit(0).assert_order(["server told TERM", "server done", "after"]);
+    running.expect_exit(0).assert_order(["server got TERM", "server done", "after"]);
 }
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
@@ -194,18 +194,18 @@ fn where_nothing_handles_it_the_container_would_stop_at_once() {
 fn the_settings_of_the_running_adieu_are_taken_into_account() {
     let limited = started(["-t", "9s", "server; :"], 1);
     assert!(verdict(&limited, &[]).contains("server ("), "{}", verdict(&limited, &[]));
-    assert!(verdict(&limited, &[]).contains(", for 9.00 s at the most"), "{}", verdict(&limited, &[]));
+    assert!(verdict(&limited, &[]).contains(", for at most 9.00 s"), "{}", verdict(&limited, &[]));
 
     let by_environment = container().env("ADIEU_TIMEOUT", "9s").arg("server; :").start();
     by_environment.wait_line("ready");
-    assert!(verdict(&by_environment, &[]).contains(", for 9.00 s at the most"));
+    assert!(verdict(&by_environment, &[]).contains(", for at most 9.00 s"));
 
     let rewritten = started(["-r", "TERM=QUIT", "server --on QUIT; :"], 1);
     let said = verdict(&rewritten, &[]);
-    assert!(said.starts_with("SIGQUIT is delivered in place of SIGTERM. A SIGTERM would be"), "{said}");
+    assert!(said.starts_with("SIGQUIT is sent in place of SIGTERM. On SIGTERM adieu would"), "{said}");
 
     let group = started(["-g", "server | cat; :"], 1);
-    assert_eq!(entries(&json(&group, &[]), "cat")[0]["when"], "told at once");
+    assert_eq!(entries(&json(&group, &[]), "cat")[0]["when"], "gets it at once");
 }
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
@@ -214,7 +214,7 @@ fn a_signal_that_is_rewritten_to_0_is_for_nobody() {
     let running = started(["-r", "TERM=0", "server; :"], 1);
     assert_eq!(verdict(&running, &[]), "SIGTERM would be dropped: adieu rewrites it to 0.");
     let explained = json(&running, &[]);
-    assert!(each(&explained, "when").values().all(|when| !when.contains("told at once")), "{explained:#}");
+    assert!(each(&explained, "when").values().all(|when| !when.contains("gets it at once")), "{explained:#}");
 }
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
@@ -336,11 +336,11 @@ fn a_signal_that_begins_no_stop_goes_to_its_handlers() {
         assert_eq!(said, format!("SIGHUP would go to {}; it begins no stop.", named(&server)), "{name}");
     }
     running.signal(SIGHUP);
-    running.wait_line("server got HUP");
+    running.wait_line("server saw HUP");
     // Nobody else hears of it, now or later.
     let explained = json(&running, &["--signal", "HUP"]);
     let of_sleep = entries(&explained, "sleep")[0]["when"].as_str().unwrap();
-    assert!(!of_sleep.contains("told"), "{explained:#}");
+    assert!(!of_sleep.contains("gets it"), "{explained:#}");
     assert!(running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S'));
 }
 
@@ -354,7 +354,7 @@ fn a_signal_that_nobody_handles_would_be_dropped_by_an_adieu_that_is_pid_1() {
     running.signal(SIGHUP);
     running.wait_line("SIGHUP dropped");
     let explained = json(&running, &["--signal", "HUP"]);
-    assert!(each(&explained, "when").values().all(|when| !when.contains("told")), "{explained:#}");
+    assert!(each(&explained, "when").values().all(|when| !when.contains("gets it")), "{explained:#}");
 }
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
@@ -377,7 +377,7 @@ fn what_is_said_of_signals_with_a_meaning_of_their_own_is_true() {
         assert!(!said.contains(untrue), "{signal}: {said}");
     }
     adieu.signal(SIGWINCH);
-    adieu.wait_line("server got WINCH");
+    adieu.wait_line("server saw WINCH");
     adieu.signal(SIGCHLD);
     if pid_namespace_or_less() {
         let bare = below(&[], "server; :");
@@ -504,8 +504,8 @@ fn adieu_is_known_whatever_it_is_called() {
         let beside = Adieu::new().as_child().program(&copy).args(["--explain", &*pid]).start();
         let said = sentences(&beside.expect_exit(0).out);
         running.signal(SIGTERM);
-        running.expect_exit(0).assert_order(["server told TERM", "server done"]);
-        assert!(said.starts_with("A SIGTERM would be waited for by server ("), "as {name}: {said}");
+        running.expect_exit(0).assert_order(["server got TERM", "server done"]);
+        assert!(said.starts_with("On SIGTERM adieu would wait for server ("), "as {name}: {said}");
     }
 }
 
@@ -519,7 +519,7 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
         verdict(&running, &[]),
         format!(
             "sh ({}) is PID 1 of its container and has no handler: SIGTERM would be ignored until SIGKILL. {} would \
-             not hear of it.",
+             not get it.",
             running.pid(),
             named(&server)
         )
@@ -528,8 +528,8 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
     running.signal(SIGTERM);
     // Both are still there after it, and the server has not heard of it.
     kill(server.pid, SIGUSR1).unwrap();
-    running.wait_line("server got USR1");
-    assert!(!is_gone(running.pid()) && running.lines().iter().all(|line| !line.text.contains("told")));
+    running.wait_line("server saw USR1");
+    assert!(!is_gone(running.pid()) && running.lines().iter().all(|line| !line.text.contains("got TERM")));
 
     let deaf = below(&[], "trap '' TERM; server --on INT; :");
     let said = verdict(&deaf, &[]);
@@ -559,7 +559,7 @@ fn a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes() {
         )
     );
     running.signal(SIGTERM);
-    running.expect_exit(0).assert_order(["server told TERM", "server.1 told TERM", "server done"]);
+    running.expect_exit(0).assert_order(["server got TERM", "server.1 got TERM", "server done"]);
 }
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
@@ -585,7 +585,7 @@ fn a_deep_and_wide_tree_fits_80_columns() {
     let all = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do server --name $i & done; ";
     let running = started([&*format!("{all}{nested}")], 14);
     let lines = text(&running, &[]);
-    assert!(lines.iter().any(|line| line.ends_with("told at once, waited for")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.ends_with("gets it at once, waited for")), "{lines:#?}");
     assert!(sentences(&lines).contains(" and 4 more"), "{lines:#?}");
     assert_eq!(entries(&json(&running, &[]), "server").len(), 14);
 }
@@ -640,7 +640,7 @@ fn the_schema_describes_every_property_and_allows_no_other() {
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/explain.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    assert_eq!(schema["properties"]["schema"]["const"], 1);
+    assert_eq!(schema["properties"]["schema"]["const"], 2);
     schema::strict("", &schema);
 }
 
@@ -682,7 +682,7 @@ fn another_user_gets_an_answer_with_what_may_not_be_read() {
     eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
     let [sleep, server, sh] = ["sleep", "server", "sh"].map(|name| named(&running.process(name)));
     let said = sentences(&asked_by_nobody(&running, &[]));
-    assert!(said.starts_with("A SIGTERM would be waited for by ") && said.contains(&server), "{said}");
+    assert!(said.starts_with("On SIGTERM adieu would wait for ") && said.contains(&server), "{said}");
     assert!(said.contains(&format!("{sh} is shielded")), "{said}");
     assert!(said.contains("May not be read in full") && said.contains("CAP_SYS_PTRACE"), "{said}");
     // Its stdin may not be read either; in truth it is no pipe.
@@ -705,7 +705,7 @@ fn settings_that_another_user_may_not_read_are_not_guessed_in_silence() {
     tool("setpriv");
     let running = container().env("ADIEU_TIMEOUT", "9s").arg("server; :").start();
     running.wait_line("ready");
-    assert!(verdict(&running, &[]).contains("for 9.00 s at the most"));
+    assert!(verdict(&running, &[]).contains("for at most 9.00 s"));
     let said = sentences(&asked_by_nobody(&running, &[]));
     assert!(said.contains("environment"), "the timeout is missing, and nothing says why: {said}");
 }

@@ -193,7 +193,7 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "As PID 1, does it reap orphans?",
-        why: "adieu does, [at any time](design.md#phases); how many zombies of others are left while a shell in its place \
+        why: "adieu does, [at any time](design.md#stages); how many zombies of others are left while a shell in its place \
             waits for a command is this.",
         variable: "string",
         rows: &[
@@ -218,7 +218,7 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "Does it take its background jobs along when it ends?",
-        why: "It does not: what [the main process leaves behind](design.md#phases) is adieu's to stop.",
+        why: "It does not: what [the main process leaves behind](design.md#stages) is adieu's to stop.",
         variable: "string",
         rows: &[Any(r#"sh -c "$child" & exit 3"#), Any(r#"sh -c "$child" & true"#)],
         child: r#"export child='trap "echo told; exit" TERM HUP; sleep 1 & wait; echo "goes on"'
@@ -229,7 +229,7 @@ const FACTS: [Fact; 19] = [
     Fact {
         question: "Told with its command, which handles it, does it go on?",
         why: "Group kill ends a shell before its server is done, so that nothing that [follows in the \
-            script](design.md#phases) runs. An interactive one ignores TERM, waits and goes on to the next command: so \
+            script](design.md#stages) runs. An interactive one ignores TERM, waits and goes on to the next command: so \
             does `bash -ci` below `tini -g`, [which was rejected](design.md#what-was-rejected). `$call` is the signal \
             for the group, and how the shell is called.",
         variable: "call",
@@ -300,7 +300,7 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "In which process group is a command?",
-        why: "All of a script is in the group that adieu made, so [one `kill`](design.md#phases) reaches it when nobody \
+        why: "All of a script is in the group that adieu made, so [one `kill`](design.md#stages) reaches it when nobody \
             handles the signal; a job under `set -m` is told by itself. Without a terminal dash, busybox and yash \
             go on without `set -m`, and zsh ends there.",
         variable: "string",

@@ -30,13 +30,13 @@ fn server_finishes_its_work_however_it_takes_its_signals() {
             server_alone().args(["--by", by, "--work", "100ms", "--lines", "2", "--exit", "7"]).start();
         server.wait_line("server ready");
         server.signal(SIGTERM);
-        server.wait_line("server told TERM");
+        server.wait_line("server got TERM");
         server.signal(SIGINT);
         let finished = server.expect_exit(7);
         finished.assert_order([
             "server ready",
-            "server told TERM",
-            "server told INT",
+            "server got TERM",
+            "server got INT",
             "server line 1",
             "server line 2",
             "server done",
@@ -78,11 +78,11 @@ fn server_reports_and_ignores() {
     server.wait_line("server ready");
     server.signal(SIGQUIT);
     server.signal(SIGUSR1);
-    server.wait_line("server got USR1");
+    server.wait_line("server saw USR1");
     server.signal_number(libc::SIGRTMIN() + 1);
-    server.wait_line("server got RTMIN+1");
+    server.wait_line("server saw RTMIN+1");
     server.signal(SIGTERM);
-    server.expect_exit(0).assert_order(["server got USR1", "server got RTMIN+1", "server told TERM"]);
+    server.expect_exit(0).assert_order(["server saw USR1", "server saw RTMIN+1", "server got TERM"]);
 }
 
 fn server_that_never_ends_says_so_each_time_it_is_told() {
@@ -90,7 +90,7 @@ fn server_that_never_ends_says_so_each_time_it_is_told() {
     server.wait_line("server ready");
     for told in 1..=3 {
         server.signal(SIGTERM);
-        server.wait_lines(told, "server told TERM");
+        server.wait_lines(told, "server got TERM");
     }
     server.signal(SIGKILL);
     server.expect_exit(137).assert_no("done");
@@ -109,7 +109,7 @@ fn late_server_has_no_handler_until_it_is_ready() {
     in_time.expect_exit(0).assert_order([
         "server started",
         "server ready",
-        "server told TERM",
+        "server got TERM",
         "server done",
     ]);
 }
@@ -118,7 +118,7 @@ fn server_without_handlers_dies_of_the_signal() {
     let server = server_alone().args(["--on", "none"]).start();
     server.wait_line("server ready");
     server.signal(SIGTERM);
-    server.expect_exit(143).assert_no("told");
+    server.expect_exit(143).assert_no(" got ");
 }
 
 fn master_tells_each_worker_once_and_ends_last() {
@@ -129,10 +129,10 @@ fn master_tells_each_worker_once_and_ends_last() {
         master.signal(SIGINT);
         let finished = master.expect_exit(0);
         for worker in ["server.1", "server.2", "server.3"] {
-            let [ready, told, done] = ["ready", "told TERM", "done"].map(|event| format!("{worker} {event}"));
-            finished.assert_order([&*ready, "server ready", "server told INT", &told, &done, "server done"]);
+            let [ready, told, done] = ["ready", "got TERM", "done"].map(|event| format!("{worker} {event}"));
+            finished.assert_order([&*ready, "server ready", "server got INT", &told, &done, "server done"]);
         }
-        assert_eq!(finished.count("told"), 4, "{finished}");
+        assert_eq!(finished.count(" got "), 4, "{finished}");
     }
 }
 
@@ -144,9 +144,9 @@ fn master_may_leave_its_workers_behind() {
     master.wait_end();
     kill(worker, SIGTERM).unwrap();
     master.expect_exit(0).assert_order([
-        "server told TERM",
+        "server got TERM",
         "server done",
-        "server.1 told TERM",
+        "server.1 got TERM",
         "server.1 done",
     ]);
 }
@@ -163,7 +163,7 @@ fn daemon_is_ready_when_what_was_started_returns() {
     kill(daemon.pid, SIGTERM).unwrap();
     started.wait_line("server done");
     started.signal(SIGTERM);
-    started.expect_exit(143).assert_order(["server ready", "returned", "server told TERM", "server done"]);
+    started.expect_exit(143).assert_order(["server ready", "returned", "server got TERM", "server done"]);
 }
 
 fn lines_that_nobody_reads_are_reported_as_lost() {
@@ -175,7 +175,7 @@ fn lines_that_nobody_reads_are_reported_as_lost() {
         tree.len() == 1 && tree[0].name == "server"
     });
     kill(server.process("server").pid, SIGTERM).unwrap();
-    server.wait_line("server lost: server told TERM");
+    server.wait_line("server lost: server got TERM");
     server.wait_line("server lost: server done");
     server.finish();
 }
@@ -212,7 +212,7 @@ fn pid1_of_a_namespace_is_found_from_outside() {
         assert!(status_field(server.pid(), field).unwrap().ends_with("\t1"), "{field}");
     }
     server.signal(SIGTERM);
-    server.expect_exit(3).assert_order(["server ready", "server told TERM", "server done"]);
+    server.expect_exit(3).assert_order(["server ready", "server got TERM", "server done"]);
 }
 
 fn killed_pid1_has_the_exit_code_of_the_signal() {
@@ -259,9 +259,9 @@ fn terminal_passes_keys_and_shows_text() {
     server.wait_text("server ready\n");
     assert_eq!(server.foreground(), server.pid());
     server.resize(50, 100);
-    server.wait_text("server got WINCH\n");
+    server.wait_text("server saw WINCH\n");
     server.type_keys("\x03");
-    server.wait_text("server told INT\n");
+    server.wait_text("server got INT\n");
     server.wait_text("server done\n");
     assert_eq!(server.exit(), 0);
 }
@@ -272,7 +272,7 @@ fn terminal_reaches_pid1_of_a_namespace() {
     server.wait_text("server ready\n");
     assert_eq!(server.foreground(), server.pid());
     server.type_keys("\x03");
-    server.wait_text("server told INT\n");
+    server.wait_text("server got INT\n");
     assert_eq!(server.exit(), 0);
 }
 
@@ -302,6 +302,42 @@ fn scripts_run_while_others_are_written() {
     });
     drop(scratch);
     assert!(fs::metadata(path).is_err());
+}
+
+/// Of a run that left a file and a process; another one's name begins with its own.
+fn what_a_run_has_left_is_found_by_its_name() {
+    let scratch = Scratch::new();
+    let name = scratch.path().file_name().unwrap().to_str().unwrap();
+    let other = format!("{name}1");
+    let process = shell("echo ready; read word").env("LEFT", name).stdin(Stdio::piped()).start();
+    let of_other = shell("echo ready; read word").env("LEFT", &other).stdin(Stdio::piped()).start();
+    process.wait_line("ready");
+    of_other.wait_line("ready");
+    let left = host::leftovers(name);
+    let at = |pid| format!("process /proc/{pid} environ: ");
+    let begins = |text: &str| left.iter().filter(|line| line.starts_with(text)).count();
+    assert_eq!(begins(&at(process.pid())), 1, "{left:#?}");
+    assert_eq!(begins(&at(of_other.pid())), 0, "{left:#?}");
+    assert_eq!(begins(&format!("file {}", scratch.path().display())), 1, "{left:#?}");
+    drop((process, of_other, scratch));
+}
+
+/// By `examples/sweep.sh`, for a run that was killed.
+fn what_a_run_has_left_is_swept_when_its_process_has_ended() {
+    let scratch = Scratch::new();
+    let [left, other] = ["run-1", "run-12"].map(|name| scratch.join(format!("{name}.files")));
+    [&left, &other].iter().for_each(|path| fs::write(path, "").unwrap());
+    let orphan = shell("echo ready; read word").env("LEFT", &left).stdin(Stdio::piped()).start();
+    orphan.wait_line("ready");
+    let mut run = shell("read word").stdin(Stdio::piped()).start();
+    let sweep = Adieu::new().as_child().program("/bin/sh").arg(host::script("sweep.sh"));
+    let sweep = sweep.arg("run-1").arg(scratch.path()).arg(run.pid().to_string());
+    let sweep = sweep.env("DOCKER", "").start();
+    drop(run.stdin());
+    run.expect_exit(1);
+    sweep.expect_exit(0);
+    orphan.expect_exit(137);
+    assert!(!left.exists() && other.exists());
 }
 
 // --- The runner ----------------------------------------------------------------------------------
@@ -437,38 +473,3 @@ pub(crate) const ALONE: &[Test] = tests![
     terminal_reaches_pid1_of_a_namespace,
     terminal_takes_any_command
 ];
-/// Of a run that left a file and a process; another one's name begins with its own.
-fn what_a_run_has_left_is_found_by_its_name() {
-    let scratch = Scratch::new();
-    let name = scratch.path().file_name().unwrap().to_str().unwrap();
-    let other = format!("{name}1");
-    let process = shell("echo ready; read word").env("LEFT", name).stdin(Stdio::piped()).start();
-    let of_other = shell("echo ready; read word").env("LEFT", &other).stdin(Stdio::piped()).start();
-    process.wait_line("ready");
-    of_other.wait_line("ready");
-    let left = host::leftovers(name);
-    let at = |pid| format!("process /proc/{pid} environ: ");
-    let begins = |text: &str| left.iter().filter(|line| line.starts_with(text)).count();
-    assert_eq!(begins(&at(process.pid())), 1, "{left:#?}");
-    assert_eq!(begins(&at(of_other.pid())), 0, "{left:#?}");
-    assert_eq!(begins(&format!("file {}", scratch.path().display())), 1, "{left:#?}");
-    drop((process, of_other, scratch));
-}
-
-/// By `examples/sweep.sh`, for a run that was killed.
-fn what_a_run_has_left_is_swept_when_its_process_has_ended() {
-    let scratch = Scratch::new();
-    let [left, other] = ["run-1", "run-12"].map(|name| scratch.join(format!("{name}.files")));
-    [&left, &other].iter().for_each(|path| fs::write(path, "").unwrap());
-    let orphan = shell("echo ready; read word").env("LEFT", &left).stdin(Stdio::piped()).start();
-    orphan.wait_line("ready");
-    let mut run = shell("read word").stdin(Stdio::piped()).start();
-    let sweep = Adieu::new().as_child().program("/bin/sh").arg(host::script("sweep.sh"));
-    let sweep = sweep.arg("run-1").arg(scratch.path()).arg(run.pid().to_string());
-    let sweep = sweep.env("DOCKER", "").start();
-    drop(run.stdin());
-    run.expect_exit(1);
-    sweep.expect_exit(0);
-    orphan.expect_exit(137);
-    assert!(!left.exists() && other.exists());
-}

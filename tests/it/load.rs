@@ -151,7 +151,7 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
         let running = prepared(adieu).arg("\"$STORM\" owner; exit 9").start();
         running.wait_line("ready");
         running.signal(SIGTERM);
-        running.wait_line("told TERM");
+        running.wait_line("got TERM");
         let (pid, began) = (running.pid(), Instant::now());
         at_rest(&running);
         let (memory, cpu) = (own_memory(pid), cpu_time(pid).unwrap());
@@ -222,7 +222,7 @@ fn a_storm_that_ends_with_a_stop_of_the_job_leaves_nobody_stopped() {
         let running = prepared(adieu).arg(script).deadline(Duration::from_secs(30)).start();
         running.wait_line("server ready");
         running.signal(SIGTERM);
-        running.wait_line("server told TERM");
+        running.wait_line("server got TERM");
         running.signal(SIGTSTP);
         let finished = running.expect_exit(9);
         assert_eq!(finished.count("server done"), 1, "{way}\n{finished}");
@@ -398,7 +398,7 @@ fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
         let grown = after.0.unwrap_or(0).saturating_sub(before.0.unwrap_or(0));
         assert!(grown <= 8, "{way}: {before:?} {after:?}");
         running.signal(SIGTERM);
-        running.expect_exit(0).assert_order(["server told TERM", "server done"]);
+        running.expect_exit(0).assert_order(["server got TERM", "server done"]);
         figure(
             &format!("{number} orphans, {way}"),
             &format!(
@@ -514,7 +514,7 @@ fn what_a_handler_daemonizes_is_told_once_and_waited_for() {
         running.wait_line("ready");
         running.signal(SIGTERM);
         let finished = running.expect_exit(9);
-        finished.assert_order(["late ready", "late told TERM", "late done"]);
+        finished.assert_order(["late ready", "late got TERM", "late done"]);
         finished.assert_order(["late ready", "trapped"]);
         figure(
             &format!("a handler that daemonizes a server with 300 ms of work, {way}"),

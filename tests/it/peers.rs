@@ -105,13 +105,13 @@ const SCENARIOS: [Scenario; 18] = [
         adieu: "3 of 3",
     },
     Scenario {
-        // Its workers are then told TERM by the master, and INT by whoever else tells them.
-        title: "a prefork master (`exec`ed), stopped with INT: how often are its workers told?",
+        // Its workers then get TERM from the master, and INT from any other sender.
+        title: "a prefork master (`exec`ed), stopped with INT: how often do its workers get a signal?",
         observe: |peer| {
             let running = peer.start(DASH, "exec $SERVER --workers 3");
             running.wait_line("server ready");
             let finished = stop(running, SIGINT).finished;
-            match [1, 2, 3].map(|worker| finished.count(&format!("server.{worker} told"))) {
+            match [1, 2, 3].map(|worker| finished.count(&format!("server.{worker} got"))) {
                 [1, 1, 1] => "once".into(),
                 [2, 2, 2] => "twice".into(),
                 [a, b, c] => format!("{a}, {b} and {c} times"),

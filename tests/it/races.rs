@@ -77,9 +77,9 @@ fn as_pid1(words: &[&str]) -> Running {
 /// Either the signal came before the program had its handler, or the program was told once and
 /// finished.
 fn died_or_finished(signal: &str, number: i32) -> impl Fn(&Finished) {
-    let told = format!("server told {signal}");
+    let told = format!("server got {signal}");
     move |finished| {
-        let died = finished.code == 128 + number && finished.count("told") == 0;
+        let died = finished.code == 128 + number && finished.count(" got ") == 0;
         if !died {
             assert_eq!(finished.code, 9, "neither {} nor the server's own\n{finished}", 128 + number);
             finished.assert_order([&*told, "server done"]);
@@ -93,8 +93,8 @@ fn died_or_finished_below_a_shell(finished: &Finished) {
     if finished.code != 143 {
         assert_eq!(finished.code, 9, "neither 143 nor the script's own\n{finished}");
     }
-    if finished.code != 143 || finished.count("told") > 0 {
-        finished.assert_order(["server told TERM", "server done"]);
+    if finished.code != 143 || finished.count(" got ") > 0 {
+        finished.assert_order(["server got TERM", "server done"]);
     }
 }
 
@@ -107,7 +107,7 @@ fn race_as_pid1(what: &str, words: &[&str], check: impl Fn(&Finished) + Sync) {
         SIGTERM,
         |end| {
             check(end);
-            assert!(end.count("server told") <= 1, "{end}");
+            assert!(end.count("server got") <= 1, "{end}");
             finished.fetch_add(u32::from(end.count("server done") == 1), Ordering::Relaxed);
         },
     );
@@ -201,7 +201,7 @@ fn a_term_pending_from_before_the_start_reaches_the_server() {
         // comes to it.
         let blocked = way.program("/bin/sh").env("ADIEU", adieu()).blocking([SIGTERM]);
         let running = start(blocked.deadline(Duration::from_secs(10)), &["-c", pending]);
-        running.expect_exit(9).assert_order(["server ready", "server told TERM", "server done"]);
+        running.expect_exit(9).assert_order(["server ready", "server got TERM", "server done"]);
     }
 }
 

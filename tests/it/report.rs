@@ -122,9 +122,9 @@ fn v_prints_one_line_for_each_event_with_its_time_its_process_and_the_reason() {
     let finished = stopped(with(["-v", "server --work 300ms | cat; echo after"]), 1, 0);
     let events = [
         "SIGTERM arrived",
-        "SIGTERM to server (3), owner: it handles the signal",
+        "SIGTERM to server (3), handler: it handles the signal",
         "sh (2) is left alone, shielded: it has to be there for 3",
-        "cat (4) is left alone, spared: ",
+        "cat (4) is left alone, bystander: ",
         "server (3) ended",
         "the main process exited with 0",
         "stopped in ",
@@ -168,7 +168,7 @@ fn v_draws_a_timeline_of_80_columns_with_roles_and_how_each_ended() {
     assert!(shows("###", "##", "ended 3"), "{finished}");
     assert!(shows("...", ".#", "SIGTERM 1."), "the shell, at its last word\n{finished}");
     assert!(bars.iter().any(|(bar, _)| bar.ends_with("     ")), "{finished}");
-    for (name, role) in [("server", "owner"), ("sh", "shielded"), ("cat", "spared")] {
+    for (name, role) in [("server", "handler"), ("sh", "shielded"), ("cat", "bystander")] {
         let row = lines.iter().find(|line| line.starts_with(&format!("adieu: {name} (")));
         assert!(row.is_some_and(|row| row.contains(role)), "{name} is {role}\n{finished}");
     }
@@ -236,7 +236,7 @@ fn a_stop_that_lasts_names_whom_it_waits_for_after_5_and_10_s() {
     assert!(waits[1].contains("still waiting 10 s"), "{finished}");
     assert_eq!(finished.err.len(), 3, "{finished}");
     // A little less than 11 s before, where the first look took longer than the last.
-    assert_warned(&finished, ["timeout after 11 s: killing ", "told 1", " s before"]);
+    assert_warned(&finished, ["timeout after 11 s: killing ", "signalled 1", " s before"]);
 }
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
@@ -251,7 +251,7 @@ fn the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had() {
     let finished = running.expect_exit(143);
     let killing = finished.err.iter().find(|line| line.contains("timeout after 2.0")).unwrap();
     let told: Vec<f64> = killing
-        .split("told ")
+        .split("signalled ")
         .skip(1)
         .map(|it| {
             let (number, unit) = it.split_once(" before").unwrap().0.split_once(' ').unwrap();
@@ -261,7 +261,7 @@ fn the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had() {
     assert_eq!(killing.matches("server (").count(), 12, "{finished}");
     assert_eq!(told.len(), 12, "{finished}");
     assert_eq!(told.iter().filter(|it| **it > 1.9).count(), 11, "{finished}");
-    assert_eq!(finished.count("late told TERM"), 1, "{finished}");
+    assert_eq!(finished.count("late got TERM"), 1, "{finished}");
 }
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
@@ -304,7 +304,7 @@ fn the_schema_describes_every_property_and_allows_no_other() {
     let schema = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    assert_eq!(schema["properties"]["schema"]["const"], 1);
+    assert_eq!(schema["properties"]["schema"]["const"], 2);
     schema::strict("", &schema);
 }
 
@@ -316,7 +316,7 @@ fn the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took() {
         7,
     );
     let report = &stop.report;
-    assert_eq!(report["schema"], 1);
+    assert_eq!(report["schema"], 2);
     assert_eq!(report["cause"]["kind"], "signal");
     assert_eq!(
         (&report["cause"]["arrived"], &report["cause"]["delivered"]),
@@ -326,12 +326,12 @@ fn the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took() {
     let [server, sh, cat] = ["server", "sh", "cat"].map(|name| stop.one(name));
     assert_eq!(
         ["role", "reason", "signal"].map(|it| &server[it]),
-        ["owner", "handles the signal", "SIGTERM"]
+        ["handler", "handles the signal", "SIGTERM"]
     );
-    assert_eq!((&sh["role"], &sh["reason"]), (&"shielded".into(), &"above an owner".into()));
-    assert_eq!(cat["role"], "spared");
-    assert_eq!((&sh["told_ms"], &cat["told_ms"]), (&Value::Null, &Value::Null));
-    let [told, ended] = ["told_ms", "ended_ms"].map(|it| stop.ms(&server[it]));
+    assert_eq!((&sh["role"], &sh["reason"]), (&"shielded".into(), &"above a handler".into()));
+    assert_eq!(cat["role"], "bystander");
+    assert_eq!((&sh["signalled_ms"], &cat["signalled_ms"]), (&Value::Null, &Value::Null));
+    let [told, ended] = ["signalled_ms", "ended_ms"].map(|it| stop.ms(&server[it]));
     let whole = stop.ms(&report["duration_ms"]);
     assert!(told < 250 && ended >= told + 300 && whole >= ended, "{report:#}");
     assert!(Duration::from_millis(whole) <= stop.finished.took, "{report:#}\n{}", stop.finished);
@@ -345,12 +345,12 @@ fn the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took() {
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn the_report_of_a_stop_that_nobody_handles() {
     let stop = Reported::of(container(), &["sleep 3600; :"], 143, told_once_sleep_runs);
-    assert_eq!(stop.report["phases"], json!([{ "name": "last call", "began_ms": 0 }]), "{:#}", stop.report);
+    assert_eq!(stop.report["stages"], json!([{ "name": "last call", "began_ms": 0 }]), "{:#}", stop.report);
     assert_eq!(stop.report["main"]["ended"], json!({ "signal": "SIGTERM" }));
     for name in ["sh", "sleep"] {
         assert_eq!(
             (&stop.one(name)["role"], &stop.one(name)["signal"]),
-            (&"spared".into(), &"SIGTERM".into())
+            (&"bystander".into(), &"SIGTERM".into())
         );
     }
 }
@@ -381,7 +381,7 @@ fn the_report_of_what_the_main_process_left_behind() {
         (&cause["kind"], &cause["ended"]),
         (&"main process ended".into(), &json!({ "exit_status": 4 }))
     );
-    assert_eq!(stop.one("server")["role"], "owner");
+    assert_eq!(stop.one("server")["role"], "handler");
     assert_eq!(stop.one("server")["ended"], json!({ "exit_status": 0 }), "{:#}", stop.report);
 }
 
@@ -390,14 +390,14 @@ fn the_report_of_a_repeated_signal() {
     let stop = Reported::of(container(), &["server --work 2500ms; :"], 0, |running| {
         running.wait_line("ready");
         running.signal(SIGTERM);
-        let told = running.wait_line("told TERM").at;
+        let told = running.wait_line("got TERM").at;
         eventually("more than a second has passed", || told.elapsed() > Duration::from_millis(1_200));
         running.signal(SIGTERM);
     });
     let repeats = stop.report["repeats"].as_array().unwrap();
     assert_eq!((repeats.len(), &repeats[0]["signal"]), (1, &"SIGTERM".into()), "{:#}", stop.report);
     assert!((1_000..2_500).contains(&stop.ms(&repeats[0]["at_ms"])), "{:#}", stop.report);
-    assert!(stop.ms(&stop.one("server")["told_ms"]) < 1_000, "told first: {:#}", stop.report);
+    assert!(stop.ms(&stop.one("server")["signalled_ms"]) < 1_000, "told first: {:#}", stop.report);
 }
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
@@ -409,12 +409,12 @@ fn the_reports_of_daemons_groups_and_other_settings() {
         eventually("the one that started it is gone", || servers() == 1);
         running.signal(SIGTERM);
     });
-    assert_eq!(daemon.one("server")["role"], "owner");
+    assert_eq!(daemon.one("server")["role"], "handler");
     assert_eq!(daemon.report["settings"]["linger"], true);
 
     let group = Reported::stopped(&["--deliver", "group", "server --work 100ms | cat; :"], 1, 0);
     assert_eq!(group.report["settings"]["deliver"], "group");
-    assert!(group.ms(&group.one("cat")["told_ms"]) < 250, "{:#}", group.report);
+    assert!(group.ms(&group.one("cat")["signalled_ms"]) < 250, "{:#}", group.report);
 
     let child = Reported::stopped(&["--deliver", "child", "server; :"], 1, 0);
     assert_eq!(child.one("server")["reason"], "chosen by --deliver child");
@@ -440,7 +440,7 @@ fn the_report_of_a_stop_without_proc() {
         running.wait_line("ready");
         running.signal(SIGTERM);
     });
-    assert_eq!(blind.report["blind"], true);
+    assert_eq!(blind.report["proc_unreadable"], true);
     assert_eq!(blind.report["processes"], json!([]), "{:#}", blind.report);
 }
 
@@ -500,7 +500,7 @@ fn a_sender_that_is_made_up_is_none() {
         });
         assert_eq!(stop.report["cause"]["kind"], "signal");
         assert_eq!(stop.report["cause"]["sender"], Value::Null, "{:#}", stop.report);
-        assert_eq!(stop.finished.count("server told TERM"), 1);
+        assert_eq!(stop.finished.count("server got TERM"), 1);
     }
 }
 
@@ -533,7 +533,7 @@ fn the_report_takes_the_place_of_an_older_one_by_a_rename() {
     fs::write(&path, "old").unwrap();
     let mut old = File::open(&path).unwrap();
     stopped(container().arg("--report").arg(&path).arg("server; :"), 1, 0);
-    assert_eq!(read(&path)["schema"], 1);
+    assert_eq!(read(&path)["schema"], 2);
     let mut still = String::new();
     old.read_to_string(&mut still).unwrap();
     assert_eq!(still, "old", "a reader of the old report saw the new one come");
@@ -549,7 +549,7 @@ fn what_a_killed_adieu_left_does_not_keep_the_next_from_writing() {
     fs::write(scratch.join("report.json.1.tmp"), "{").unwrap();
     let finished = stopped(container().arg("--report").arg(&path).arg("server; :"), 1, 0);
     assert!(path.exists(), "{finished}");
-    assert_eq!(read(&path)["schema"], 1);
+    assert_eq!(read(&path)["schema"], 2);
 }
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
@@ -700,8 +700,8 @@ fn where_no_process_is_to_be_had_the_stop_is_the_same_without_a_report() {
         running.wait_line("server ready");
         running.signal(SIGTERM);
         let finished = running.expect_exit(0);
-        finished.assert_order(["server ready", "server told TERM", "server done"]);
-        let named = finished.err.iter().filter(|line| line.contains("no process to be had")).count();
+        finished.assert_order(["server ready", "server got TERM", "server done"]);
+        let named = finished.err.iter().filter(|line| line.contains("cannot start the process")).count();
         assert_eq!((finished.err.len(), named), (complaints, complaints), "{finished}");
         assert!(!report.exists(), "{finished}");
     }
@@ -745,7 +745,7 @@ fn the_termination_log_says_what_was_waited_for_and_what_was_killed() {
     );
     assert!(lines[1].starts_with("timeout after 1.0"), "{text}");
     assert!(
-        lines.iter().any(|it| it.starts_with("killed: server (") && it.contains("owner, after 1.")),
+        lines.iter().any(|it| it.starts_with("killed: server (") && it.contains("handler, after 1.")),
         "{text}"
     );
     assert!(
@@ -825,7 +825,7 @@ fn no_output_that_nobody_takes_delays_a_stop() {
         let finished = stopped(adieu.args(options), 2, 143);
         assert!(finished.took >= Duration::from_secs(1), "{stderr}\n{finished}");
         assert!(finished.took < Duration::from_secs(1) + AT_ONCE, "{stderr}\n{finished}");
-        assert_eq!((finished.count("told TERM"), finished.count("done")), (2, 1), "{stderr}\n{finished}");
+        assert_eq!((finished.count("got TERM"), finished.count("done")), (2, 1), "{stderr}\n{finished}");
     }
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
 }

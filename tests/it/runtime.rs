@@ -371,7 +371,7 @@ fn in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace() {
     run.wait_line("server ready");
     container.kill("TERM");
     let ended = run.expect_exit(3);
-    assert_eq!(ended.out, ["server ready", "server told TERM", "server done", "adieu"], "{ended}");
+    assert_eq!(ended.out, ["server ready", "server got TERM", "server done", "adieu"], "{ended}");
     assert!(ended.err.is_empty(), "{ended}");
     // runc itself makes the mount points of the specification.
     let made = names(&container.bundle.join("rootfs")).into_iter().filter(|name| !before.contains(name));
@@ -405,7 +405,7 @@ fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
     let run = container.run();
     run.wait_line("server ready");
     container.kill("TERM");
-    assert_eq!(run.expect_exit(0).out, ["1234", "adieu", "server ready", "server told TERM", "server done"]);
+    assert_eq!(run.expect_exit(0).out, ["1234", "adieu", "server ready", "server got TERM", "server done"]);
 
     // Without a fresh /dev there is a trace, as with every mount point: an empty file in the
     // container's root.
@@ -599,7 +599,7 @@ fn docker_runs_containers_with_adieu_and_leaves_alone_what_has_an_init_or_says_s
     let run = docker.run(&options, &server).start();
     run.wait_line("server ready");
     docker.said(&["stop", "relative"]);
-    assert_eq!(run.expect_exit(0).out, ["server ready", "server told TERM", "server done"]);
+    assert_eq!(run.expect_exit(0).out, ["server ready", "server got TERM", "server done"]);
     assert!(docker.said(&["diff", "relative"]).out.iter().all(|line| !line.contains("adieu")));
 
     for (code, command) in [(0, "true"), (3, "exit 3"), (143, "kill -TERM $$"), (127, "no-such-command")] {
@@ -614,7 +614,7 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
     let docker = Docker::start();
     let start = ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"];
     docker.run(&["--detach", "--name", "web"], &start).start().expect_exit(0);
-    let told = ["server ready", "server told TERM", "server done"];
+    let told = ["server ready", "server got TERM", "server done"];
     let wait_ready = |times: usize| {
         eventually("the server is ready", || docker.said(&["logs", "web"]).count("server ready") == times);
     };

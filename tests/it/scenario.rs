@@ -64,10 +64,10 @@ pub(crate) fn stopped(adieu: Adieu, ready: usize, code: i32) -> Finished {
 pub(crate) fn assert_each_told_once(finished: &Finished, signal: &str, names: &[&str]) {
     for name in names {
         let [ready, told, done] =
-            ["ready", &format!("told {signal}"), "done"].map(|it| format!("{name} {it}"));
+            ["ready", &format!("got {signal}"), "done"].map(|it| format!("{name} {it}"));
         finished.assert_order([&*ready, &told, &done]);
     }
-    assert_eq!(finished.count(" told "), names.len(), "{finished}");
+    assert_eq!(finished.count(" got "), names.len(), "{finished}");
 }
 
 pub(crate) fn assert_at_once(finished: &Finished) {

@@ -42,7 +42,7 @@ fn signal_adieu(running: &Running) {
 }
 
 fn assert_finished(finished: &Finished, name: &str) {
-    let [ready, told, done] = ["ready", "told TERM", "done"].map(|it| format!("{name} {it}"));
+    let [ready, told, done] = ["ready", "got TERM", "done"].map(|it| format!("{name} {it}"));
     finished.assert_order([&*ready, &told, &done]);
     assert_eq!(finished.count(&told), 1, "{finished}");
 }
@@ -118,7 +118,7 @@ fn among_neighbours(strace: &Path, refused: &str) -> bool {
 /// signalled
 fn a_proc_that_was_made_up_names_nobody() {
     root();
-    let script = "(sleep 3600 || echo neighbour told) & sleep 3600 & echo neighbour is $!
+    let script = "(sleep 3600 || echo neighbour got the signal) & sleep 3600 & echo neighbour is $!
         \"$ADIEU\" -t 5s \"neighbour=$!; \"'
             server & read go <$GO
             mount -t tmpfs none /proc && cd /proc && ln -s $PPID self && mkdir $PPID $neighbour && cd / &&
@@ -139,8 +139,8 @@ fn a_proc_that_was_made_up_names_nobody() {
     running.wait_line("neighbour lives");
     let lines: Vec<String> = running.lines().into_iter().map(|line| line.text).collect();
     assert!(lines.iter().any(|line| line.contains("/proc cannot be read")), "{lines:#?}");
-    assert!(lines.contains(&"server told TERM".to_owned()), "{lines:#?}");
-    assert!(!lines.contains(&"neighbour told".to_owned()), "{lines:#?}");
+    assert!(lines.contains(&"server got TERM".to_owned()), "{lines:#?}");
+    assert!(!lines.contains(&"neighbour got the signal".to_owned()), "{lines:#?}");
 }
 
 // --- What holds it up ----------------------------------------------------------------------------
@@ -181,7 +181,7 @@ fn a_flood_of_signals_loses_no_stop_and_tells_nobody_twice() {
         done 2>/dev/null; echo flood ready; wait; wait; echo after";
     let finished = stopped(outside().arg("-q").arg(script), 2, 0);
     assert_finished(&finished, "server");
-    finished.assert_order(["flood ready", "server told TERM", "server done", "after"]);
+    finished.assert_order(["flood ready", "server got TERM", "server done", "after"]);
 }
 
 /// A limit that the program has as well: the stop is the same, and what cannot be written is a
@@ -263,7 +263,7 @@ fn what_adieu_keeps_of_each_process_is_bounded() {
         let running = adieu.start();
         running.wait_lines(ready, "ready");
         running.signal(SIGTERM);
-        running.wait_line("server told");
+        running.wait_line("server got");
         let kib = status_field(running.pid(), "VmHWM").unwrap();
         (kib.split(' ').next().unwrap().parse::<usize>().unwrap(), running.expect_exit(0))
     };
@@ -318,7 +318,7 @@ fn everything_shown(adieu_: Adieu, options: &[&str], words: &[&str]) -> Vec<(&'s
     let explained = [explain("text"), explain("json")];
     running.signal(SIGTERM);
     let finished = running.finish();
-    assert!(finished.count(" told TERM") > 0, "{finished}");
+    assert!(finished.count(" got TERM") > 0, "{finished}");
     let [text, json] = explained;
     let read = |path: &Path| fs::read_to_string(path).unwrap();
     vec![
@@ -333,7 +333,7 @@ fn everything_shown(adieu_: Adieu, options: &[&str], words: &[&str]) -> Vec<(&'s
 /// Promise (Against programs that mean harm): logs and reports show no secrets and no forged lines
 fn names_and_arguments_can_forge_no_line_and_steer_no_terminal() {
     let script = "printf '\\012adieu: \\033[2J\\342\\200\\256' >/proc/$$/comm
-        trap 'echo evil told TERM; exit' TERM; echo evil ready; while :; do sleep 0.05; done";
+        trap 'echo evil got TERM; exit' TERM; echo evil ready; while :; do sleep 0.05; done";
     let evil = "\nadieu: forged\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}\u{2066}\u{2028}end";
     let shown = everything_shown(outside(), &["--show-args"], &["--", "sh", "-c", script, evil]);
     for (where_, text) in shown {

@@ -153,7 +153,7 @@ fn java(scratch: &Scratch, class: &str, body: &str) -> String {
 
 const HOOK: &str = r#"
     Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-        System.out.println("java told");
+        System.out.println("java got the signal");
         try { Thread.sleep(500); } catch (InterruptedException e) { System.out.println(e); }
         System.out.println("java done");
     }));
@@ -168,7 +168,7 @@ fn java_runs_its_shutdown_hooks() {
     running.wait_line("java ready");
     running.signal(SIGTERM);
     // A JVM reports the signal by which it was asked.
-    let finished = graceful(running, 143, &["java ready", "java told", "java done"]);
+    let finished = graceful(running, 143, &["java ready", "java got the signal", "java done"]);
     assert!(finished.took >= Duration::from_millis(500), "{finished}");
 }
 
@@ -203,7 +203,7 @@ fn java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear() {
     // The neighbour keeps the stop going until the JVM has ended.
     scratch.script(
         "neighbour.sh",
-        "trap 'echo neighbour told; until test -e go; do sleep 0.05; done; echo neighbour done; exit' TERM
+        "trap 'echo neighbour got the signal; until test -e go; do sleep 0.05; done; echo neighbour done; exit' TERM
         echo neighbour ready
         while :; do sleep 1 & wait $!; done",
     );
@@ -216,13 +216,13 @@ fn java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear() {
     running.wait_line("neighbour ready");
     eventually("the VM pauses", || paused.exists());
     running.signal(SIGTERM);
-    running.wait_line("neighbour told");
+    running.wait_line("neighbour got the signal");
     fs::remove_file(paused).unwrap();
     // Its hooks run only if it has got that far when adieu looks: as with `exec java`.
     let finished =
-        graceful(running, 143, &["neighbour ready", "neighbour told", "java ended", "neighbour done"]);
-    assert_eq!(finished.count("java told"), finished.count("java done"), "{finished}");
-    assert!(finished.count("java told") <= 1, "{finished}");
+        graceful(running, 143, &["neighbour ready", "neighbour got the signal", "java ended", "neighbour done"]);
+    assert_eq!(finished.count("java got the signal"), finished.count("java done"), "{finished}");
+    assert!(finished.count("java got the signal") <= 1, "{finished}");
     // What a shell says of a child that a signal ended: this one was told before it could hear.
     finished.assert_no("Terminated");
 }
@@ -376,7 +376,7 @@ const server = require("http").createServer((request, response) => {{
     }}, 10);
 }});
 process.on("SIGTERM", () => {{
-    console.log("node told TERM");
+    console.log("node got TERM");
     server.close(() => console.log("node done"));
 }});
 server.listen({port}, "127.0.0.1", () => console.log("node ready"));
@@ -395,10 +395,10 @@ server.listen({port}, "127.0.0.1", () => console.log("node ready"));
         .args(arguments(&scratch))
         .start();
     running.wait_line("node ready");
-    let response = stop_in_flight(&running, &scratch, get(port), "node told TERM");
+    let response = stop_in_flight(&running, &scratch, get(port), "node got TERM");
     let finished = running.expect_exit(0);
     finished.assert_no("killing").assert_no("npm ERR").assert_no("npm error");
-    finished.assert_order(["node ready", "request begins", "node told TERM", "request done", "node done"]);
+    finished.assert_order(["node ready", "request begins", "node got TERM", "request done", "node done"]);
     assert_whole(&response, &finished);
     finished
 }
@@ -497,7 +497,7 @@ tellings = 0
 def told(number, frame):
     global tellings
     tellings += 1
-    say("master told" if tellings == 1 else "master told again")
+    say("master got the signal" if tellings == 1 else "master got the signal again")
     if tellings > 1:
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
@@ -535,11 +535,11 @@ fn prefork_master_loses_no_job() {
     running.signal(SIGTERM);
     // Platforms repeat it.
     running.signal(SIGTERM);
-    running.wait_line("master told");
+    running.wait_line("master got the signal");
     open_gate(&scratch);
-    let finished = graceful(running, 0, &["master ready", "master told", "jobs lost: 0"]);
+    let finished = graceful(running, 0, &["master ready", "master got the signal", "jobs lost: 0"]);
     for job in ["a", "b", "c"] {
-        finished.assert_order(["master told", &format!("job {job} done"), "jobs lost: 0"]);
+        finished.assert_order(["master got the signal", &format!("job {job} done"), "jobs lost: 0"]);
     }
 }
 
@@ -559,9 +559,9 @@ fn job_runner_finishes_its_jobs_and_they_are_not_told() {
     let agent = r#"
 import os, signal, subprocess, sys
 
-signal.signal(signal.SIGTERM, lambda number, frame: os.write(1, b"agent told\n"))
+signal.signal(signal.SIGTERM, lambda number, frame: os.write(1, b"agent got the signal\n"))
 wait = 'echo "job $0 begins"; until test -e go; do sleep 0.05; done; echo "job $0 done"'
-trap = "trap 'echo job told' TERM; "
+trap = "trap 'echo job got the signal' TERM; "
 jobs = [
     subprocess.Popen(["sh", "-c", job + wait, name], start_new_session=session)
     for name, job, session in [("plain", "", False), ("trap", trap, False), ("session", trap, True)]
@@ -574,12 +574,12 @@ sys.exit(lost)
     let running = below_script(&scratch, &[], &format!("{python} agent.py")).start();
     running.wait_lines(3, " begins");
     running.signal(SIGTERM);
-    running.wait_line("agent told");
+    running.wait_line("agent got the signal");
     open_gate(&scratch);
-    let finished = graceful(running, 0, &["agent told", "jobs lost: 0"]);
-    finished.assert_no("job told");
+    let finished = graceful(running, 0, &["agent got the signal", "jobs lost: 0"]);
+    finished.assert_no("job got the signal");
     for job in ["plain", "trap", "session"] {
-        finished.assert_order(["agent told", &format!("job {job} done"), "jobs lost: 0"]);
+        finished.assert_order(["agent got the signal", &format!("job {job} done"), "jobs lost: 0"]);
     }
 }
 
@@ -596,7 +596,7 @@ import os, signal, time
 tellings = []
 
 def told(number, frame):
-    os.write(1, b"server told\n")
+    os.write(1, b"server got the signal\n")
     tellings.append(number)
 
 signal.signal(signal.SIGTERM, told)
@@ -615,7 +615,7 @@ os.write(1, b"server done\n")
         .start();
     running.wait_line("server ready");
     running.signal(SIGTERM);
-    let finished = graceful(running, 0, &["server ready", "server told", "server done"]);
+    let finished = graceful(running, 0, &["server ready", "server got the signal", "server done"]);
     finished.assert_no("terminated").assert_no("Terminated");
 }
 

@@ -95,7 +95,7 @@ fn a_pipe_keeps_the_last_lines(shell: &Shell) {
     let finished = shell.stop("server --lines 2 | cat; exit 5", 1, SIGTERM);
     assert_each_told_once(&finished, "TERM", &["server"]);
     finished
-        .assert_order(["server told TERM", "server line 1", "server line 2", "server done"])
+        .assert_order(["server got TERM", "server line 1", "server line 2", "server done"])
         .assert_no("lost");
     assert_code(&finished, shell.code(5));
 }

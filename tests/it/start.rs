@@ -114,7 +114,7 @@ fn plain_words_run_without_a_shell_and_shell_syntax_with_one() {
         let tree: Vec<_> = running.tree().into_iter().map(|it| it.name).collect();
         assert_eq!(tree, names, "{string}");
         running.signal(SIGTERM);
-        running.finish().assert_order(["a b ready", "a b told TERM", "a b done"]);
+        running.finish().assert_order(["a b ready", "a b got TERM", "a b done"]);
     }
 }
 
@@ -276,7 +276,7 @@ fn timeout_kills_by_option_and_by_variable_and_the_option_wins() {
         running.wait_line("server ready");
         running.signal(SIGTERM);
         let finished = running.expect_exit(137);
-        finished.assert_order(["server ready", "server told TERM"]);
+        finished.assert_order(["server ready", "server got TERM"]);
         assert_says(&finished, &["timeout", "server ("]);
         assert!(finished.took >= Duration::from_millis(300), "{finished}");
     }
@@ -290,7 +290,7 @@ fn an_empty_variable_and_none_are_no_timeout() {
         let running = without.args(["\"$SERVER\" --work 100ms; exit 5"]).start();
         running.wait_line("server ready");
         running.signal(SIGTERM);
-        running.expect_exit(5).assert_order(["server ready", "server told TERM", "server done"]);
+        running.expect_exit(5).assert_order(["server ready", "server got TERM", "server done"]);
     }
 }
 
@@ -341,7 +341,7 @@ fn deliver_child_tells_the_main_program_first_by_option_and_by_variable() {
         running.signal(SIGTERM);
         let finished = running.expect_exit(4);
         let order =
-            if proxy_first { ["proxy told TERM", "server done"] } else { ["server done", "proxy told TERM"] };
+            if proxy_first { ["proxy got TERM", "server done"] } else { ["server done", "proxy got TERM"] };
         finished.assert_order(order);
     }
 }
@@ -355,7 +355,7 @@ fn rewrite_and_stop_on_change_what_is_delivered_and_what_stops() {
             child().args(rewrite).args(["sh", "-c", "exec \"$SERVER\" --work 0s --on QUIT"]).start();
         running.wait_line("server ready");
         running.signal(SIGTERM);
-        running.expect_exit(0).assert_order(["server ready", "server told QUIT", "server done"]);
+        running.expect_exit(0).assert_order(["server ready", "server got QUIT", "server done"]);
     }
     let running = child()
         .args(["--stop-on", "USR1", "-r", "TERM=0", "sh", "-c", "exec \"$SERVER\" --work 0s --on USR1"])
@@ -365,7 +365,7 @@ fn rewrite_and_stop_on_change_what_is_delivered_and_what_stops() {
     running.signal(SIGUSR1);
     running
         .expect_exit(0)
-        .assert_order(["server ready", "server told USR1", "server done"])
+        .assert_order(["server ready", "server got USR1", "server done"])
         .assert_no("TERM");
 }
 
@@ -396,7 +396,7 @@ fn verbose_and_quiet_by_option_and_by_variable() {
         // Signals are taken in the order of their numbers, and one by one: the HUP is dealt with
         // when this arrives.
         running.signal(SIGUSR1);
-        running.wait_line("server got USR1");
+        running.wait_line("server saw USR1");
         running.signal(SIGTERM);
         let finished = running.expect_exit(0);
         let warned = finished.err.iter().any(|line| line.contains("SIGHUP dropped"));
@@ -420,7 +420,7 @@ fn parent_death_stops_the_server_gracefully() {
         let running = shell("\"$ADIEU\" \"$@\" \"$SERVER\" --work 200ms; :").arg("sh").args(option).start();
         running.wait_line("server ready");
         running.signal(SIGKILL);
-        running.expect_exit(137).assert_order(["server ready", "server told TERM", "server done"]);
+        running.expect_exit(137).assert_order(["server ready", "server got TERM", "server done"]);
     }
 }
 
@@ -432,7 +432,7 @@ fn without_parent_death_adieu_survives_its_parent() {
     running.wait_end();
     eventually("adieu has another parent", || process(adieu).is_none_or(|it| it.parent != running.pid()));
     kill(adieu, SIGTERM).unwrap();
-    running.expect_exit(137).assert_order(["server ready", "server told TERM", "server done"]);
+    running.expect_exit(137).assert_order(["server ready", "server got TERM", "server done"]);
 }
 
 /// Promise (The command): tini's, docker's, dumb-init's and catatonit's ways to call an init
@@ -711,7 +711,7 @@ fn interrupt_ends_like_any_stop() {
     let running = child().args(["-v", "\"$SERVER\" --work 0s; exit 8"]).start();
     running.wait_line("server ready");
     running.signal(SIGINT);
-    running.expect_exit(8).assert_order(["server ready", "server told INT", "server done"]);
+    running.expect_exit(8).assert_order(["server ready", "server got INT", "server done"]);
 }
 
 // --- --install -----------------------------------------------------------------------------------
@@ -793,7 +793,7 @@ fn install_over_an_adieu_that_runs() {
         assert_installed(&copy);
     }
     running.signal(SIGTERM);
-    running.expect_exit(3).assert_order(["server ready", "server told TERM", "server done"]);
+    running.expect_exit(3).assert_order(["server ready", "server got TERM", "server done"]);
 }
 
 /// Promise (The command): `--install`

@@ -68,10 +68,10 @@ fn ctrl_c_reaches_the_program_once_and_adieu_exits_with_its_status() {
         pty.wait_text("server ready\n");
         assert_eq!(pty.foreground(), below(&pty, "server").pid);
         pty.type_keys(INTERRUPT);
-        pty.wait_text("server told INT\n");
+        pty.wait_text("server got INT\n");
         pty.wait_text("server done\n");
         assert_eq!(pty.exit(), 9);
-        assert_eq!(count(&pty, "told"), 1, "{}", pty.text());
+        assert_eq!(count(&pty, " got "), 1, "{}", pty.text());
     }
 }
 
@@ -93,9 +93,9 @@ fn ctrl_c_under_a_shell_string_reaches_all_of_it_once() {
             .start_on_pty();
         pty.wait_text("b ready\n");
         pty.type_keys(INTERRUPT);
-        pty.wait_text("b told INT\n");
+        pty.wait_text("b got INT\n");
         pty.exit();
-        assert_eq!(count(&pty, "b told"), 1, "{}", pty.text());
+        assert_eq!(count(&pty, "b got"), 1, "{}", pty.text());
         assert_eq!(count(&pty, "b done"), 1, "{}", pty.text());
     }
 }
@@ -169,7 +169,7 @@ fn the_terminal_is_back_while_adieu_still_waits_for_what_was_left() {
     for adieu in ways() {
         let mut pty = adieu.arg("\"$SERVER\" --work 400ms & sleep 0.1; echo left").start_on_pty();
         let own = pty.pid();
-        pty.wait_text("server told TERM\n");
+        pty.wait_text("server got TERM\n");
         wait_foreground(&pty, own);
         pty.wait_text("server done\n");
         assert_eq!(pty.exit(), 0);
@@ -201,13 +201,13 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
                 eventually("the server goes on", || state(server.pid) == Some('S'));
             }
             pty.type_keys(INTERRUPT);
-            pty.wait_text("server told INT\n");
+            pty.wait_text("server got INT\n");
             pty.wait_text("server done\n");
             pty.type_keys("echo status-$?\n");
             pty.wait_text("status-9\n");
             pty.type_keys("exit 0\n");
             assert_eq!(pty.exit(), 0);
-            assert_eq!(count(&pty, "told"), 1, "{}", pty.text());
+            assert_eq!(count(&pty, " got "), 1, "{}", pty.text());
         }
     }
 }
@@ -227,7 +227,7 @@ fn bg_continues_a_stopped_job_without_the_terminal() {
         pty.wait_text("here-42\n");
         assert_eq!(pty.foreground(), own);
         pty.type_keys("kill %1\n");
-        pty.wait_text("server told TERM\n");
+        pty.wait_text("server got TERM\n");
         pty.wait_text("server done\n");
         pty.type_keys("wait; exit 6\n");
         assert_eq!(pty.exit(), 6);
@@ -253,7 +253,7 @@ fn adieu_in_the_background_does_not_take_the_terminal_and_fg_makes_ctrl_c_work()
         pty.type_keys("fg\n");
         eventually("the job has the terminal", || pty.foreground() != own);
         pty.type_keys(INTERRUPT);
-        pty.wait_text("server told INT\n");
+        pty.wait_text("server got INT\n");
         pty.wait_text("server done\n");
         pty.type_keys("exit 6\n");
         assert_eq!(pty.exit(), 6);
@@ -317,7 +317,7 @@ fn ctrl_z_freezes_no_container() {
             eventually("the server goes on", || state(server.pid) == Some('S'));
             assert_eq!(pty.foreground(), server.group);
             pty.signal(SIGTERM);
-            pty.wait_text("server told TERM\n");
+            pty.wait_text("server got TERM\n");
             pty.wait_text("server done\n");
             assert_eq!(pty.exit(), 9, "{}", pty.text());
         }
@@ -332,10 +332,10 @@ fn a_change_of_the_windows_size_reaches_the_program() {
         let mut pty = adieu.arg("\"$SERVER\" --print WINCH --work 0s && stty size").start_on_pty();
         pty.wait_text("server ready\n");
         pty.resize(31, 97);
-        pty.wait_text("server got WINCH\n");
+        pty.wait_text("server saw WINCH\n");
         pty.signal(SIGTERM);
         pty.wait_text("31 97\n");
-        assert_eq!(count(&pty, "got WINCH"), 1, "{}", pty.text());
+        assert_eq!(count(&pty, "saw WINCH"), 1, "{}", pty.text());
         assert_eq!(pty.exit(), 0);
     }
 }
@@ -346,11 +346,11 @@ fn a_change_of_the_windows_size_reaches_the_program() {
 fn the_end_of_the_terminal_stops_the_program() {
     tool("script");
     for (words, last) in [
-        ("exec \"$ADIEU\" \"$SERVER\" --on HUP,TERM --work 100ms >&3", "server told HUP"),
+        ("exec \"$ADIEU\" \"$SERVER\" --on HUP,TERM --work 100ms >&3", "server got HUP"),
         // adieu is not the leader here, and the shell that is passes the hang-up on to its jobs, or
         // leaves.
-        ("\"$ADIEU\" \"$SERVER\" --on HUP,TERM --work 100ms >&3; :", "server told HUP"),
-        ("exec \"$ADIEU\" '\"$SERVER\" --on HUP --work 100ms; :' >&3", "server told HUP"),
+        ("\"$ADIEU\" \"$SERVER\" --on HUP,TERM --work 100ms >&3; :", "server got HUP"),
+        ("exec \"$ADIEU\" '\"$SERVER\" --on HUP --work 100ms; :' >&3", "server got HUP"),
         ("exec \"$ADIEU\" \"$SERVER\" --on none >&3", "server ready"),
     ] {
         let start = "exec 3>&1; exec script -qc \"$0\" /dev/null >/dev/null";

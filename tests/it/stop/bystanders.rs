@@ -70,7 +70,7 @@ fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
     let words = ["--", setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", script];
     let adieu = container().program("/bin/sh").env("ADIEU", support::adieu());
     let finished = stopped(adieu.args(["-c", &*preparation, "sh"]).args(words), 1, 0);
-    finished.assert_order(["server told TERM", "server line 1", "server line 3", "server done"]);
+    finished.assert_order(["server got TERM", "server line 1", "server line 3", "server done"]);
 }
 
 /// Promise (Who is told, and when): bystanders and pipe readers

@@ -25,8 +25,8 @@ fn deliver_group_tells_the_workers_too() {
     let finished = stop(with(["--deliver", "group", "--", "server", "--workers", "1", "--work", "1s"]), 2);
     let finished = finished.expect_exit(0);
     // By adieu and by the master, which the kernel may have made one.
-    assert!((1..=2).contains(&finished.count("server.1 told TERM")), "{finished}");
-    finished.assert_order(["server told TERM", "server.1 done", "server done"]);
+    assert!((1..=2).contains(&finished.count("server.1 got TERM")), "{finished}");
+    finished.assert_order(["server got TERM", "server.1 done", "server done"]);
 }
 
 /// Promise (Who is told, and when): `--deliver`
@@ -34,7 +34,7 @@ fn deliver_child_tells_the_main_process_or_the_child_of_its_shell() {
     let script = "server --name side & server --name main; wait; echo after";
     let finished = stopped(with(["--deliver", "child", script]), 2, 0);
     assert_each_told_once(&finished, "TERM", &["main", "side"]);
-    finished.assert_order(["main done", "side told TERM", "side done", "after"]);
+    finished.assert_order(["main done", "side got TERM", "side done", "after"]);
 
     // Not so the shell itself that carries on when its child is done.
     let script = "server; i=0; while [ $((i += 1)) -lt 300000 ]; do :; done; echo after";

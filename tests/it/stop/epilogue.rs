@@ -50,7 +50,7 @@ fn a_restart_loop_ends_with_the_epilogue() {
     let ready = finished.count("ready");
     assert!((1..=3).contains(&ready), "{finished}");
     assert!(
-        finished.count("told TERM") <= ready && finished.count("done") == finished.count("told"),
+        finished.count("got TERM") <= ready && finished.count("done") == finished.count(" got "),
         "{finished}"
     );
 }

@@ -71,7 +71,7 @@ fn what_an_owner_leaves_behind_is_told_afterwards_and_waited_for() {
     {
         let finished = stopped(sh(script), 3, 0);
         assert_each_told_once(&finished, "TERM", &["server", "server.1", "server.2"]);
-        finished.assert_order(["server done", "server.1 told TERM"]);
+        finished.assert_order(["server done", "server.1 got TERM"]);
     }
 }
 
@@ -96,7 +96,7 @@ void _start(void) {
   call(175, 0, term, 0, (void *)8);
   SAY("server ready\n");
   call(WAIT, term, 0, 0, (void *)8);
-  SAY("server told TERM\n");
+  SAY("server got TERM\n");
   SAY("server done\n");
   call(1, 0, 0, 0, 0);
 }
@@ -185,7 +185,7 @@ fn one_that_registers_late_beside_another_owner_is_told_when_it_does() {
     running.signal(SIGTERM);
     let finished = running.expect_exit(0);
     assert_each_told_once(&finished, "TERM", &["server", "late"]);
-    finished.assert_order(["server told TERM", "late ready", "late told TERM", "late done", "server done"]);
+    finished.assert_order(["server got TERM", "late ready", "late got TERM", "late done", "server done"]);
 }
 
 /// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces

@@ -34,7 +34,7 @@ fn what_the_main_process_leaves_behind_without_a_handler_ends_at_once() {
 fn what_the_main_process_leaves_behind_is_killed_after_the_timeout() {
     let adieu = with(["-t", "1s", "server --never & read line; exit 5"]);
     let finished = main_ends(adieu, 1).expect_exit(5);
-    assert_eq!(finished.count("told TERM"), 1, "{finished}");
+    assert_eq!(finished.count("got TERM"), 1, "{finished}");
     assert_warned(&finished, ["killing", "server ("]);
 }
 
@@ -44,11 +44,11 @@ fn with_linger_adieu_goes_on_until_the_last_process_is_gone() {
     eventually("the shell is gone", || running.tree().iter().all(|it| it.name == "server"));
     // By the time that a later signal has come through, an earlier one would have as well.
     running.signal(SIGUSR1);
-    running.wait_line("server got USR1");
+    running.wait_line("server saw USR1");
     running.signal(SIGTERM);
     let finished = running.expect_exit(5);
     assert_each_told_once(&finished, "TERM", &["server"]);
-    finished.assert_order(["server got USR1", "server told TERM"]);
+    finished.assert_order(["server saw USR1", "server got TERM"]);
 
     let script = "(read line < /dev/null; sleep 0.5; echo last) & exit 0";
     with(["--linger", script]).start().expect_exit(0).assert_order(["last"]);

@@ -62,7 +62,7 @@ fn a_log_that_is_full_does_not_keep_adieu_busy() {
     running.signal(SIGUSR2);
     running.signal(SIGUSR1);
     running.signal(SIGTERM);
-    running.wait_line("server told TERM");
+    running.wait_line("server got TERM");
     let ticks = fs::read_to_string(format!("/proc/{}/stat", running.pid())).unwrap();
     let ticks = ticks.rsplit_once(')').unwrap().1.split_whitespace().nth(11).unwrap().parse::<u64>().unwrap();
     running.expect_exit(0).assert_order(["server done"]);

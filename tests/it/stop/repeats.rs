@@ -22,17 +22,17 @@ fn a_signal_repeated_later_is_passed_on() {
     running.wait_line("server line 2");
     running.signal(SIGTERM);
     let finished = running.expect_exit(0);
-    assert_eq!(finished.count("server told TERM"), 2, "{finished}");
+    assert_eq!(finished.count("server got TERM"), 2, "{finished}");
     finished.assert_order(["server line 2", "server done", "after"]);
 }
 
 /// Promise (Who is told, and when): repeats
 fn another_stop_signal_is_passed_on_at_once() {
     let running = stop(sh("cd / && server --work 1s; echo after"), 1);
-    running.wait_line("server told TERM");
+    running.wait_line("server got TERM");
     running.signal(SIGINT);
     let finished = running.expect_exit(0);
-    finished.assert_order(["server told TERM", "server told INT", "server done", "after"]);
+    finished.assert_order(["server got TERM", "server got INT", "server done", "after"]);
 }
 
 /// Promise (Who is told, and when): repeats

@@ -15,20 +15,20 @@ fn other_signals_reach_the_owner_only_and_once() {
     running.wait_lines(2, "ready");
     wait_for(&running, 1, "sleep");
     let sleep = running.process("sleep").pid;
-    signal_and_wait(&running, SIGHUP as i32, "server got HUP");
-    signal_and_wait(&running, SIGUSR1 as i32, "server got USR1");
-    signal_and_wait(&running, libc::SIGRTMIN() + 1, "server got RTMIN+1");
+    signal_and_wait(&running, SIGHUP as i32, "server saw HUP");
+    signal_and_wait(&running, SIGUSR1 as i32, "server saw USR1");
+    signal_and_wait(&running, libc::SIGRTMIN() + 1, "server saw RTMIN+1");
     assert!(!is_gone(sleep));
     running.signal(SIGTERM);
     let finished = running.expect_exit(0);
     finished.assert_order([
-        "server got HUP",
-        "server got USR1",
-        "server got RTMIN+1",
-        "server told TERM",
+        "server saw HUP",
+        "server saw USR1",
+        "server saw RTMIN+1",
+        "server got TERM",
         "after",
     ]);
-    assert_eq!(finished.count(" got "), 3, "{finished}");
+    assert_eq!(finished.count(" saw "), 3, "{finished}");
 }
 
 /// Promise (Who is told, and when): signals that do not stop, rewriting, dropping
@@ -76,10 +76,10 @@ fn a_signal_is_rewritten_as_asked() {
     let running = with(rewrite).start();
     running.wait_line("server ready");
     running.signal(SIGUSR1);
-    signal_and_wait(&running, SIGHUP as i32, "server got USR2");
+    signal_and_wait(&running, SIGHUP as i32, "server saw USR2");
     running.signal(SIGTERM);
     let finished = running.expect_exit(0);
-    assert_eq!(finished.count(" got "), 1, "{finished}");
+    assert_eq!(finished.count(" saw "), 1, "{finished}");
     assert!(finished.err.is_empty(), "{finished}");
 }
 
@@ -87,7 +87,7 @@ fn a_signal_is_rewritten_as_asked() {
 fn the_stop_begins_on_the_signals_that_were_asked_for() {
     let running = with(["--stop-on", "USR1", "cd / && server --on USR1 --print TERM; sleep 3600"]).start();
     running.wait_line("server ready");
-    signal_and_wait(&running, SIGTERM as i32, "server got TERM");
+    signal_and_wait(&running, SIGTERM as i32, "server saw TERM");
     running.signal(SIGUSR1);
     // To the sleep as well, at the last call.
     let finished = running.expect_exit(128 + SIGUSR1 as i32);
@@ -100,12 +100,12 @@ fn a_change_of_the_window_reaches_the_group() {
     let running = sh("sleep 3600 & server --print WINCH --workers 1; echo after").start();
     running.wait_lines(2, "ready");
     running.signal(SIGWINCH);
-    running.wait_lines(2, "got WINCH");
+    running.wait_lines(2, "saw WINCH");
     running.signal(SIGCONT);
     running.signal(SIGTERM);
     let finished = running.expect_exit(0);
-    finished.assert_order(["server got WINCH", "server told TERM"]);
-    finished.assert_order(["server.1 got WINCH", "server.1 told TERM", "after"]);
+    finished.assert_order(["server saw WINCH", "server got TERM"]);
+    finished.assert_order(["server.1 saw WINCH", "server.1 got TERM", "after"]);
 }
 
 pub(super) const TESTS: &[Test] = tests![

@@ -17,7 +17,7 @@ fn a_hung_program_is_killed_at_the_timeout_and_named() {
     let finished = running.expect_exit(137);
     assert!(finished.took >= Duration::from_secs(1), "{finished}");
     assert!(finished.took < Duration::from_secs(1) + AT_ONCE, "{finished}");
-    assert_eq!(finished.count("told TERM"), 1, "{finished}");
+    assert_eq!(finished.count("got TERM"), 1, "{finished}");
     assert_warned(&finished, ["timeout", "killing", &format!("server ({pid})")]);
 }
 
@@ -25,7 +25,7 @@ fn a_hung_program_is_killed_at_the_timeout_and_named() {
 fn the_script_around_a_hung_program_ends_with_it() {
     let finished = stop(with(["-t", "1s", "cd / && server --never; echo never"]), 1).finish();
     assert!(finished.took >= Duration::from_secs(1), "{finished}");
-    assert_eq!(finished.count("told"), 1, "{finished}");
+    assert_eq!(finished.count(" got "), 1, "{finished}");
     assert_warned(&finished, ["timeout", "killing", "server ("]);
     finished.assert_no("never").assert_no("done");
     assert!([137, 143].contains(&finished.code), "{finished}");
@@ -59,14 +59,14 @@ fn who_was_not_told_before_the_timeout_is_told_then_and_not_killed_unasked() {
     let script = "trap 'echo heard' TERM; server --name below --work 0s & while :; do wait; done";
     let running = stop(with(["-t", "1s", script]), 1);
     let finished = running.expect_exit(137);
-    finished.assert_order(["below ready", "heard", "below told TERM", "below done"]);
-    assert_eq!(finished.count("told"), 1, "{finished}");
+    finished.assert_order(["below ready", "heard", "below got TERM", "below done"]);
+    assert_eq!(finished.count(" got "), 1, "{finished}");
     assert!(finished.took >= Duration::from_secs(1), "{finished}");
 
     let script = "sleep 3600 & server --name hung --never & server --name good; wait; echo never";
     let finished = stop(with(["-t", "1s", script]), 2).finish();
-    finished.assert_order(["good told TERM", "good done"]);
-    finished.assert_order(["hung told TERM"]).assert_no("never");
+    finished.assert_order(["good got TERM", "good done"]);
+    finished.assert_order(["hung got TERM"]).assert_no("never");
 }
 
 /// Promise (Who is told, and when): programs that ignore the signal
@@ -78,7 +78,7 @@ fn a_program_that_ignores_the_signal_is_killed_at_the_timeout_and_named() {
     // Beside an owner as well.
     let script = "server --name deaf --on none --ignore TERM & server; wait; echo never";
     let finished = stop(with(["-t", "2s", script]), 2).finish();
-    finished.assert_order(["server told TERM", "server done"]).assert_no("never");
+    finished.assert_order(["server got TERM", "server done"]).assert_no("never");
     assert_warned(&finished, ["killing", "server ("]);
     assert!(finished.took >= Duration::from_secs(2), "{finished}");
 }
@@ -100,7 +100,7 @@ fn a_background_job_that_the_shell_made_deaf_to_int_gets_term() {
     running.wait_lines(2, "ready");
     running.signal(SIGINT);
     let finished = running.finish();
-    assert_eq!(finished.count("told"), 2, "{finished}");
+    assert_eq!(finished.count(" got "), 2, "{finished}");
     assert_eq!(finished.count("done"), 2, "{finished}");
 }
 

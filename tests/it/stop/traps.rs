@@ -99,9 +99,9 @@ fn a_shell_that_executes_its_server_before_it_can_be_told_is_told_once_as_the_se
     running.wait_line("server ready");
     let finished = running.finish();
     assert_each_told_once(&finished, "TERM", &["server"]);
-    finished.assert_order(["server ready", "server told TERM", "server done", "outer"]);
+    finished.assert_order(["server ready", "server got TERM", "server done", "outer"]);
     finished.assert_no("inner");
-    assert_warned(&finished, ["executed another program before it was told"]);
+    assert_warned(&finished, ["executed another program before it got the signal"]);
 }
 
 /// Promise (Who is told, and when): the foreground and the background of a shell with a trap
@@ -117,7 +117,7 @@ fn in_the_foreground_of_a_trap_the_script_goes_on_and_the_pipeline_keeps_its_end
             server --work 50ms --lines 5 | while read -r line; do sleep 0.05; echo \"$line\"; done; echo end";
         let finished = stopped(with(["--shell", shell, reader]), 1, 0);
         finished.assert_order([
-            "server told TERM",
+            "server got TERM",
             "server line 1",
             "server line 5",
             "server done",
@@ -147,7 +147,7 @@ fn a_trap_runs_at_once_whenever_its_shell_was_told() {
 fn a_restart_loop_in_the_foreground_of_a_trap_ends_with_the_epilogue() {
     let script = "trap 'exit 0' TERM; (while :; do server --work 50ms; done)";
     let finished = stopped(with(["--epilogue", "300ms", "--shell", "bash -c", script]), 1, 0);
-    assert!(finished.count("server told TERM") >= 1, "{finished}");
+    assert!(finished.count("server got TERM") >= 1, "{finished}");
     assert!(finished.took < Duration::from_secs(10), "{finished}");
 }
 

@@ -68,7 +68,7 @@ fn a_signal_that_may_not_be_passed_on_is_named_in_a_warning() {
     running.signal(SIGTERM);
     let finished = running.expect_exit(143);
     assert_at_once(&finished);
-    finished.assert_no("server got").assert_no("dropped");
+    finished.assert_no("server saw").assert_no("dropped");
 }
 
 pub(super) const TESTS: &[Test] = tests![

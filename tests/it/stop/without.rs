@@ -28,7 +28,7 @@ fn without_proc_the_group_is_told_and_everything_below_is_waited_for() {
 
         let finished = stopped(through_sh(preparation, &["-t", "1s", "--", "server", "--never"]), 1, 137);
         assert!(finished.took >= Duration::from_secs(1), "{finished}");
-        assert_eq!(finished.count("told"), 1, "{finished}");
+        assert_eq!(finished.count(" got "), 1, "{finished}");
 
         let running = through_sh(preparation, &["sleep 3600; echo never"]).start();
         wait_for(&running, 1, "sleep");
@@ -140,7 +140,7 @@ fn when_descriptors_run_out_for_a_while_a_zombie_is_not_waited_for() {
         assert!(limited.unwrap().success());
     };
     running.signal(SIGTERM);
-    running.wait_line("server told TERM");
+    running.wait_line("server got TERM");
     limit("0");
     eventually("adieu has given its descriptors back", || {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
@@ -164,7 +164,7 @@ fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
         through_sh("ulimit -n 7", &["-v", "sleep 3600 & server --by sigwait --work 4s; echo after"]).start();
     running.wait_line("server ready");
     running.signal(SIGTERM);
-    running.wait_line("server told TERM");
+    running.wait_line("server got TERM");
     let pids = status_field(running.process("server").pid, "NSpid").unwrap();
     // strace compares the text: by its path, or from /proc held open.
     let from_there = format!("{}/stat", pids.split_whitespace().next_back().unwrap());
@@ -182,7 +182,7 @@ fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
     tracer.wait().unwrap();
     assert_each_told_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
-    finished.assert_no("the owners' phase begins");
+    finished.assert_no("the stage of the handlers begins");
     let log = fs::read_to_string(log).unwrap();
     assert!(log.contains("(INJECTED)"), "{log}");
 }
