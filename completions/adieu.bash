@@ -1,6 +1,6 @@
 # Completions of adieu(1) for bash.
 
-# Between "begin" and "end" made by tests/generated.rs: ADIEU_WRITE_DOCS=1 cargo test --test generated
+# Between "begin" and "end" made by tests/it/generated.rs: ADIEU_WRITE_DOCS=1 cargo test --test it generated::
 # begin options
 _adieu_with_value=' -c --shell -e --ok-exit -p --parent-death -t --timeout --epilogue -r --rewrite --deliver --stop-on --report --explain --signal --format --install '
 _adieu() {

@@ -31,7 +31,7 @@ end
 complete -c adieu -f
 complete -c adieu -n __adieu_command -a '(__adieu_complete_command)'
 complete -c adieu -n 'not __adieu_command' -a '(__fish_complete_command)'
-# Between "begin" and "end" made by tests/generated.rs: ADIEU_WRITE_DOCS=1 cargo test --test generated
+# Between "begin" and "end" made by tests/it/generated.rs: ADIEU_WRITE_DOCS=1 cargo test --test it generated::
 # begin options
 set -g __adieu_with_value -c --shell -e --ok-exit -p --parent-death -t --timeout --epilogue -r --rewrite --deliver --stop-on --report --explain --signal --format --install
 complete -c adieu -n 'not __adieu_command' -s c -d 'A shell string, as `sh -c` takes it; what follows is its $0, $1 ...' -r -f -a "(__fish_complete_command)"

@@ -7,7 +7,7 @@ cargo build -q --release --bins --examples
 built=${CARGO_TARGET_DIR:-target}/release
 demo=$(mktemp -d)
 pid=
-# A run that was cut short may have left its server behind: adieu sees to that.
+# A run that was cut short may have left adieu and its server behind: adieu stops the server.
 trap '[ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null; rm -rf "$demo"' EXIT
 trap 'exit 1' HUP INT TERM
 unset ADIEU_TIMEOUT ADIEU_EPILOGUE ADIEU_SHELL ADIEU_DELIVER ADIEU_REPORT ADIEU_LOG
@@ -15,7 +15,7 @@ cp "$built/adieu" "$built/examples/server" "$demo"
 PATH=$demo:$PATH
 exec 2>&1 # in one order, wherever the output goes
 
-# Waits until a command succeeds, 20 s at the most.
+# Waits until a command succeeds, for at most 20 s.
 wait_until() {
   tries=200
   until "$@"; do
@@ -25,7 +25,7 @@ wait_until() {
   done
 }
 
-# Whether adieu is what runs by now, and takes signals: a stop before that would end it without a word.
+# Whether adieu runs by now and takes signals. A stop before that would end it without a line.
 takes_signals() {
   while read -r field value; do
     case $field$value in

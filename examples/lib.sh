@@ -3,16 +3,22 @@
 #     # shellcheck source=SCRIPTDIR/../lib.sh
 #     . "$(dirname "$0")/../lib.sh"
 #
-# POSIX sh. A script ends with 0 when everything was as expected, and with 1 and a line that begins with FAILED when not.
-# Where a program that it needs is missing it prints a line that begins with SKIPPED and ends with 0; with CI set it fails.
-# Environment: ADIEU, the binary (default: target/release/adieu), and BASE, a base image with a shell (see `base_image`).
+# POSIX sh. A script ends with 0 when everything was as expected, and with 1 and a line that begins
+# with FAILED when not. Where something that it needs is missing, its last line is `SKIPPED:
+# <example>: it needs <program> (Debian: <package>)`, and it ends with 0; with CI set it fails.
+# Nothing that a script has made is there after it, however it ends: see sweep.sh and alone.sh.
+# Environment: ADIEU, the binary (default: target/release/adieu), and BASE, a base image with a
+# shell (see `base_image`).
 # shellcheck shell=sh disable=SC2016,SC2034,SC2120
 set -eu
+umask 022
 export LC_ALL=C
 unset ADIEU_TIMEOUT ADIEU_EPILOGUE ADIEU_SHELL ADIEU_DELIVER ADIEU_REPORT ADIEU_LOG
 
-# The folder of the script, its name, and a prefix for containers, images and the like that is nobody else's.
+# The folder of the script, its name, and a prefix for containers, images and the like that is
+# nobody else's.
 here=$(cd "$(dirname "$0")" && pwd)
+lib=$(dirname "$here")
 example=${here##*/}
 unique=adieu-example-$example-$$
 
@@ -32,10 +38,12 @@ skip() {
   exit 0
 }
 
-# need COMMAND...: skips the example where one of them is missing.
+# need PROGRAM:PACKAGE...: skips the example where one of the programs is missing. PACKAGE is
+# Debian's.
+PATH=$PATH:/usr/sbin:/sbin
 need() {
   for program in "$@"; do
-    command -v "$program" >/dev/null || skip "it needs $program"
+    command -v "${program%:*}" >/dev/null || skip "it needs ${program%:*} (Debian: ${program#*:})"
   done
 }
 
@@ -50,9 +58,16 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# A directory that is removed at the end.
-scratch=$(mktemp -d)
-at_exit "rm -rf '$scratch'"
+# A directory that is removed at the end, and in which all that is started here makes its temporary
+# files.
+temporary=${TMPDIR:-/tmp}
+scratch=$(mktemp -d "$temporary/$unique.XXXXXX")
+used_docker=
+at_exit 'DOCKER=$used_docker sh "$lib/sweep.sh" "$unique" "$temporary"'
+# For the case that this script is killed. Not its child, nor of its process group: it is not to be
+# killed with it.
+(cd / && exec setsid sh "$lib/sweep.sh" "$unique" "$temporary" $$ </dev/null >/dev/null 2>&1 &)
+export TMPDIR="$scratch"
 
 adieu=${ADIEU:-$here/../../target/release/adieu}
 { [ -f "$adieu" ] && [ -x "$adieu" ]; } || fail "no executable $adieu: run 'cargo build --release', or set ADIEU=PATH"
@@ -78,14 +93,15 @@ found:    $3"
 
 # --- A server and something to run it in -------------------------------------------------------------------
 
-# write_server FILE: a server that needs a moment to finish when it is told to. A shell script, so that it runs anywhere.
+# write_server FILE: a server that needs a moment to finish after a stop signal. A shell script, so
+# that it runs anywhere.
 write_server() {
   cat >"$1" <<'END'
 #!/bin/sh
-told() { echo "server told $1"; sleep 0.3; echo "server done"; kill "$!"; exit 0; }
+got() { echo "server got $1"; sleep 0.3; echo "server done"; kill "$!"; exit 0; }
 for signal in TERM INT QUIT; do
   # shellcheck disable=SC2064
-  trap "told $signal" "$signal"
+  trap "got $signal" "$signal"
 done
 echo "server ready"
 while true; do sleep 3600 & wait $!; done
@@ -93,54 +109,153 @@ END
   chmod 755 "$1"
 }
 
-# busybox_root DIR: fills DIR with a root file system, of this machine's static busybox.
-busybox_root() {
-  need busybox
-  mkdir -p "$1/bin" "$1/usr/bin" "$1/tmp" "$1/etc" "$1/proc" "$1/dev" "$1/sys"
-  chmod 1777 "$1/tmp"
-  cp "$(command -v busybox)" "$1/bin/busybox"
-  for applet in $("$1/bin/busybox" --list); do
-    [ -e "$1/bin/$applet" ] || ln -s busybox "$1/bin/$applet"
+# put PROGRAM FILE: copies a program of this machine, with the libraries that it needs, below the
+# root $root.
+put() {
+  mkdir -p "$root/$(dirname "$2")"
+  cp "$1" "$root/$2" || return 1
+  for library in $(ldd "$1" 2>/dev/null | grep -o '/[^ ]*'); do
+    mkdir -p "$root/$(dirname "$library")"
+    cp "$library" "$root/$library" || return 1
   done
-  printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$1/etc/passwd"
 }
 
-# --- Containers --------------------------------------------------------------------------------------------
-
-# Every call of Docker goes through this; an example may define it anew, with another socket or another program.
-engine() { docker "$@"; }
-
-need_docker() {
-  need docker
-  docker info >"$scratch/info" 2>&1 || skip "it needs Docker; 'docker info' says: $(tail -n 1 "$scratch/info")"
-}
-
-# base_image: sets $base to an image with a shell: $BASE, or one of this machine's static busybox, or busybox from a
-# registry.
-base_image() {
-  base=${BASE:-busybox:stable}
-  if [ -z "${BASE:-}" ] && command -v busybox >/dev/null; then
-    base=$unique-base
-    busybox_root "$scratch/base/root"
-    printf 'FROM scratch\nCOPY root /\n' >"$scratch/base/Dockerfile"
-    build "$base" "$scratch/base"
+# shell_root DIR: fills DIR with a root file system that has a shell and what the examples run in
+# it: this machine's busybox, or else its own /bin/sh and coreutils.
+shell_root() {
+  root=$1
+  mkdir -p "$root/bin" "$root/usr/bin" "$root/tmp" "$root/etc" "$root/proc" "$root/dev" "$root/sys"
+  chmod 1777 "$root/tmp"
+  printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$root/etc/passwd"
+  if command -v busybox >/dev/null; then
+    put "$(command -v busybox)" /bin/busybox || return 1
+    for applet in sh cat sleep tee tr true; do
+      ln -s busybox "$root/bin/$applet"
+    done
+  else
+    # It names the libraries.
+    command -v ldd >/dev/null || return 1
+    for applet in sh cat sleep tee tr true; do
+      # Not by `command -v`, which finds what the shell has built in.
+      program=/bin/$applet
+      [ -x "$program" ] || program=/usr/bin/$applet
+      put "$program" "/bin/$applet" || return 1
+    done
   fi
 }
 
-# build IMAGE [OPTIONS] CONTEXT: `docker build`, and removes the image at the end.
+# --- Engines of containers -----------------------------------------------------------------------
+
+# Every call of Docker goes through this; an example may define it anew, with another socket or
+# another program.
+engine() { docker "$@"; }
+# The builder that leaves no cache behind.
+export DOCKER_BUILDKIT="${DOCKER_BUILDKIT-0}"
+
+need_docker() {
+  need docker:docker.io
+  docker info >"$scratch/info" 2>&1 ||
+    skip "it needs Docker, running (Debian: docker.io);" \
+      "'docker info' says: $(tail -n 1 "$scratch/info")"
+  used_docker=docker
+}
+
+# start_alone COMMAND...: starts an engine by alone.sh, with its output in $scratch/engine.log. Sets
+# $alone to the process ID of its unshare(1), and $inside to that of PID 1 of its namespace. The
+# engine is ended at the end, and with it its containers: nothing of it has to be removed before.
+alone=
+inside=
+at_exit end_alone
+start_alone() {
+  need setpriv:util-linux unshare:util-linux
+  sh "$lib/alone.sh" "$@" >>"$scratch/engine.log" 2>&1 &
+  alone=$!
+  inside=
+  wait_until find_inside
+}
+find_inside() {
+  kill -0 "$alone" || return 0
+  inside=$(cat "/proc/$alone/task/$alone/children")
+  inside=${inside% }
+  [ -n "$inside" ]
+}
+runs_alone() { [ -d "/proc/${inside:-none}" ]; }
+
+# stop_alone: asks the engine to end, for 20 s at the most, and then ends it.
+stop_alone() {
+  kill -TERM "$inside"
+  tries=200
+  while runs_alone && [ "$tries" -gt 0 ]; do
+    tries=$((tries - 1))
+    sleep 0.1
+  done
+  end_alone
+}
+
+# end_alone: ends it, and returns when everything in its namespace is gone.
+end_alone() {
+  [ -n "$alone" ] || return 0
+  kill -KILL "${inside:-$alone}" 2>/dev/null || true
+  wait "$alone" 2>/dev/null || true
+  alone=
+}
+
+# start_dockerd CONFIGURATION: starts a Docker daemon apart from the machine's own, for `engine` to
+# talk to. Everything that it has is in a directory of ours. It needs root.
+start_dockerd() {
+  need docker:docker.io dockerd:docker.io runc:runc containerd:containerd
+  [ "$(id -u)" -eq 0 ] ||
+    skip "it needs root, for a Docker daemon of its own: sudo sh examples/$example/run.sh"
+  DOCKER_HOST=unix://$scratch/docker.sock
+  export DOCKER_HOST
+  start_alone dockerd --config-file "$1" --data-root "$scratch/data" --exec-root "$scratch/exec" \
+    --pidfile "$scratch/pid" --host "$DOCKER_HOST" --storage-driver vfs \
+    --cgroup-parent "/$unique" --exec-opt native.cgroupdriver=cgroupfs \
+    --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false
+  wait_until dockerd_answers_or_ended
+  runs_alone || skip "a second Docker daemon does not start here:" \
+    "$(grep -v level=info "$scratch/engine.log" | tail -n 1)"
+}
+dockerd_answers_or_ended() { engine info || ! runs_alone; }
+
+# base_image: sets $base to an image with a shell: $BASE, or one of this machine's busybox or shell,
+# or busybox from a registry. Images that are built from it have its labels, also those that have no
+# name.
+base_image() {
+  base=$unique-base
+  mkdir "$scratch/base"
+  if [ -n "${BASE:-}" ]; then
+    from=$BASE
+  elif shell_root "$scratch/base/root"; then
+    from=scratch
+  else
+    from=busybox:stable
+    engine pull "$from" >"$scratch/pull" 2>&1 ||
+      skip "it needs an image with a shell: busybox (Debian: busybox-static), BASE=IMAGE," \
+        "or a registry that has $from: $(tail -n 1 "$scratch/pull")"
+  fi
+  {
+    printf 'FROM %s\n' "$from"
+    printf 'LABEL adieu.run=%s adieu.pids=%s\n' "$unique" \
+      "$(cat /proc/sys/kernel/random/boot_id).$(stat -L -c %i /proc/self/ns/pid)"
+    [ "$from" != scratch ] || echo 'COPY root /'
+  } >"$scratch/base/Dockerfile"
+  build "$base" "$scratch/base"
+}
+
+# build IMAGE [OPTIONS] CONTEXT: `docker build`. The image is removed at the end.
 build() {
   image=$1
   shift
-  at_exit "engine image rm --force $image"
   engine build --tag "$image" "$@" >"$scratch/build" 2>&1 || fail "build of $image: $(cat "$scratch/build")"
 }
 
-# start_container [OPTIONS] IMAGE [COMMAND...]: starts a container and sets $container to its name. It is removed at the end.
+# start_container [OPTIONS] IMAGE [COMMAND...]: starts a container and sets $container to its name.
+# It is removed at the end.
 containers=0
 start_container() {
   containers=$((containers + 1))
   container=$unique-$containers
-  at_exit "engine rm --force $container"
   engine run --detach --name "$container" --network none "$@" >/dev/null || fail "docker run $* failed"
 }
 
@@ -150,11 +265,13 @@ has_ended() { [ "$(engine inspect --format '{{.State.Running}}' "$container")" =
 # wait_log TEXT: waits until the container has printed it.
 wait_log() { wait_until logs_have "$1"; }
 
-# wait_program NAME: waits until a program of that name runs in the container, for those that print nothing.
+# wait_program NAME: waits until a program of that name runs in the container, for those that print
+# nothing.
 runs_program() { engine top "$container" -eo pid,comm | grep -w -- "$1"; }
 wait_program() { wait_until runs_program "$1"; }
 
-# stop_container [OPTIONS]: `docker stop`; sets $took, in whole seconds, $status, the exit status, and $logs.
+# stop_container [OPTIONS]: `docker stop`; sets $took, in whole seconds, $status, the exit status,
+# and $logs.
 stop_container() {
   began=$(date +%s)
   engine stop "$@" "$container" >/dev/null || fail "docker stop $* $container failed"
@@ -169,9 +286,9 @@ ended() {
   logs=$(engine logs "$container" 2>&1)
 }
 
-# The server of the container was told SIGNAL (TERM unless given), and finished.
+# The server of the container got SIGNAL (TERM unless given), and finished.
 finished='server ready
-server told TERM
+server got TERM
 server done'
 expect_finished() {
   expect "the server's log" "$(printf '%s' "$finished" | sed "s/TERM/${1:-TERM}/")" "$logs"
@@ -180,8 +297,9 @@ expect_finished() {
 
 # --- An engine whose `--init` is adieu ---------------------------------------------------------------------
 
-# init_images: builds images without a word about adieu: $unique-app, with a server and a program that must be PID 1, and
-# $unique-scratch, with one program only; and $unique-nested, which has adieu as its ENTRYPOINT already.
+# init_images: builds images without a word about adieu: $unique-app, with a server and a program
+# that must be PID 1, and $unique-scratch, with one program only; and $unique-nested, which has
+# adieu as its ENTRYPOINT already.
 init_images() {
   base_image
   mkdir "$scratch/app"
@@ -189,7 +307,7 @@ init_images() {
   cat >"$scratch/app/init" <<'END'
 #!/bin/sh
 [ $$ -eq 1 ] || { echo "I must be PID 1"; exit 100; }
-trap 'echo "init told TERM"; exit 0' TERM
+trap 'echo "init got TERM"; exit 0' TERM
 echo "init is PID 1"
 while true; do sleep 3600 & wait $!; done
 END
@@ -211,7 +329,8 @@ show_stock_init() {
   wait_log 'server ready'
   stop_container
   [ "$status" -ne 0 ] || fail "this engine's own init let the server finish, which is news: $logs"
-  say "this engine's own init tells only the shell, and the server is cut off. Exit status $status, and the log:"
+  say "this engine's own init signals only the shell, and the server is cut off." \
+    "Exit status $status, and the log:"
   show "$logs"
   start_container "$@" "$unique-app" /init
   ended
@@ -226,14 +345,14 @@ check_init() {
   wait_log 'server ready'
   stop_container
   expect_finished
-  say "adieu tells the server, and it finishes. Exit status $status, and the log:"
+  say "adieu signals the server, and it finishes. Exit status $status, and the log:"
   show "$logs"
 
   start_container "$@" "$unique-app" /init
   wait_log 'init is PID 1'
   stop_container
   expect "the log of a program that must be PID 1" 'init is PID 1
-init told TERM' "$logs"
+init got TERM' "$logs"
   say "a program that must be PID 1 is executed in place of adieu"
 
   start_container "$@" "$unique-nested"
@@ -296,7 +415,8 @@ init told TERM' "$logs"
   expect_finished
   say "any user, no capabilities, a read-only root: the server finished"
 
-  # The one program that an image FROM scratch is sure to be able to run here is a static one: adieu itself.
+  # The one program that an image FROM scratch is sure to be able to run here is a static one: adieu
+  # itself.
   start_container "$@" --read-only --user 1234:1234 "$unique-scratch" /program --version
   ended
   expect "the log in an image FROM scratch" "tini version $version" "$logs"

@@ -1,14 +1,14 @@
 //! A server that finishes its work: a demonstration of what adieu waits for, and the fixture of its tests.
 //!
-//! Told to stop, it says so, works on for a while, says that it is done, and ends. Every line it prints
-//! begins with its name and leaves in one `write`, so that a test can tell from its output alone who was
-//! told, how often, and who was cut off.
+//! When it gets a stop signal, it says so, works on for a while, says that it is done, and ends. Every line it prints
+//! begins with its name and leaves in one `write`, so that a test can see from its output alone which server
+//! got the signal, how often, and which was cut off.
 //!
 //! ```text
 //! $ cargo build --example server
 //! $ adieu './server --name web --work 2s | tee -a log; echo bye'
 //! web ready
-//! web told TERM
+//! web got TERM
 //! web done
 //! bye
 //! ```
@@ -34,22 +34,22 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 const USAGE: &str = "\
-A server that finishes its work when it is told to stop.
+A server that finishes its work when it gets a stop signal.
 
 Usage: server [OPTIONS]
 
   --name NAME       what its lines begin with [server]
-  --on SIG,…        the signals that tell it to stop; `none` for none [TERM,INT]
-  --print SIG,…     signals that it only reports, as `NAME got SIG`
+  --on SIG,…        the signals that end it; `none` for none [TERM,INT]
+  --print SIG,…     signals that it only reports, as `NAME saw SIG`
   --ignore SIG,…    signals that it ignores
   --by HOW          how it takes them: caught, signalfd or sigwait [caught]
-  --work DURATION   from the first `told` to `done` [500ms]
+  --work DURATION   from the first `got` to `done` [500ms]
   --lines N         prints `NAME line 1` to N during the work, the last one at its end
-  --never           never ends once told
+  --never           never ends after the signal
   --exit CODE       its exit status [0]
   --late DURATION   prints `NAME started` and registers its handlers only after that time
-  --workers N       starts N workers, NAME.1 and on; told, it sends each TERM once and ends after the last
-  --leave-worker    ends at once when told, without telling its workers or waiting for them
+  --workers N       starts N workers, NAME.1 and on; sends each TERM once, and ends after the last
+  --leave-worker    ends at once after the signal, without signalling its workers or waiting for them
   --setsid          leads a session of its own (fails where it leads a process group: start it from a shell)
   --daemonize       detaches; what was started returns once the daemon is ready
 ";
@@ -111,10 +111,10 @@ fn serve(options: &Options) -> io::Result<ExitCode> {
                 workers.retain_mut(|worker| matches!(worker.try_wait(), Ok(None)));
             }
             Some(signal) if options.print.contains(&signal) => {
-                options.say(&format!("got {}", signal_name(signal)));
+                options.say(&format!("saw {}", signal_name(signal)));
             }
             Some(signal) => {
-                options.say(&format!("told {}", signal_name(signal)));
+                options.say(&format!("got {}", signal_name(signal)));
                 if work.is_none() {
                     work = Some(Work::begin(options));
                     if options.leave_worker {
@@ -144,7 +144,7 @@ fn serve(options: &Options) -> io::Result<ExitCode> {
     Ok(ExitCode::from(options.exit))
 }
 
-/// The time from being told to being done, cut into as many steps as there are lines to print in it.
+/// The time from the signal to the end, cut into as many steps as there are lines to print in it.
 struct Work {
     began: Instant,
     length: Duration,

@@ -26,12 +26,12 @@ Usage: storm KIND [NUMBER] [OPTIONS]
                   `ready` and stays
   subreaper N     adopts orphans itself: N daemons, whose parents end soon; each prints `daemon PID`; stays
   threads N       N threads that fork a child each, while the first thread ends; prints `ready`; ends after the last
-  owner           takes every signal by sigwait, ends when told USR2 with status 9, and prints how often each came
+  owner           takes every signal by sigwait, ends with status 9 when it gets USR2, and prints how often each came
   eat N           takes N MiB of memory, prints `eaten`, and stays
 
   --handle        what it starts (of `dying`: it itself) handles TERM: it works for --work, says so in --log, and ends
   --work MS       [200]
-  --log FILE      one letter for each event is appended: T when told, D when done
+  --log FILE      one letter for each event is appended: T when it gets the signal, D when done
   --while FILE    comets end once this is gone: nobody else can catch them
   --own-groups    each process leads a process group of its own
 ";
@@ -245,7 +245,7 @@ fn owner() -> ExitCode {
             *count += 1;
         }
         if number == libc::SIGTERM {
-            say("told TERM");
+            say("got TERM");
         }
         if number == libc::SIGUSR2 {
             let came = counts.iter().enumerate().filter(|(_, count)| **count > 0);

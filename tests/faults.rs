@@ -1,12 +1,21 @@
-//! Every system call that adieu makes fails in turn, with every error that its manual page lists: adieu never panics,
-//! never spins, never ends early, never leaves the program without its signal, and where it cannot start it says why.
+//! Every system call that adieu makes fails in turn, with every error that its manual page lists:
+//! adieu never panics, never spins, never ends early, never leaves the program without its signal,
+//! and where it cannot start it says why.
 //!
-//! Nothing here is picked by hand: strace(1) records which calls adieu makes in each phase of each scenario, and
-//! `faults/errnos.txt`, made of the manual pages by `faults/errnos`, says which errors they have. `docs/faults.md` is the
-//! table of the outcomes and has the commands. Without them the slice runs: each call of each phase of each scenario, with one of
-//! its errors.
-#![allow(clippy::unwrap_used, reason = "clippy.toml allows it in #[test] functions only")]
+//! Nothing here is picked by hand: strace(1) records which calls adieu makes in each phase of each
+//! scenario, and `faults/errnos.txt`, made of the manual pages by `faults/errnos`, says which
+//! errors they have. `docs/faults.md` is the table of the outcomes and has the commands. Without
+//! them the slice runs: each call of each phase of each scenario, with one of its errors.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what fails in a test or in its helpers fails the test"
+)]
 
+#[allow(dead_code, unused_imports, reason = "a part of it is used here")]
+#[path = "it/support/mod.rs"]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,7 +23,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -22,11 +31,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal::{self, SIGCONT, SIGHUP, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use support::runner::{Test, Tests, tests};
 use support::{
     Adieu, Running, Scratch, adieu, children, eventually, pid_namespace, process, server, status_field, tool,
 };
 
-// --- What is done ------------------------------------------------------------------------------------------
+// --- What is done --------------------------------------------------------------------------------
 
 /// How adieu is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +71,9 @@ struct Scenario {
     file: Option<&'static str>,
 }
 
-const TOLD: &[&str] = &["server ready", "server told TERM", "server done"];
+const TOLD: &[&str] = &["server ready", "server got TERM", "server done"];
 const SCRIPT: &str = "(sleep 1h &); \"$SERVER\" --work 25ms | cat; echo went on; exit 9";
-const TO_THE_END: &[&str] = &["server ready", "server told TERM", "server done", "went on"];
+const TO_THE_END: &[&str] = &["server ready", "server got TERM", "server done", "went on"];
 const STOP: &[Step] = &[See("ready"), Tell(SIGTERM)];
 
 const SCENARIOS: &[Scenario] = &[
@@ -117,7 +127,7 @@ const SCENARIOS: &[Scenario] = &[
         way: Way::Below,
         words: &["--timeout", "300ms", "--", "SERVER", "--never"],
         steps: STOP,
-        out: &["server ready", "server told TERM"],
+        out: &["server ready", "server got TERM"],
         code: 137,
         file: None,
     },
@@ -125,8 +135,8 @@ const SCENARIOS: &[Scenario] = &[
         name: "forward",
         way: Way::Below,
         words: &["--", "SERVER", "--print", "USR1,HUP", "--work", "25ms", "--exit", "9"],
-        steps: &[See("ready"), Tell(SIGUSR1), See("got USR1"), Tell(SIGHUP), See("got HUP"), Tell(SIGTERM)],
-        out: &["server ready", "server got USR1", "server got HUP", "server told TERM", "server done"],
+        steps: &[See("ready"), Tell(SIGUSR1), See("saw USR1"), Tell(SIGHUP), See("saw HUP"), Tell(SIGTERM)],
+        out: &["server ready", "server saw USR1", "server saw HUP", "server got TERM", "server done"],
         code: 9,
         file: None,
     },
@@ -248,8 +258,9 @@ enum Tracing {
     Main,
     /// Those of its threads and children as well, up to an exec.
     All,
-    /// The same, from a call of the main thread on: that of this name with this number. strace counts for each thread by itself,
-    /// so that a fault meant for a later one would hit the start of the main one, too.
+    /// The same, from a call of the main thread on: that of this name with this number. strace
+    /// counts for each thread by itself, so that a fault meant for a later one would hit the start
+    /// of the main one, too.
     From(String, usize),
 }
 
@@ -257,7 +268,8 @@ impl Fault {
     fn option(&self) -> String {
         let Self { call, what, nth, always, old_end, .. } = self;
         let what = match (&**what, old_end) {
-            // The kernel answers a refused brk with the old end, not with an error; the C library trusts in that.
+            // The kernel answers a refused brk with the old end, not with an error; the C library
+            // trusts in that.
             (_, Some(end)) => format!("retval={end}"),
             (what, None) if what.contains('=') => what.to_owned(),
             (what, None) => format!("error={what}"),
@@ -275,7 +287,8 @@ impl Fault {
         same.nth(self.place - 1).map(|it| it.nth)
     }
 
-    /// std tries an interrupted call of a file again without end. There is no program yet whose signal it could miss.
+    /// std tries an interrupted call of a file again without end. There is no program yet whose
+    /// signal it could miss.
     fn may_go_on(&self) -> bool {
         self.what == "EINTR" && self.always && self.phase == Phase::Tool
     }
@@ -336,8 +349,8 @@ fn attach(pid: Pid, log: &Path, options: &[String], follow: bool) -> Child {
     tracer
 }
 
-/// Waits until adieu, started below this process, was stopped by its strace, and puts another strace in the place of that.
-/// `None`: it ended without.
+/// Waits until adieu, started below this process, was stopped by its strace, and puts another
+/// strace in the place of that. `None`: it ended without.
 fn take_over(top: Pid, first: &Path, log: &Path, options: &[String]) -> Option<Child> {
     let has = |what: &str| fs::read_to_string(first).is_ok_and(|log| log.contains(what));
     let ended = || has("+++ ") || process(top).is_none_or(|it| it.state == 'Z');
@@ -393,8 +406,8 @@ fn run_with(
     let start = Adieu::new().as_pid1().env("SERVER", &server).env("ADIEU_TIMEOUT", "2s").deadline(deadline);
     // The heap of each run at the same place, for the end of it in a refused brk.
     let start = start.program("setarch").arg("-R");
-    // As PID 1 strace would wait for orphans that come to it where adieu may be no subreaper, and script(1) be busy with them.
-    // And that stops with its child.
+    // As PID 1 strace would wait for orphans that come to it where adieu may be no subreaper, and
+    // script(1) be busy with them. And that stops with its child.
     let init = ["sh", "-c", "\"$@\"; exit $?", "init"];
     let mut running = match scenario.way {
         Way::Below => {
@@ -504,7 +517,7 @@ fn gather(scenario: &Scenario, running: Running, directory: &Path) -> Facts {
     Facts { code, out, err, file, ..Facts::default() }
 }
 
-// --- What was recorded -------------------------------------------------------------------------------------
+// --- What was recorded ---------------------------------------------------------------------------
 
 /// One call of the recording.
 #[derive(Clone, Debug)]
@@ -533,7 +546,8 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
     // The last call of the main thread, and the one before it last started another.
     let (mut last, mut from) = ((String::new(), 0), (String::new(), 0));
     let tool = scenario.name.starts_with("--");
-    // A launcher comes first where strace was attached to one; its calls count, and are none of adieu's.
+    // A launcher comes first where strace was attached to one; its calls count, and are none of
+    // adieu's.
     let mut launched = scenario.way != Way::Pid1;
     for line in log.lines() {
         let (pid, text) = match line.split_once(' ') {
@@ -611,17 +625,19 @@ fn errnos(call: &str) -> BTreeSet<String> {
     line.split(' ').filter(|e| !e.is_empty()).chain(EVERYWHERE).map(ToOwned::to_owned).collect()
 }
 
-/// Everything that can fail in a recording. Each error at the first call of its name in each phase, once and from then
-/// on; and each later call once, with its errors in turn.
+/// Everything that can fail in a recording. Each error at the first call of its name in each phase,
+/// once and from then on; and each later call once, with its errors in turn.
 fn faults(scenario: &Scenario, calls: &[Call], whole: bool) -> Vec<Fault> {
     let mut seen = BTreeMap::new();
     let mut all = Vec::new();
     for (turn, Call { phase, name: call, nth, from, old_end }) in calls.iter().enumerate() {
-        // The same as elsewhere; but the kernel does not end a PID 1 that is traced by a signal of its own making.
+        // The same as elsewhere; but the kernel does not end a PID 1 that is traced by a signal of
+        // its own making.
         if *phase == Phase::Library && scenario.way == Way::Pid1 {
             continue;
         }
-        // std asks so before it closes a descriptor, only where it is built for debugging, and aborts on an error.
+        // std asks so before it closes a descriptor, only where it is built for debugging, and
+        // aborts on an error.
         if cfg!(debug_assertions) && call == "fcntl" {
             continue;
         }
@@ -652,7 +668,7 @@ fn faults(scenario: &Scenario, calls: &[Call], whole: bool) -> Vec<Fault> {
     all
 }
 
-// --- What is right -----------------------------------------------------------------------------------------
+// --- What is right -------------------------------------------------------------------------------
 
 /// The outcome where the call to fail came in none of the tries.
 const NOT_REACHED: &str = "not reached";
@@ -707,7 +723,7 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
     let words: Vec<&String> = facts.err.iter().filter(|line| line.starts_with("adieu: ")).collect();
     let known: BTreeSet<String> = usual.err.iter().map(|line| shape(line)).collect();
     let warned = words.iter().any(|line| !known.contains(&shape(line)));
-    let unheard = |line: &&String| !line.contains(" got ");
+    let unheard = |line: &&String| !line.contains(" saw ");
     let dropped = words.iter().any(|line| line.contains(" dropped: "));
     if dropped && code == scenario.code && facts.out.iter().eq(usual.out.iter().filter(unheard)) {
         return Ok("drops the signal, warns");
@@ -722,12 +738,13 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
         }
         return Ok(if warned { "goes on, warns" } else { "goes on" });
     }
-    // The documented way without /proc: the group is told, all that handles the signal finishes, and no timeout is
-    // waited for. Where the reader of a pipe is in the group, the last lines are lost.
+    // The documented way without /proc: the group is told, all that handles the signal finishes,
+    // and no timeout is waited for. Where the reader of a pipe is in the group, the last lines are
+    // lost.
     let all = || facts.out.iter().chain(&facts.err);
     let blind = words.iter().any(|line| line.contains("/proc cannot be read"));
     let done = !scenario.out.contains(&"server done") || all().any(|line| line.ends_with("server done"));
-    let once = all().filter(|line| line.contains("told TERM")).count() <= 1;
+    let once = all().filter(|line| line.contains("got TERM")).count() <= 1;
     if blind && done && once && [scenario.code, 143].contains(&code) {
         return Ok("tells the group, warns");
     }
@@ -738,8 +755,8 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
     if fault.call == "getpid" && scenario.name == "--explain" && rows(&facts.out) == rows(&usual.out) {
         return Ok("lists itself, too");
     }
-    // No kernel says for ever that a group with members is none. Its members are told one by one then, and the shell may go
-    // on before it is its turn.
+    // No kernel says for ever that a group with members is none. Its members are told one by one
+    // then, and the shell may go on before it is its turn.
     let one_by_one = fault.call == "kill" && fault.always && scenario.name == "unhandled";
     if one_by_one && code == 0 && facts.out == ["ready", "went on"] {
         return Ok("tells one by one");
@@ -762,10 +779,12 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
     }
 }
 
-// --- The runs ----------------------------------------------------------------------------------------------
+// --- The runs ------------------------------------------------------------------------------------
 
-fn can_trace() -> bool {
-    ["strace", "script", "setarch"].iter().all(|name| tool(name).is_some()) && pid_namespace()
+/// Ends the test where no call can be made to fail.
+fn need_a_tracer() {
+    ["strace", "script", "setarch"].iter().for_each(|name| drop(tool(name)));
+    pid_namespace();
 }
 
 /// To the descriptor itself: what `eprintln!` writes is shown when the test is over.
@@ -802,7 +821,8 @@ fn at_once<T: Sync, R: Send>(jobs: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R>
 /// How often a fault is tried whose call does not come, or in another phase.
 const TRIES: usize = 10;
 
-/// Everything as it is without a fault, as it is most often: without the calls of a look that only some runs have.
+/// Everything as it is without a fault, as it is most often: without the calls of a look that only
+/// some runs have.
 fn record(scenario: &Scenario) -> (Facts, Vec<Call>) {
     const RECORDINGS: usize = 7;
     let mut all: Vec<_> = (0..RECORDINGS).map(|_| record_once(scenario)).collect();
@@ -835,11 +855,11 @@ fn record_once(scenario: &Scenario) -> (Facts, Vec<Call>) {
     (facts, calls)
 }
 
-#[test]
+/// Promise (Anywhere): whatever system call fails, with whatever error ([table](faults.md)), there
+/// is no panic, no busy loop, no early end, no program without its signal, and a start that fails
+/// says why
 fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     let mode = std::env::var("ADIEU_TEST_FAULTS").unwrap_or_default();
     let only = std::env::var("ADIEU_TEST_FAULTS_OF").ok();
     let is_wanted = |scenario: &Scenario, fault: &Fault| {
@@ -874,7 +894,8 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
             return Ok(word.clone());
         }
         let (mut fault, mut facts) = (fault.clone(), Facts::default());
-        // How often adieu looks during a stop is a matter of time, and so are the numbers of the calls behind that.
+        // How often adieu looks during a stop is a matter of time, and so are the numbers of the
+        // calls behind that.
         for _ in 0..TRIES {
             facts = run_with(scenario, &[fault.option()], &fault.tracing, false, deadline);
             let seen = fault.seen_as(scenario, &facts.log);
@@ -917,7 +938,7 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
         of_what.1 += 1;
         of_what.0.entry(fault.what.clone()).or_default().insert(word.to_owned());
     }
-    eprintln!("{} faults, {missed} of them not reached", jobs.len());
+    say(&format!("{} faults, {missed} of them not reached", jobs.len()));
     // Listed as such, and few: which looks a stop has is a matter of time.
     assert!(missed * 50 <= jobs.len(), "{missed} of {} faults were not reached", jobs.len());
     if mode == "write" && only.is_none() {
@@ -926,20 +947,20 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
     assert!(broken.is_empty(), "{broken}");
 }
 
-/// A TERM at every call of the start: blocked in all from the beginning, so that whoever gets it keeps it, and the program
-/// has to be told exactly once, whether the signal came to adieu or, before the exec, to the child. And one at every call
-/// of a stop, as a repeat.
-#[test]
+/// A TERM at every call of the start: blocked in all from the beginning, so that whoever gets it
+/// keeps it, and the program has to be told exactly once, whether the signal came to adieu or,
+/// before the exec, to the child. And one at every call of a stop, as a repeat.
+/// Promise (Anywhere): a signal at any system call of the start is not lost, a repeat at any of the
+/// stop not doubled; a pause before any call changes nothing
 fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     let mut jobs = Vec::new();
     for scenario in SCENARIOS.iter().filter(|it| ["program", "string", "terminal"].contains(&it.name)) {
         let (_, calls) = record(scenario);
         for Call { phase, name: call, nth, from, .. } in calls.clone() {
             let follow = from.is_some();
-            // Before the exec of the program adieu alone can have it; later it is the repeat of a stop.
+            // Before the exec of the program adieu alone can have it; later it is the repeat of a
+            // stop.
             let starts = phase <= Phase::Birth || phase == Phase::Idle && call != "ppoll" && call != "read";
             // strace counts for each process by itself: both would get one.
             if follow && calls.iter().any(|it| it.is_main() && it.name == call && it.nth == nth) {
@@ -971,17 +992,15 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
         let right = facts.code == Some(scenario.code) && facts.out == scenario.out;
         (!right).then(|| format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option()))
     });
-    eprintln!("{} positions", jobs.len());
+    say(&format!("{} positions", jobs.len()));
     let broken: Vec<String> = results.into_iter().flatten().collect();
     assert!(broken.is_empty(), "{} broken\n{}", broken.len(), broken.join("\n"));
 }
 
 /// No memory at all: at the start adieu says so, later it goes on with what it has set aside.
-#[test]
+/// Promise (Anywhere): without memory a start says so and a stop goes on
 fn without_memory_a_start_says_so_and_a_stop_goes_on() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     for scenario in
         SCENARIOS.iter().filter(|it| it.way == Way::Below && it.file.is_none() && !it.steps.is_empty())
     {
@@ -1001,7 +1020,8 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
         assert_eq!(facts.code, Some(scenario.code), "{}: {facts:#?}", scenario.name);
         assert_eq!(facts.out, scenario.out, "{}: {facts:#?}", scenario.name);
     }
-    // The last brk and the last mmap before the first line of adieu are those of what it sets aside.
+    // The last brk and the last mmap before the first line of adieu are those of what it sets
+    // aside.
     let scenario = SCENARIOS.first().unwrap();
     let (_, calls) = record_once(scenario);
     let last = calls.iter().rfind(|it| it.phase == Phase::Library && it.name == "brk").unwrap().nth;
@@ -1013,11 +1033,9 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
 }
 
 /// A look waits a moment for a process that is awake. A busy one always is.
-#[test]
+/// Promise (Anywhere): a pause that is refused during a look changes nothing
 fn a_refused_pause_during_a_look_changes_nothing() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     let scenario = Scenario {
         words: &["while :; do :; done & \"$SERVER\" --work 25ms; exit 9"],
         ..*SCENARIOS.first().unwrap()
@@ -1029,13 +1047,13 @@ fn a_refused_pause_during_a_look_changes_nothing() {
     assert_eq!(facts.out, scenario.out, "{facts:#?}");
 }
 
-/// A pause before each call widens every gap in which something else may happen: the stop comes while the child is not
-/// yet in its group, a server ends while it is looked at, between its pidfd and its signal, and so on.
-#[test]
+/// A pause before each call widens every gap in which something else may happen: the stop comes
+/// while the child is not yet in its group, a server ends while it is looked at, between its pidfd
+/// and its signal, and so on.
+/// Promise (Anywhere): a signal at any system call of the start is not lost, a repeat at any of the
+/// stop not doubled; a pause before any call changes nothing
 fn a_pause_before_any_call_changes_nothing() {
-    if !can_trace() {
-        return;
-    }
+    need_a_tracer();
     let mut jobs = Vec::new();
     for name in ["program", "string", "unhandled", "leftovers"] {
         let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
@@ -1056,7 +1074,7 @@ fn a_pause_before_any_call_changes_nothing() {
         let right = facts.code == Some(scenario.code) && facts.out == scenario.out;
         (!right).then(|| format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option()))
     });
-    eprintln!("{} pauses", jobs.len());
+    say(&format!("{} pauses", jobs.len()));
     let broken: Vec<String> = results.into_iter().flatten().collect();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
@@ -1120,4 +1138,17 @@ fn cell(outcomes: &BTreeMap<String, BTreeSet<String>>) -> String {
         _ => format!("{}: {words}", errors.join(" ")),
     };
     groups.iter().enumerate().map(named).collect::<Vec<_>>().join("; ")
+}
+
+const TESTS: &[Test] = tests![
+    no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal,
+    a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled,
+    without_memory_a_start_says_so_and_a_stop_goes_on,
+    a_refused_pause_during_a_look_changes_nothing,
+    a_pause_before_any_call_changes_nothing
+];
+
+/// Each runs several traced processes at a time itself.
+fn main() -> ExitCode {
+    support::runner::main(&Tests { together: &[], in_turn: &[], alone: &[TESTS] })
 }

@@ -19,7 +19,7 @@ mod launch;
 mod numbers;
 mod workload;
 
-#[path = "../../tests/support/page.rs"]
+#[path = "../../tests/it/support/page.rs"]
 mod page;
 
 use launch::{As, Prepared, Running};

@@ -6,7 +6,7 @@ need_docker
 if docker compose version >/dev/null 2>&1; then
   compose() { docker compose --project-name "$unique" -f "$here/compose.yaml" -f "$scratch/compose.yaml" "$@"; }
 else
-  need docker-compose
+  need docker-compose:docker-compose
   compose() { docker-compose --project-name "$unique" -f "$here/compose.yaml" -f "$scratch/compose.yaml" "$@"; }
 fi
 base_image

@@ -7,7 +7,7 @@
 # With the packages of ../requirements.txt, which .ci/run installs there.
 python=$here/../../target/examples-venv/bin/python3
 [ -x "$python" ] || python=python3
-need "$python"
+need "$python:python3"
 "$python" -c 'import cel_expr_python, google.protobuf, jsonpatch, kubernetes_validate, yaml' 2>"$scratch/python" ||
   skip "$(tail -n 1 "$scratch/python"): 'python3 -m venv target/examples-venv && target/examples-venv/bin/pip install -r examples/requirements.txt' installs it"
 kube() { "$python" "$here/kube.py" "$@"; }
@@ -26,7 +26,7 @@ base_image
 mkdir "$scratch/context"
 cp "$adieu" "$scratch/context/adieu"
 write_server "$scratch/context/server"
-# Does not end when it is told to.
+# Does not end on a stop signal.
 printf '%s\n' '#!/bin/sh' 'trap "echo not now" TERM' 'echo "server ready"' 'while true; do sleep 3600 & wait $!; done' \
   >"$scratch/context/stuck"
 chmod 755 "$scratch/context/stuck"
@@ -83,7 +83,7 @@ install init-container.yaml
 in_pod init-container.yaml shop shop
 wait_log 'server ready'
 read_stop init-container.yaml
-stop_container --time $((grace - pre_stop))
+stop_container -t $((grace - pre_stop))
 expect_finished
 expect 'the log that tee wrote' "$finished" "$(cat "$volumes/log/server.log")"
 grep -q '^adieu: stopped by SIGTERM in .*, exit status 0$' "$volumes/termination-log-shop" ||
@@ -140,7 +140,7 @@ for one in $started; do
     trap - EXIT
     began=$(date +%s)
     sleep "$pre_stop"
-    engine stop --time $((grace - pre_stop)) "${stuck%%:*}" >/dev/null
+    engine stop -t $((grace - pre_stop)) "${stuck%%:*}" >/dev/null
     echo $(($(date +%s) - began)) >"$scratch/took-${one%%:*}"
   ) &
 done

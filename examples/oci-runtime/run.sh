@@ -1,5 +1,6 @@
 #!/bin/sh
-# adieu-runtime as the default runtime of a dockerd that this script starts beside yours, and stops at the end.
+# adieu-runtime as the default runtime of a dockerd of this script's own, apart from yours (see
+# ../alone.sh).
 # shellcheck disable=SC2154 source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=SCRIPTDIR/engine.sh
@@ -10,7 +11,7 @@ try() {
   start_container "$@" "$unique" sh -c 'cd /app && ./server; exit 3'
   wait_log 'server ready'
   pid1=$(engine exec "$container" sh -c 'tr "\0" " " </proc/1/cmdline')
-  stop_container --time 5
+  stop_container -t 5
   show "PID 1: $pid1"
   show "$logs"
   show "exit status $status, docker stop took about $took s"

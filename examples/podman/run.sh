@@ -1,22 +1,40 @@
 #!/bin/sh
-# Runs unchanged images with `podman run --init`: with the init that podman brings along, with adieu by --init-path, and with
-# adieu by containers.conf. Images and containers are in a storage of its own; the machine's own are left alone.
+# Runs unchanged images with `podman run --init`: with the init that podman brings along, with adieu
+# by --init-path, and with adieu by containers.conf. Images and containers are in a storage of its
+# own, apart from the machine's own.
 # shellcheck disable=SC2016,SC2119 source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
-need podman
+need podman:podman
 
 export CONTAINERS_CONF="$scratch/containers.conf"
 options="--root $scratch/storage --runroot $scratch/run --tmpdir $scratch/tmp --storage-driver vfs --cgroup-manager cgroupfs"
-# shellcheck disable=SC2086
-engine() { podman $runtime $options --events-backend file "$@"; }
-runs_program() { engine exec "$container" pidof "$1"; }
-[ "$(id -u)" -eq 0 ] || at_exit "podman unshare rm -rf '$scratch/storage'"
+if [ "$(id -u)" -eq 0 ]; then
+  need nsenter:util-linux
+  # A process that stays, for the namespaces: podman itself has no daemon.
+  start_alone sh -c ': >"$1" && exec tail -f /dev/null' sh "$scratch/alone"
+  wait_until test -e "$scratch/alone"
+  apart="nsenter --target $inside --mount --net --pid"
+else
+  apart=
+  at_exit "podman $options rm --all --force; podman unshare rm -rf '$scratch/storage'"
+fi
+engine() {
+  command=$1
+  shift
+  [ "$command" != run ] || set -- --cgroup-parent "/$unique" "$@"
+  # shellcheck disable=SC2086
+  $apart podman $runtime $options --events-backend file "$command" "$@"
+}
+# podman top cannot look into the PID namespace from outside.
+runs_program() {
+  engine exec "$container" sh -c 'cat /proc/[0-9]*/comm' | grep -xF -- "$1"
+}
 
 # configure [LINE]: containers.conf, with the limits that this machine allows.
 configure() { printf '[containers]\n%s\n%s\n' "$limits" "${1:-}" >"$CONTAINERS_CONF"; }
 
-# Podman's own defaults first. Not every runtime can use every machine's cgroups, and where root may not raise limits
-# (no CAP_SYS_RESOURCE) the ones that podman asks for are refused.
+# Podman's own defaults first. Not every runtime can use every machine's cgroups, and where root may
+# not raise limits (no CAP_SYS_RESOURCE) the ones that podman asks for are refused.
 works() {
   for runtime in '' '--runtime runc' '--runtime crun'; do
     for limits in '' 'default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]'; do
@@ -57,8 +75,7 @@ check_init --init
 
 mkdir "$scratch/binaries"
 cp "$adieu" "$scratch/binaries/adieu"
-at_exit "engine image rm --force $unique-release"
-DOCKER="podman $runtime $options" sh "$here/../../dist/image.sh" "$unique-release" "$scratch/binaries" >"$scratch/release" 2>&1 ||
+DOCKER="$apart podman $runtime $options" sh "$here/../../dist/image.sh" "$unique-release" "$scratch/binaries" >"$scratch/release" 2>&1 ||
   fail "dist/image.sh: $(cat "$scratch/release")"
 start_container --mount "type=image,source=$unique-release,destination=/adieu" "$unique-app" \
   /adieu/adieu 'cd /app && ./server'

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the Procfile with honcho and stops it; then plays a platform that sends SIGTERM to every process by itself.
+# Runs the Procfile with honcho and stops it; then plays a platform that sends SIGTERM to every
+# process by itself.
 # shellcheck source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
 PATH=$PATH:$here/../../target/examples-venv/bin
@@ -12,17 +13,17 @@ ln -s "$adieu" "$SHOP/adieu"
 PATH=$SHOP:$PATH
 log_has() { grep -qF -- "$1" "$scratch/log"; }
 
-# --- Every process is told by the platform -----------------------------------------------------------------
+# --- Every process is signalled by the platform ---------------------------------------------------
 
-# Counts how often it is told, and needs two seconds to finish.
+# Counts how often it is signalled, and needs two seconds to finish.
 cat >"$SHOP/counting" <<'END'
 #!/bin/sh
-told=0
-trap 'told=$((told + 1))' TERM
+count=0
+trap 'count=$((count + 1))' TERM
 echo "server ready"
-while [ "$told" = 0 ]; do sleep 0.1; done
+while [ "$count" = 0 ]; do sleep 0.1; done
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 0.1; done
-echo "server told $told, done"
+echo "server saw TERM $count times, done"
 END
 chmod 755 "$SHOP/counting"
 
@@ -35,9 +36,9 @@ below() {
   done
 }
 
-# told_by_platform TIMES COMMAND...: runs it, sends SIGTERM to each of its processes; sets $status, and $logs to what had
-# been printed when the first process ended, and with it the container.
-told_by_platform() {
+# platform_stops TIMES COMMAND...: runs it, sends SIGTERM to each of its processes; sets $status,
+# and $logs to what had been printed when the first process ended, and with it the container.
+platform_stops() {
   times=$1
   shift
   rm -f "$scratch/log"
@@ -58,32 +59,32 @@ told_by_platform() {
 }
 
 cd "$SHOP"
-told_by_platform 1 sh -c './counting; echo bye'
+platform_stops 1 sh -c './counting; echo bye'
 expect 'the log without adieu' 'server ready' "$logs"
-say "every process told, sh -c './counting; echo bye': the shell is gone at once, the server unfinished; exit status $status"
+say "every process signalled, sh -c './counting; echo bye': the shell is gone at once, the server unfinished; exit status $status"
 
-told_by_platform 1 adieu './counting; echo bye'
+platform_stops 1 adieu './counting; echo bye'
 case $logs in *done) ;; *) fail "adieu did not wait for the server: $logs" ;; esac
-say "every process told, adieu './counting; echo bye': adieu waited; exit status $status; $(printf '%s' "$logs" | tail -n 1)"
+say "every process signalled, adieu './counting; echo bye': adieu waited; exit status $status; $(printf '%s' "$logs" | tail -n 1)"
 
-told_by_platform 1 adieu ./counting
+platform_stops 1 adieu ./counting
 case $logs in *done) ;; *) fail "adieu did not wait for the server: $logs" ;; esac
 expect 'the exit status' 0 "$status"
-say "every process told, adieu ./counting: exit status $status; $(printf '%s' "$logs" | tail -n 1)"
+say "every process signalled, adieu ./counting: exit status $status; $(printf '%s' "$logs" | tail -n 1)"
 
-told_by_platform 2 adieu ./counting
+platform_stops 2 adieu ./counting
 expect 'the exit status' 0 "$status"
-say "every process told twice, adieu ./counting: exit status $status; $(printf '%s' "$logs" | tail -n 1)"
+say "every process signalled twice, adieu ./counting: exit status $status; $(printf '%s' "$logs" | tail -n 1)"
 
-told_by_platform 1 adieu --rewrite TERM=0 ./counting
+platform_stops 1 adieu --rewrite TERM=0 ./counting
 expect 'the log with TERM=0' 'server ready
-server told 1, done' "$logs"
+server saw TERM 1 times, done' "$logs"
 expect 'the exit status' 0 "$status"
-say "every process told, adieu --rewrite TERM=0 ./counting: exit status $status; $(printf '%s' "$logs" | tail -n 1)"
+say "every process signalled, adieu --rewrite TERM=0 ./counting: exit status $status; $(printf '%s' "$logs" | tail -n 1)"
 
 # --- honcho ------------------------------------------------------------------------------------------------
 
-need honcho
+command -v honcho >/dev/null || skip "it needs honcho (PyPI: pip install honcho; Debian has no package)"
 rm -f "$scratch/log"
 write_server "$SHOP/server"
 honcho start --procfile "$here/Procfile" --app-root "$SHOP" --no-colour --no-prefix >"$scratch/log" 2>"$scratch/honcho" &
@@ -95,4 +96,4 @@ wait "$honcho" || true
 expect 'the log' "$finished
 bye" "$(grep -E '^(server|bye)' "$scratch/log")"
 expect 'the log that tee wrote' "$finished" "$(cat "$SHOP/server.log")"
-say 'honcho: the server was told once and finished, then the script'
+say 'honcho: the server was signalled once and finished, then the script'

@@ -3,7 +3,7 @@
 # shellcheck source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
 PATH=$(dirname "$adieu"):$PATH:$here/../../target/examples-venv/bin
-need supervisord supervisorctl ps
+need supervisord:supervisor supervisorctl:supervisor ps:procps
 
 SHOP=$scratch/shop
 export SHOP

@@ -2,7 +2,7 @@
 # Verifies the unit; starts and stops it under a systemd of its own, which is PID 1 of a PID namespace.
 # shellcheck disable=SC2119 source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
-need systemctl systemd-analyze unshare nsenter
+need systemctl:systemd systemd-analyze:systemd unshare:util-linux nsenter:util-linux
 
 # The unit as it is but for the two places where programs lie on this machine.
 mkdir "$scratch/units" "$scratch/shop"

@@ -1,5 +1,5 @@
 //! What is run without a shell is what quotes and blanks alone make of the string, found by a second splitter that shares
-//! nothing with the first. (That the shells agree is for `tests/words.rs`.)
+//! nothing with the first. (That the shells agree is for `tests/it/words.rs`.)
 #![no_main]
 
 use adieu::cli::{Typed, TypedCommand};

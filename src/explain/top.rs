@@ -124,3 +124,36 @@ fn has_flag(words: &[OsString], flag: char, long: &str, with_value: &str) -> boo
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(line: &str, flag: char, long: &str, with_value: &str) -> bool {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        has_flag(&words, flag, long, with_value)
+    }
+
+    #[test]
+    fn a_flag_of_tini_is_found_among_its_options_only() {
+        let group = |line| found(line, 'g', "", "pe");
+        for line in ["-g -- sh", "-vg sh", "-e 143 -g sh", "-pTERM -g sh"] {
+            assert!(group(line), "{line}");
+        }
+        for line in ["-- sh -g", "sh -g", "-p g sh", "-pg sh", "-e g -- sh", "--g sh"] {
+            assert!(!group(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_flag_of_dumb_init_is_found_behind_a_rewriting() {
+        let single = |line| found(line, 'c', "--single-child", "r");
+        for line in ["-c sh", "--single-child sh", "-r 15:2 -c sh", "--rewrite 15:2 -c -- sh"] {
+            assert!(single(line), "{line}");
+        }
+        for line in ["-- sh -c x", "-r c sh", "--rewrite -c sh", "-rc sh"] {
+            assert!(!single(line), "{line}");
+        }
+        assert!(found("--rewrite=15:2 sh", 'r', "--rewrite", ""));
+    }
+}

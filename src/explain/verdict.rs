@@ -258,8 +258,8 @@ mod tests {
         let verdict = explained(adieu(), root("adieu", Disposition::Blocked), pipeline()).verdict();
         assert_eq!(
             verdict,
-            "On SIGTERM adieu would wait for java (12); sh (7) is shielded; tee (13) ends at end of \
-             file."
+            "On SIGTERM adieu would wait for java (12); sh (7) is shielded; tee (13) ends at \
+             end of file."
         );
     }
 

@@ -168,18 +168,45 @@ fn name(signal: Signal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::terms::tests::terms;
     use crate::report::journal::tests::journal;
 
-    #[test]
-    fn the_message_says_what_was_waited_for_and_what_was_killed() {
-        let outcome = Outcome {
+    fn outcome() -> Outcome {
+        Outcome {
             now: Duration::from_secs(1),
             main: 2,
             main_end: Some(End::Exited(0)),
             exit_status: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn the_report_names_stages_and_roles_by_the_words_of_the_log() {
+        let settings = crate::cli::settings::resolve(&crate::cli::Typed::default(), |_| None);
+        let report = to_json(&journal(), &settings.expect("defaults"), &terms(|_| ()), outcome());
+        let stages = json!([
+            { "name": "handlers", "began_ms": 0 },
+            { "name": "timeout", "began_ms": 1_000 },
+        ]);
+        assert_eq!(report["stages"], stages);
+        let hung = json!({
+            "pid": 14,
+            "name": "hung",
+            "role": "handler",
+            "reason": "handles the signal",
+            "signal": "SIGTERM",
+            "signalled_ms": 0,
+            "killed_ms": 1_000,
+            "ended_ms": 1_000,
+            "ended": { "signal": "SIGKILL" },
+        });
+        assert_eq!(report["processes"][1], hung);
+    }
+
+    #[test]
+    fn the_message_says_what_was_waited_for_and_what_was_killed() {
         assert_eq!(
-            message(&journal(), outcome),
+            message(&journal(), outcome()),
             "adieu: stopped by SIGTERM in 1.00 s, exit status 0\n\
              timeout after 1.00 s\n\
              killed: hung (14), handler, after 1.00 s\n\

@@ -44,8 +44,8 @@ pub(crate) fn sentence(note: &Note, now: Time) -> String {
             format!("timeout after {}: killing {}", duration(*time), each(whom, now))
         }
         Note::Abandons(whom) => format!(
-            "SIGKILL has not ended {}: adieu waits no longer; \
-             the kernel keeps a process that waits for a disk",
+            "still there after SIGKILL: {}; adieu exits without them \
+             (a process that waits for a disk cannot be killed)",
             names(whom)
         ),
         Note::Dropped(signal) => {
@@ -115,7 +115,88 @@ fn list(whom: &[ProcessNote], remark: impl Fn(&ProcessNote) -> String) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::role::{Reason, Role};
+    use crate::exit::End;
     use crate::report::journal::tests::who;
+    use crate::signal::Signal;
+    use std::time::Duration;
+
+    /// Every sentence once, to be read in one place.
+    #[test]
+    fn each_note_says_what_happened_and_to_which_process() {
+        let at = Duration::from_secs;
+        let (term, hup) = (Signal::TERM, Signal::HUP);
+        let server = || who(12, "server", Some(0));
+        let unsignalled = || who(13, "tee", None);
+        let sh = || ProcessNote { role: Role::Shielded, ..who(7, "sh", None) };
+        let refused = || ProcessNote { refused: true, ..who(14, "su", None) };
+        let ignoring = || ProcessNote { ignores: true, ..who(15, "sleep", Some(1_000)) };
+        let exited = End::Exited(3);
+        let notes = [
+            (Note::Begins(Cause::Signal(term), term), "SIGTERM arrived"),
+            (
+                Note::Begins(Cause::Signal(term), Signal::QUIT),
+                "SIGTERM arrived, SIGQUIT is sent in its place",
+            ),
+            (
+                Note::Begins(Cause::MainEnded(exited), term),
+                "the main process exited with 3 and left processes behind, which get SIGTERM",
+            ),
+            (Note::Unhandled(term), "no process handles SIGTERM: all of them get it at once"),
+            (
+                Note::Sends(server(), Reason::Handles, term),
+                "SIGTERM to server (12), handler: it handles the signal",
+            ),
+            (
+                Note::Leaves(sh(), Reason::Above(12)),
+                "sh (7) is left alone, shielded: it has to be there for 12, a handler below it",
+            ),
+            (Note::Enters("epilogue"), "the epilogue begins"),
+            (Note::Enters("last call"), "the last call begins"),
+            (Note::Ended(server(), None), "server (12) ended"),
+            (Note::Ended(server(), Some(exited)), "server (12) exited with 3"),
+            (Note::MainEnded(End::Signaled(term)), "the main process was ended by SIGTERM"),
+            (Note::Repeats(term), "SIGTERM arrived again: it is sent once more"),
+            (
+                Note::Waits(at(5), term, vec![server(), ignoring(), unsignalled()]),
+                "still waiting 5.00 s after SIGTERM for server (12), sleep (15) which ignores the \
+                 signal, tee (13) which got no signal",
+            ),
+            (
+                Note::Kills(at(3), vec![server(), ignoring(), unsignalled()]),
+                "timeout after 3.00 s: killing server (12), signalled 3.00 s before, sleep (15) \
+                 which ignores the signal, signalled 2.00 s before, tee (13), which cannot be \
+                 signalled",
+            ),
+            (
+                Note::Abandons(vec![server(), refused()]),
+                "still there after SIGKILL: server (12), su (14) which adieu may not signal; adieu \
+                 exits without them (a process that waits for a disk cannot be killed)",
+            ),
+            (
+                Note::Dropped(hup),
+                "SIGHUP dropped: no program handles it, and its default action could end one",
+            ),
+            (
+                Note::Changed(server()),
+                "server (12) executed another program before it got the signal; adieu looks at it \
+                 again",
+            ),
+            (
+                Note::Refused(refused(), hup),
+                "may not send SIGHUP to su (14): it belongs to another user; run adieu as root or \
+                 as that user",
+            ),
+            (
+                Note::Blind(term),
+                "/proc cannot be read: SIGTERM goes to the whole process group; mount /proc so \
+                 that adieu can shield shells",
+            ),
+        ];
+        for (note, said) in notes {
+            assert_eq!(sentence(&note, at(3)), said);
+        }
+    }
 
     #[test]
     fn a_long_list_of_names_is_cut_and_counted() {

@@ -3,16 +3,19 @@
 //!
 //! An engine calls it in the place of runc. `create`, `run` and `restore` come with a bundle, whose
 //! `config.json` is changed before the real runtime is executed; every other call is handed over as
-//! it is. `options` reads its own options and `call` the runtime's arguments; `config` decides; what
-//! is here touches files and executes.
+//! it is. `options` reads its own options, `call` the runtime's arguments and `config` the configuration;
+//! `decide` decides, `edit` changes the text; what is here touches files and executes.
 
 mod call;
 mod config;
+mod decide;
+mod edit;
 pub mod options;
 
 use crate::error::Error;
 use call::Call;
-use config::{Config, Decision};
+use config::Config;
+use decide::Decision;
 use nix::errno::Errno;
 use options::Own;
 use serde_json::json;
@@ -199,11 +202,11 @@ fn inject(own: &Own, path: &Path) -> Result<(), Error> {
     let text = read(path)?;
     let config = Config::parse(&text).map_err(|why| wrong(path, why))?;
     let Decision::Wrap(destination, options) =
-        config::decide(&config).map_err(|why| wrong(path, why))?
+        decide::decide(&config).map_err(|why| wrong(path, why))?
     else {
         return Ok(());
     };
-    let edited = config::edit(&config, destination, &options, &binary(own)?);
+    let edited = edit::edit(&config, destination, &options, &binary(own)?);
     replace(path, edited.as_bytes()).map_err(|e| {
         Error::System(format!("cannot change the configuration {}: {e}", path.display()))
     })
@@ -213,7 +216,7 @@ fn inject(own: &Own, path: &Path) -> Result<(), Error> {
 fn check(path: &Path) -> Result<String, Error> {
     let text = read(path)?;
     let config = Config::parse(&text).map_err(|why| wrong(path, why))?;
-    Ok(match config::decide(&config).map_err(|why| wrong(path, why))? {
+    Ok(match decide::decide(&config).map_err(|why| wrong(path, why))? {
         Decision::LeaveAlone(why) => format!("left alone: {why}\n"),
         Decision::Wrap(destination, options) => {
             let words: Vec<&str> =

@@ -1,0 +1,99 @@
+//! What adieu promises, shown with real shells, programs, PID namespaces and containers: one
+//! binary, a module a theme.
+//!
+//! docs/promises.md has each promise with its tests. `cargo test --test it stop::` runs a module,
+//! `cargo test NAME` a test.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what fails in a test or in its helpers fails the test"
+)]
+
+/// Scenarios that several themes share.
+mod scenario;
+mod support;
+
+/// Containers of the real Docker.
+mod docker;
+/// How adieu itself ends.
+mod endings;
+/// What a program finds under adieu, and what adieu leaves alone.
+mod environment;
+/// The scripts under `examples/`.
+mod examples;
+/// `adieu --explain`.
+mod explain;
+/// What the shells do by themselves, without adieu.
+mod facts;
+/// Help, man pages, completions and the README agree.
+mod generated;
+/// The tests' own helpers and `examples/server.rs`.
+mod harness;
+/// Thousands of processes, forks and signals.
+mod load;
+/// The same stops under other inits.
+mod peers;
+/// The table of promises is that of the tests.
+mod promises;
+/// Signals while a program is only just being started.
+mod races;
+/// What is said of a stop: warnings, `-v`, reports.
+mod report;
+/// `adieu-runtime`, the OCI runtime in front of runc.
+mod runtime;
+/// Against programs that mean harm.
+mod security;
+/// Real servers under start scripts.
+mod services;
+/// The same stops under each shell.
+mod shells;
+/// The command line and the start.
+mod start;
+/// What a stop promises: who gets the signal, in which order, and what happens to the rest.
+mod stop;
+/// On a terminal.
+mod terminal;
+/// Strings that need no shell.
+mod words;
+
+use std::env;
+use std::process::ExitCode;
+
+use support::runner::{self, Tests};
+
+fn main() -> ExitCode {
+    if let Some(words) = env::var_os(environment::ODD_WORDS) {
+        environment::exec_with_an_odd_environment(&words);
+    }
+    if env::var_os(harness::FIXTURES).is_some() {
+        return harness::fixtures();
+    }
+    // Those that take longest first, so that none of them runs alone at the end.
+    let together = [
+        facts::TESTS,
+        peers::TESTS,
+        docker::TESTS,
+        report::TESTS,
+        explain::TESTS,
+        security::TESTS,
+        services::TESTS,
+        runtime::TESTS,
+        races::TESTS,
+        start::TESTS,
+        words::TESTS,
+        generated::TESTS,
+        endings::TESTS,
+        environment::TESTS,
+        examples::TESTS,
+        harness::TESTS,
+        promises::TESTS,
+    ];
+    let together = [&together[..], &shells::TABLES, &stop::TABLES].concat();
+    runner::main(&Tests {
+        together: &together,
+        in_turn: examples::IN_TURN,
+        alone: &[terminal::ALONE, harness::ALONE, load::ALONE],
+    })
+}

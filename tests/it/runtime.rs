@@ -1,0 +1,821 @@
+//! `adieu-runtime` in the place of runc: with runc itself, and in engines of the test's own, a
+//! dockerd and a containerd, which are gone when the test has ended.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::support;
+use crate::support::runner::{Test, tests};
+use crate::support::{
+    Adieu, Finished, Running, Scratch, adieu, eventually, libraries, missing_package, output, pid_namespace,
+    root, server, spawn, tool,
+};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use crate::support::engine::Daemon;
+
+/// What a stop may take where nothing is waited for: nobody was killed, as the engine's own grace
+/// is 10 s.
+const AT_ONCE: Duration = Duration::from_secs(5);
+const RUNC_SPEC: &str = include_str!("../support/configs/runc-spec.json");
+const IMAGE: &str = "adieu.test/runtime:1";
+
+fn wrapper() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_adieu-runtime"))
+}
+
+/// adieu-runtime in the environment of this test, but for the variables that it reads.
+fn runtime() -> Adieu {
+    Adieu::new().as_child().program(wrapper())
+}
+
+/// `--adieu-runtime=PROGRAM`
+fn real(program: impl AsRef<OsStr>) -> OsString {
+    let mut option = OsString::from("--adieu-runtime=");
+    option.push(program);
+    option
+}
+
+/// The root of a container: a shell, the server, and a pause process.
+fn make_root(path: &Path) {
+    let put = |from: &Path, to: &str| {
+        let to = path.join(to.trim_start_matches('/'));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+    };
+    let busybox = tool("busybox");
+    put(&busybox, "/bin/busybox");
+    libraries(&busybox).iter().for_each(|library| put(Path::new(library), library));
+    put(&server(), "/app/server");
+    put(&server(), "/pause");
+    for name in ["cat", "env", "id", "ls", "ps", "sh", "sleep", "stty", "test", "touch"] {
+        symlink("busybox", path.join("bin").join(name)).unwrap();
+    }
+}
+
+/// A bundle: `runc spec`'s configuration without a terminal, changed by `change`.
+fn bundle(change: impl FnOnce(&mut Value)) -> Scratch {
+    let bundle = Scratch::new();
+    let mut config: Value = serde_json::from_str(RUNC_SPEC).unwrap();
+    config["process"]["terminal"] = json!(false);
+    change(&mut config);
+    fs::write(bundle.join("config.json"), config.to_string()).unwrap();
+    bundle
+}
+
+fn args(words: &[&str]) -> impl FnOnce(&mut Value) {
+    let words = json!(words);
+    move |config| config["process"]["args"] = words
+}
+
+fn config(bundle: &Scratch) -> Value {
+    serde_json::from_str(&fs::read_to_string(bundle.join("config.json")).unwrap()).unwrap()
+}
+
+/// How many lines of stderr contain it.
+fn complaints(ended: &Finished, text: &str) -> usize {
+    ended.err.iter().filter(|line| line.contains(text)).count()
+}
+
+/// The names in a directory.
+fn names(directory: &Path) -> Vec<OsString> {
+    let mut names: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
+}
+
+// --- Handing over --------------------------------------------------------------------------------
+
+/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
+/// for byte, and the runtime inherits what the engine gave
+fn every_other_call_is_handed_over_byte_for_byte() {
+    let odd = OsString::from_vec(b"\xff=\x01 -- ".to_vec());
+    for words in [
+        vec![OsString::from("/proc/self/cmdline"), "--".into(), odd, "".into(), "--adieu-help".into()],
+        vec!["/proc/self/cmdline".into(), "--".into(), "delete".into(), "--force".into(), "create".into()],
+    ] {
+        let said = output(Command::new(wrapper()).arg(real("/bin/cat")).args(&words).stderr(Stdio::null()));
+        let mut expected = b"/bin/cat\0".to_vec();
+        words.iter().for_each(|word| {
+            expected.extend(word.as_bytes());
+            expected.push(0);
+        });
+        assert_eq!(said, expected);
+    }
+}
+
+/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
+/// for byte, and the runtime inherits what the engine gave
+fn the_runtime_gets_the_environment_signals_and_descriptors_that_the_engine_gave() {
+    let odd = OsString::from_vec(b"a\xff".to_vec());
+    let mut env = Command::new(wrapper());
+    let said = output(env.arg(real("/usr/bin/env")).env_clear().env("X", &odd));
+    assert_eq!(said, b"ADIEU_RUNTIME_DEPTH=1\nX=a\xff\n");
+    let state = |adieu: Adieu| {
+        let started = adieu.ignoring([Signal::SIGPIPE, Signal::SIGINT]).blocking([Signal::SIGUSR1]).start();
+        started.expect_exit(0).out
+    };
+    for [program, words @ ..] in
+        [["/bin/grep", "Sig[BI]", "/proc/self/status"], ["/bin/ls", "-l", "/proc/self/fd/"]]
+    {
+        let bare = state(Adieu::new().as_child().program(program).args(words));
+        let same = state(runtime().arg(real(program)).args(words));
+        // Of the descriptors, the numbers: each has pipes of its own.
+        let shown = |lines: Vec<String>| -> Vec<String> {
+            let word = |line: &String| {
+                line.split(" -> ").next().map(|it| it.split(' ').next_back().unwrap().to_owned())
+            };
+            lines.iter().filter_map(word).collect()
+        };
+        assert!(bare.len() > 1, "{bare:?}");
+        assert_eq!(shown(same), shown(bare));
+    }
+}
+
+/// Promise (As an OCI runtime): the real runtime by option, by variable, or on the PATH; no loop
+fn the_runtime_is_named_by_option_by_variable_or_found_on_the_path() {
+    let scratch = Scratch::new();
+    let (one, two) = (scratch.join("one"), scratch.join("two"));
+    [&one, &two].iter().for_each(|directory| fs::create_dir(directory).unwrap());
+    // The wrapper may even bear the name of what it wraps.
+    symlink(wrapper(), one.join("runc")).unwrap();
+    support::script(&two, "runc", "echo \"runc $*\"");
+    support::script(&two, "crun", "echo \"crun $*\"");
+    let path = format!("{}:{}:/usr/bin:/bin", one.display(), two.display());
+    let said = |adieu: Adieu| adieu.env("PATH", &path).args(["state", "c"]).start().expect_exit(0).out;
+    assert_eq!(said(runtime()), ["runc state c"]);
+    assert_eq!(said(runtime().program(one.join("runc"))), ["runc state c"]);
+    assert_eq!(said(runtime().env("ADIEU_RUNTIME", "crun")), ["crun state c"]);
+    assert_eq!(said(runtime().env("ADIEU_RUNTIME", "")), ["runc state c"]);
+    assert_eq!(said(runtime().env("ADIEU_RUNTIME", two.join("crun"))), ["crun state c"]);
+    assert_eq!(said(runtime().env("ADIEU_RUNTIME", "crun").arg(real("runc"))), ["runc state c"]);
+}
+
+/// Promise (As an OCI runtime): the real runtime by option, by variable, or on the PATH; no loop
+fn a_runtime_that_leads_back_to_the_wrapper_is_refused() {
+    let scratch = Scratch::new();
+    symlink(wrapper(), scratch.join("link")).unwrap();
+    for itself in [wrapper(), &scratch.join("link")] {
+        let refused = runtime().arg(real(itself)).arg("state").start().expect_exit(125);
+        assert!(refused.err[0].contains("adieu-runtime itself"), "{refused}");
+    }
+    // By a detour, in the same process and in a new one.
+    for (name, exec) in [("same", "exec "), ("new", "")] {
+        let detour = scratch.join(name);
+        scratch.script(name, &format!("{exec}{} --adieu-runtime=$0 \"$@\"", wrapper().display()));
+        let refused = runtime().arg(real(detour)).arg("state").start().expect_exit(125);
+        assert!(refused.err[0].contains("leads back to itself"), "{refused}");
+        assert_eq!(refused.err.len(), 1, "{refused}");
+    }
+}
+
+/// Promise (As an OCI runtime): `--adieu-help`, `--adieu-check`
+fn help_and_check_do_nothing_but_say() {
+    let help = runtime().arg("--adieu-help").start().expect_exit(0);
+    for word in ["--adieu-runtime=", "ADIEU_RUNTIME", "--adieu-binary=", "ADIEU_BINARY", "io.adieu.timeout"] {
+        assert_eq!(help.count(word), 1, "{word}\n{help}");
+    }
+    let check = |bundle: &Scratch| {
+        let before = fs::read(bundle.join("config.json")).unwrap();
+        let option = format!("--adieu-check={}", bundle.path().display());
+        let said = runtime().arg(option).start().expect_exit(0).out;
+        assert_eq!(fs::read(bundle.join("config.json")).unwrap(), before);
+        said
+    };
+    let timeout = bundle(|config| config["annotations"] = json!({ "io.adieu.timeout": "3s" }));
+    assert_eq!(check(&timeout), ["wrapped: /dev/adieu --timeout=3s -- ..."]);
+    assert_eq!(check(&bundle(args(&["tini", "x"]))), ["left alone: tini is an init"]);
+    for wrong in ["--adieu-check", "--adieu-runtime=", "--adieu-help=x", "--adieu-root=/x"] {
+        let refused = runtime().args([wrong, "state", "c"]).start().expect_exit(125);
+        let name = wrong.split('=').next().unwrap();
+        assert!(refused.err[0].contains(name) && refused.err[0].contains("--adieu-help"), "{refused}");
+    }
+}
+
+// --- The configuration ---------------------------------------------------------------------------
+
+/// Promise (As an OCI runtime): the configuration is replaced whole, with its mode and owner, and
+/// once
+fn the_configuration_is_replaced_with_its_mode_and_owner_and_only_once() {
+    let bundle = bundle(args(&["sh"]));
+    let path = bundle.join("config.json");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let owner = support::is_root().then_some(1234);
+    std::os::unix::fs::chown(&path, owner, owner).unwrap();
+    let (old, before) = (fs::metadata(&path).unwrap(), config(&bundle));
+    let open = File::open(&path).unwrap();
+    let create = || {
+        let call = runtime().arg(real("/bin/true")).args(["--root", "create", "create", "-b"]);
+        call.arg(bundle.path()).arg("c").start().expect_exit(0);
+    };
+    // A run that was killed may have left its temporary file, by the number that this one has.
+    let killed = format!("echo x >config.json.$$.tmp; exec {} \"$@\"", wrapper().display());
+    let call = runtime().program("/bin/sh").args(["-c", &killed, "sh"]).arg(real("/bin/true"));
+    call.args(["create", "c"]).current_dir(bundle.path()).start().expect_exit(0);
+    let (new, mut after) = (fs::metadata(&path).unwrap(), config(&bundle));
+    let state = |it: &fs::Metadata| (it.mode(), it.uid(), it.gid());
+    assert_eq!(state(&new), state(&old));
+    // Who has it open reads what was there, whole.
+    assert_eq!(serde_json::from_reader::<_, Value>(open).unwrap(), before);
+    assert_eq!(names(bundle.path()), ["config.json"]);
+    assert_eq!(after["process"]["args"], json!(["/dev/adieu", "--", "sh"]));
+    let mount = after["mounts"].as_array_mut().unwrap().pop().unwrap();
+    let beside = wrapper().with_file_name("adieu");
+    assert_eq!(mount["source"].as_str().unwrap(), beside.to_str().unwrap());
+    after["process"]["args"] = before["process"]["args"].clone();
+    assert_eq!(after, before);
+    create();
+    assert_eq!(fs::metadata(&path).unwrap().ino(), new.ino());
+}
+
+/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
+/// for byte, and the runtime inherits what the engine gave
+fn create_run_and_restore_change_the_bundle_and_no_other_call_does() {
+    let calls: [(&[&str], bool); 8] = [
+        (&["create", "c"], true),
+        (&["--debug", "--log", "/dev/null", "run", "c"], true),
+        (&["restore", "--image-path", "x", "c"], true),
+        (&["state", "c"], false),
+        (&["exec", "c", "create"], false),
+        (&["spec"], false),
+        (&["--root", "run", "start", "c"], false),
+        (&["create", "--help"], false),
+    ];
+    for (words, changes) in calls {
+        let bundle = bundle(args(&["sh"]));
+        let call = runtime().arg(real("/bin/true")).args(words.iter().copied()).current_dir(bundle.path());
+        call.start().expect_exit(0);
+        assert_eq!(config(&bundle)["process"]["args"][0] == "/dev/adieu", changes, "{words:?}");
+    }
+}
+
+/// Promise (As an OCI runtime): errors: on stderr, in the engine's log, shown by the engine,
+/// nothing started
+fn what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log() {
+    let scratch = Scratch::new();
+    let (log, private) = (scratch.join("log.json"), scratch.join("private"));
+    fs::copy(adieu(), &private).unwrap();
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).unwrap();
+    let annotated = |key: &str, value: &str| {
+        let annotations = json!({ key: value });
+        bundle(|config| config["annotations"] = annotations)
+    };
+    let broken = bundle(args(&["sh"]));
+    fs::write(broken.join("config.json"), "{\"process\":").unwrap();
+    let nothing = Scratch::new();
+    let missing = scratch.join("missing").display().to_string();
+    let good = || bundle(args(&["sh"]));
+    let binary = |path: &Path| format!("--adieu-binary={}", path.display());
+    let cases: [(Scratch, String, i32, &[&str]); 9] = [
+        (broken, String::new(), 125, &["config.json", "no JSON", "line 1"]),
+        (nothing, String::new(), 125, &["config.json", "bundle?"]),
+        (
+            annotated("io.adieu.timeout", "soon"),
+            String::new(),
+            125,
+            &["annotation io.adieu.timeout 'soon'", "'30s'"],
+        ),
+        (annotated("io.adieu.inject", "off"), String::new(), 125, &["io.adieu.inject", "'off'", "'false'"]),
+        (good(), binary(Path::new(&missing)), 127, &[&missing, "--adieu-binary=", "ADIEU_BINARY"]),
+        (good(), binary(Path::new("adieu")), 127, &["not absolute"]),
+        (good(), binary(&private), 127, &["mode 700", "chmod 755"]),
+        (good(), format!("--adieu-runtime={missing}"), 127, &[&missing, "ADIEU_RUNTIME"]),
+        (good(), "--adieu-runtime=adieu-none".into(), 127, &["adieu-none", "PATH", "ADIEU_RUNTIME"]),
+    ];
+    for (bundle, option, code, expected) in cases {
+        let before = fs::read(bundle.join("config.json")).ok();
+        let call = runtime().arg(real("/bin/true")).args(Some(option).filter(|option| !option.is_empty()));
+        let call = call.arg("--log").arg(&log).args(["--log-format", "json", "create", "--bundle"]);
+        let refused = call.arg(bundle.path()).arg("c").start().expect_exit(code);
+        let line: Value = serde_json::from_str(&fs::read_to_string(&log).unwrap()).unwrap();
+        fs::remove_file(&log).unwrap();
+        assert_eq!(line["level"], "error");
+        assert_eq!(line["msg"].as_str().unwrap(), refused.err[0]);
+        let time = line["time"].as_str().unwrap();
+        assert!(time.len() == 20 && time.ends_with('Z'), "{time}");
+        for text in expected {
+            assert_eq!(complaints(&refused, text), 1, "{text}\n{refused}");
+        }
+        assert_eq!(fs::read(bundle.join("config.json")).ok(), before);
+        assert!(names(bundle.path()).len() < 2);
+    }
+    // Without a format, and for a container that is left alone whatever is missing.
+    let refused = runtime().arg(real(&missing)).arg("--log").arg(&log).args(["state", "c"]).start();
+    refused.expect_exit(127);
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.starts_with("time=\"") && text.contains("level=error msg=\"adieu-runtime: "), "{text}");
+    let alone = bundle(args(&["tini", "sh"]));
+    let call = runtime().arg(real("/bin/true")).arg(format!("--adieu-binary={missing}"));
+    call.args(["create", "-b"]).arg(alone.path()).start().expect_exit(0);
+}
+
+// --- runc ----------------------------------------------------------------------------------------
+
+/// A container of runc's, with a state directory of its own.
+struct Runc {
+    bundle: Scratch,
+    id: String,
+}
+
+impl Runc {
+    fn new(change: impl FnOnce(&mut Value)) -> Self {
+        let bundle = bundle(change);
+        make_root(&bundle.join("rootfs"));
+        let id = bundle.path().file_name().unwrap().to_str().unwrap().to_owned();
+        Self { bundle, id }
+    }
+
+    fn call(&self, words: &[&str]) -> Adieu {
+        let state = self.bundle.join("state");
+        runtime().arg("--root").arg(state).args(words.iter().copied()).current_dir(self.bundle.path())
+    }
+
+    fn run(&self) -> Running {
+        self.call(&["run", &self.id]).start()
+    }
+
+    fn kill(&self, signal: &str) {
+        self.call(&["kill", &self.id, signal]).start().expect_exit(0);
+    }
+}
+
+impl Drop for Runc {
+    fn drop(&mut self) {
+        self.call(&["delete", "--force", &self.id]).start().finish();
+    }
+}
+
+/// Ends the test where runc cannot run a container.
+fn runc() {
+    root();
+    pid_namespace();
+    tool("runc");
+    tool("busybox");
+}
+
+/// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
+/// no trace in the root
+fn in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace() {
+    runc();
+    let script = "cd /app && ./server --work 200ms; cat /proc/1/comm; exit 3";
+    let container = Runc::new(args(&["sh", "-c", script]));
+    let before = names(&container.bundle.join("rootfs"));
+    let run = container.run();
+    run.wait_line("server ready");
+    container.kill("TERM");
+    let ended = run.expect_exit(3);
+    assert_eq!(ended.out, ["server ready", "server got TERM", "server done", "adieu"], "{ended}");
+    assert!(ended.err.is_empty(), "{ended}");
+    // runc itself makes the mount points of the specification.
+    let made = names(&container.bundle.join("rootfs")).into_iter().filter(|name| !before.contains(name));
+    assert_eq!(made.collect::<Vec<_>>(), ["dev", "proc", "sys"]);
+    assert!(names(&container.bundle.join("rootfs/dev")).is_empty());
+
+    let container = Runc::new(args(&["sh", "-c", "sleep 3600; echo next"]));
+    let run = container.run();
+    eventually("the shell sleeps", || {
+        container.call(&["exec", &container.id, "ps"]).start().finish().count("sleep 3600") > 1
+    });
+    container.kill("TERM");
+    let ended = run.expect_exit(143);
+    ended.assert_no("next");
+}
+
+/// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
+/// no trace in the root
+fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
+    runc();
+    let show = "id -u; cat /proc/1/comm; exec ./server --work 0s";
+    let container = Runc::new(|config| {
+        args(&["../bin/sh", "-c", show])(config);
+        config["process"]["user"] = json!({ "uid": 1234, "gid": 1234 });
+        config["process"]["cwd"] = json!("/app");
+        config["process"]["noNewPrivileges"] = json!(true);
+        config["root"]["readonly"] = json!(true);
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        mounts.push(json!({ "destination": "/run", "type": "tmpfs", "source": "tmpfs" }));
+    });
+    let run = container.run();
+    run.wait_line("server ready");
+    container.kill("TERM");
+    assert_eq!(run.expect_exit(0).out, ["1234", "adieu", "server ready", "server got TERM", "server done"]);
+
+    // Without a fresh /dev there is a trace, as with every mount point: an empty file in the
+    // container's root.
+    let container = Runc::new(|config| {
+        args(&["sh", "-c", "cat /proc/1/comm; touch /.adieu 2>&1; exec sh -c 'exit 4'"])(config);
+        let mounts = config["mounts"].as_array_mut().unwrap();
+        mounts.retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
+    });
+    let ended = container.run().expect_exit(4);
+    assert_eq!(ended.out[0], ".adieu", "{ended}");
+    assert_eq!(ended.count("Read-only file system"), 1, "{ended}");
+    assert_eq!(fs::metadata(container.bundle.join("rootfs/.adieu")).unwrap().len(), 0);
+}
+
+/// runc takes a name in any case, and the last of several: what is put beside it would not count.
+/// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
+/// no trace in the root
+fn in_runc_names_in_another_case_leave_the_container_as_it_is() {
+    runc();
+    let container = Runc::new(|config| {
+        args(&["sh", "-c", "cat /proc/1/comm"])(config);
+        config["Mounts"] = config["mounts"].take();
+        config.as_object_mut().unwrap().remove("mounts");
+    });
+    let ended = container.run().expect_exit(0);
+    assert_eq!(ended.out, ["cat"], "{ended}");
+}
+
+/// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
+/// no trace in the root
+fn in_runc_with_a_user_namespace_adieu_is_mounted_too() {
+    runc();
+    let container = Runc::new(|config| {
+        args(&["sh", "-c", "id -u; cat /proc/1/comm /proc/self/uid_map"])(config);
+        config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "user" }));
+        let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 65536 }]);
+        config["linux"]["uidMappings"] = map.clone();
+        config["linux"]["gidMappings"] = map;
+    });
+    // The mapped root has to get into it.
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(container.bundle.path(), open).unwrap();
+    let rootfs = container.bundle.join("rootfs");
+    std::os::unix::fs::chown(&rootfs, Some(100_000), Some(100_000)).unwrap();
+    let ended = container.run().expect_exit(0);
+    assert_eq!(ended.out[..2], ["0", "adieu"], "{ended}");
+    assert!(ended.out[2].contains("100000"), "{ended}");
+}
+
+// --- Engines -------------------------------------------------------------------------------------
+
+/// A directory's content as a tar file.
+fn tar(directory: &Path, to: &Path) {
+    let mut made = Command::new("tar");
+    made.args(["--owner=0", "--group=0", "-cf"]).arg(to).arg("-C").arg(directory).arg(".");
+    assert!(spawn(&mut made).wait().unwrap().success());
+}
+
+/// The image, in the form that `docker load` and `ctr images import` take.
+fn image_archive(scratch: &Scratch) -> PathBuf {
+    let (contents, image) = (scratch.join("contents"), scratch.join("image"));
+    make_root(&contents);
+    fs::create_dir(&image).unwrap();
+    tar(&contents, &image.join("layer.tar"));
+    let sum = output(Command::new("sha256sum").arg(image.join("layer.tar")));
+    let sum = String::from_utf8(sum).unwrap()[..64].to_owned();
+    let architecture = match env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let config = json!({
+        "architecture": architecture, "os": "linux",
+        "config": { "Env": ["PATH=/bin"], "Entrypoint": ["/pause"] },
+        "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{sum}")] },
+    });
+    fs::write(image.join("config.json"), config.to_string()).unwrap();
+    let manifest = json!([{ "Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"] }]);
+    fs::write(image.join("manifest.json"), manifest.to_string()).unwrap();
+    let archive = scratch.join("image.tar");
+    tar(&image, &archive);
+    archive
+}
+
+/// A dockerd whose default runtime is adieu-runtime.
+struct Docker {
+    client: PathBuf,
+    host: String,
+    // In this order: the daemon ends before its directory goes.
+    daemon: Daemon,
+    _scratch: Scratch,
+}
+
+impl Docker {
+    fn start() -> Self {
+        let (client, dockerd) = (tool("docker"), tool("dockerd"));
+        runc();
+        let scratch = Scratch::new();
+        let (socket, log) = (scratch.join("docker.sock"), scratch.join("log"));
+        let runtimes = json!({
+            "default-runtime": "adieu",
+            "runtimes": {
+                "adieu": { "path": wrapper() },
+                "no-runtime": { "path": wrapper(), "runtimeArgs": ["--adieu-runtime=/missing/runc"] },
+                "no-binary": { "path": wrapper(), "runtimeArgs": ["--adieu-binary=/missing/adieu"] },
+            },
+        });
+        fs::write(scratch.join("daemon.json"), runtimes.to_string()).unwrap();
+        let host = format!("unix://{}", socket.display());
+        let mut command = Command::new(dockerd);
+        command.arg("--config-file").arg(scratch.join("daemon.json"));
+        command.arg("--data-root").arg(scratch.join("root")).arg("--exec-root").arg(scratch.join("exec"));
+        command.arg("--pidfile").arg(scratch.join("pid")).args(["-H", &host, "--storage-driver", "vfs"]);
+        let name = Daemon::name();
+        command.args(["--cgroup-parent", &format!("/{name}"), "--exec-opt", "native.cgroupdriver=cgroupfs"]);
+        command.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"]);
+        command.arg("--ip-forward=false");
+        let daemon = Daemon::start(&name, &command, &log);
+        let archive = image_archive(&scratch);
+        let mut docker = Self { client, host, daemon, _scratch: scratch };
+        docker.wait_for_daemon(&log);
+        docker.call(&["load", "--input", archive.to_str().unwrap()]).start().expect_exit(0);
+        docker
+    }
+
+    fn wait_for_daemon(&mut self, log: &Path) {
+        let (client, host) = (self.client.clone(), self.host.clone());
+        let info = || Adieu::new().as_child().program(&client).env("DOCKER_HOST", &host).arg("info");
+        self.daemon.wait_for("dockerd answers", log, || info().start().finish().code == 0);
+    }
+
+    fn call(&self, words: &[&str]) -> Adieu {
+        let call = Adieu::new().as_child().program(&self.client).env("DOCKER_HOST", &self.host);
+        call.args(words.iter().copied()).deadline(Duration::from_secs(90))
+    }
+
+    /// `docker run OPTIONS IMAGE COMMAND`
+    fn run(&self, options: &[&str], command: &[&str]) -> Adieu {
+        let run = self
+            .call(&["run", "--network", "none", "--entrypoint", command[0]])
+            .args(options.iter().copied());
+        run.arg(IMAGE).args(command[1..].iter().copied())
+    }
+
+    /// The command of PID 1 in such a container.
+    fn pid1(&self, options: &[&str]) -> String {
+        let show = ["sh", "-c", "cat /proc/1/cmdline | tr '\\0' ' '"];
+        let said = self.run(&[&["--rm"], options].concat(), &["sh", "-c", show[2]]).start().finish();
+        assert_eq!(said.code, 0, "{options:?}\n{said}");
+        said.out.concat()
+    }
+
+    fn said(&self, words: &[&str]) -> Finished {
+        self.call(words).start().expect_exit(0)
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        let all = self.call(&["ps", "--all", "--quiet"]).start().finish().out;
+        let ids: Vec<&str> = all.iter().map(String::as_str).collect();
+        if !ids.is_empty() {
+            self.call(&[&["rm", "--force"], &ids[..]].concat()).start().finish();
+        }
+    }
+}
+
+/// Promise (As an OCI runtime): in Docker, as the default runtime
+fn docker_runs_containers_with_adieu_and_leaves_alone_what_has_an_init_or_says_so() {
+    let docker = Docker::start();
+    for options in [
+        &[][..],
+        &["--read-only"],
+        &["--user", "1234:1234"],
+        &["--workdir", "/app"],
+        &["--tmpfs", "/run"],
+        &["--read-only", "--user", "1234", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"],
+    ] {
+        let pid1 = docker.pid1(options);
+        assert!(pid1.starts_with("/dev/adieu -- sh -c "), "{options:?}: {pid1}");
+    }
+    assert!(docker.pid1(&["--volume", "/dev:/dev"]).starts_with("/.adieu -- sh "));
+    assert!(!Path::new("/dev/adieu").exists());
+    assert!(docker.pid1(&["--init"]).starts_with("/sbin/docker-init -- sh "));
+    assert!(docker.pid1(&["--env", "ADIEU_INJECT=false"]).starts_with("sh -c "));
+    assert!(!docker.pid1(&["--pid", "host"]).contains("adieu --"));
+
+    // Nothing but the server is in /app; it is run without a shell, from there.
+    let server = ["./server", "--work", "100ms"];
+    let options = ["--name", "relative", "--workdir", "/app", "--env", "ADIEU_TIMEOUT=9s"];
+    let run = docker.run(&options, &server).start();
+    run.wait_line("server ready");
+    docker.said(&["stop", "relative"]);
+    assert_eq!(run.expect_exit(0).out, ["server ready", "server got TERM", "server done"]);
+    assert!(docker.said(&["diff", "relative"]).out.iter().all(|line| !line.contains("adieu")));
+
+    for (code, command) in [(0, "true"), (3, "exit 3"), (143, "kill -TERM $$"), (127, "no-such-command")] {
+        docker.run(&["--rm"], &["sh", "-c", command]).start().expect_exit(code);
+    }
+    let missing = docker.run(&["--rm"], &["no-such-command"]).start().expect_exit(127);
+    assert!(missing.err[0].starts_with("adieu: cannot run no-such-command: "), "{missing}");
+}
+
+/// Promise (As an OCI runtime): in Docker, as the default runtime
+fn docker_stops_restarts_and_enters_containers_as_usual() {
+    let docker = Docker::start();
+    let start = ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"];
+    docker.run(&["--detach", "--name", "web"], &start).start().expect_exit(0);
+    let told = ["server ready", "server got TERM", "server done"];
+    let wait_ready = |times: usize| {
+        eventually("the server is ready", || docker.said(&["logs", "web"]).count("server ready") == times);
+    };
+    wait_ready(1);
+    let inside = docker.said(&["exec", "web", "ps", "-o", "pid,args"]);
+    assert_eq!(inside.count("1 /dev/adieu -- sh -c cd /app"), 1, "{inside}");
+    // The engine writes its configuration anew for each start.
+    docker.said(&["restart", "web"]);
+    wait_ready(2);
+    docker.said(&["stop", "web"]);
+    let code = ["inspect", "--format", "{{.State.ExitCode}} {{.Path}}", "web"];
+    assert_eq!(docker.said(&code).out, ["5 sh"]);
+    docker.said(&["start", "web"]);
+    wait_ready(3);
+    docker.said(&["kill", "--signal", "HUP", "web"]);
+    eventually("the signal is dropped", || complaints(&docker.said(&["logs", "web"]), "SIGHUP dropped") == 1);
+    docker.said(&["stop", "web"]);
+    assert_eq!(docker.said(&["logs", "web"]).out, [told, told, told].concat());
+
+    docker
+        .run(&["--detach", "--name", "idle"], &["sh", "-c", "sleep 3600; echo next"])
+        .start()
+        .expect_exit(0);
+    eventually("it sleeps", || docker.said(&["top", "idle"]).count("sleep 3600") > 1);
+    let took = docker.said(&["stop", "idle"]).took;
+    assert!(took < AT_ONCE, "{took:?}");
+    docker.said(&["logs", "idle"]).assert_no("next");
+
+    // With a terminal.
+    let mut terminal = docker.run(&["--rm", "-it"], &["sh"]).start_on_pty();
+    terminal.type_keys("cat /proc/1/comm; stty size >/dev/null && echo a $((6 * 7)); exit 4\r");
+    terminal.wait_text("adieu");
+    terminal.wait_text("a 42");
+    assert_eq!(terminal.exit(), 4);
+}
+
+/// Promise (As an OCI runtime): errors: on stderr, in the engine's log, shown by the engine,
+/// nothing started
+fn docker_shows_what_is_wrong_and_has_no_half_started_container() {
+    let docker = Docker::start();
+    let cases: [(&[&str], &str); 3] = [
+        (&["--runtime", "no-runtime"], "adieu-runtime: the real runtime '/missing/runc' is missing"),
+        (
+            &["--runtime", "no-binary"],
+            "adieu-runtime: cannot mount the adieu binary /missing/adieu: No such file",
+        ),
+        (&["--env", "ADIEU_INJECT=maybe"], "ADIEU_INJECT in its environment is 'maybe'; write 'false'"),
+    ];
+    for (options, complaint) in cases {
+        let refused = docker.run(options, &["true"]).start().expect_exit(125);
+        assert_eq!(complaints(&refused, complaint), 1, "{refused}");
+    }
+    let states = docker.said(&["ps", "--all", "--format", "{{.State}}"]);
+    assert_eq!(states.out, ["created"; 3], "{states}");
+}
+
+/// A containerd whose CRI has a runtime handler `adieu`.
+struct Containerd {
+    python: PathBuf,
+    socket: PathBuf,
+    cgroup: String,
+    _daemon: Daemon,
+    _scratch: Scratch,
+}
+
+impl Containerd {
+    fn start() -> Self {
+        let (containerd, ctr) = (tool("containerd"), tool("ctr"));
+        runc();
+        let python = PathBuf::from("/usr/bin/python3");
+        let ask = "import importlib.util as it; print(it.find_spec('grpc') is not None)";
+        if !python.exists() || output(Command::new(&python).args(["-c", ask])) != b"True\n" {
+            missing_package("python3-grpcio");
+        }
+        let scratch = Scratch::new();
+        let (socket, log) = (scratch.join("sock"), scratch.join("log"));
+        let path = scratch.path().display();
+        let text = format!(
+            r#"
+version = 2
+root = "{path}/root"
+state = "{path}/state"
+disabled_plugins = ["io.containerd.internal.v1.opt"]
+[grpc]
+  address = "{path}/sock"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{IMAGE}"
+  stream_server_port = "0"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+    default_runtime_name = "adieu"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.adieu]
+      runtime_type = "io.containerd.runc.v2"
+      pod_annotations = ["io.adieu.*"]
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.adieu.options]
+        BinaryName = "{}"
+"#,
+            wrapper().display()
+        );
+        fs::write(scratch.join("config.toml"), text).unwrap();
+        let mut command = Command::new(containerd);
+        // What the daemon gets reaches the runtime: without this the sandbox would not start.
+        command.arg("--config").arg(scratch.join("config.toml")).env("ADIEU_BINARY", adieu());
+        let name = Daemon::name();
+        let mut daemon = Daemon::start(&name, &command, &log);
+        let ctr = |words: &[&str]| {
+            let call = Adieu::new().as_child().program(&ctr).arg("--address").arg(&socket);
+            call.args(words.iter().copied()).start().finish()
+        };
+        let archive = image_archive(&scratch);
+        daemon.wait_for("containerd answers", &log, || ctr(&["version"]).code == 0);
+        let archive = archive.to_str().unwrap();
+        let imported =
+            ctr(&["--namespace", "k8s.io", "images", "import", "--snapshotter", "native", archive]);
+        assert_eq!(imported.code, 0, "{imported}");
+        Self { python, socket, cgroup: format!("/{name}"), _daemon: daemon, _scratch: scratch }
+    }
+
+    fn ask(&self, call: &str, what: &Value) -> Finished {
+        let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/cri.py");
+        let asked = Adieu::new().as_child().program(&self.python).arg(client).arg(&self.socket).arg(call);
+        asked.arg(what.to_string()).deadline(Duration::from_secs(90)).start().finish()
+    }
+
+    fn answer(&self, call: &str, what: &Value) -> Value {
+        let answer = self.ask(call, what);
+        assert_eq!(answer.code, 0, "{call} {what}\n{answer}");
+        serde_json::from_str(&answer.out.concat()).unwrap()
+    }
+
+    /// A container in a pod of its own: the pod's and the container's id.
+    fn container(&self, name: &str, mut what: Value) -> (Value, Value) {
+        what["name"] = json!(name);
+        what["cgroup"] = json!(self.cgroup);
+        what["handler"] = json!("adieu");
+        what["image"] = json!(IMAGE);
+        let pod = self.answer("pod", &what)["id"].clone();
+        what["pod"] = pod.clone();
+        let id = self.answer("create", &what)["id"].clone();
+        (pod, id)
+    }
+}
+
+/// Promise (As an OCI runtime): in containerd's CRI, as a runtime handler
+fn containerds_cri_runs_pods_with_adieu_and_their_sandboxes_without() {
+    let containerd = Containerd::start();
+    let ps = |id: &Value| {
+        let said = containerd.answer("exec", &json!({ "id": id, "command": ["ps", "-o", "pid,args"] }));
+        said["out"].as_str().unwrap().to_owned()
+    };
+    let server = json!({
+        "command": ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"],
+        "annotations": { "io.adieu.timeout": "20s", "example.org/other": "x" },
+    });
+    let (pod, id) = containerd.container("server", server);
+    containerd.answer("start", &json!({ "id": id }));
+    eventually("the server runs", || ps(&id).contains(" ./server"));
+    assert!(ps(&id).contains("1 /dev/adieu --timeout=20s -- sh -c cd /app"), "{}", ps(&id));
+    containerd.answer("stop", &json!({ "id": id, "grace": 30 }));
+    // CONTAINER_EXITED, with the status of the script that went on after its server.
+    assert_eq!(containerd.answer("status", &json!({ "id": id })), json!({ "state": 2, "code": 5 }));
+    containerd.answer("remove-pod", &json!({ "pod": pod }));
+
+    // A pod whose containers share a PID namespace: its sandbox is PID 1 there.
+    let (pod, id) =
+        containerd.container("shared", json!({ "command": ["sleep", "3600"], "share_pid": true }));
+    containerd.answer("start", &json!({ "id": id }));
+    let tree = ps(&id);
+    assert!(tree.contains("1 /pause") && tree.contains(" sleep 3600") && !tree.contains("adieu"), "{tree}");
+    containerd.answer("remove-pod", &json!({ "pod": pod }));
+
+    let off = json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.inject": "false" } });
+    let (pod, id) = containerd.container("off", off);
+    containerd.answer("start", &json!({ "id": id }));
+    assert!(ps(&id).contains("1 sleep 3600"), "{}", ps(&id));
+    containerd.answer("remove-pod", &json!({ "pod": pod }));
+
+    let wrong = json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.timeout": "soon" } });
+    let (pod, id) = containerd.container("wrong", wrong);
+    let refused = containerd.ask("start", &json!({ "id": id }));
+    assert_eq!(refused.code, 1, "{refused}");
+    assert_eq!(complaints(&refused, "the annotation io.adieu.timeout 'soon'"), 1, "{refused}");
+    containerd.answer("remove-pod", &json!({ "pod": pod }));
+}
+
+pub(crate) const TESTS: &[Test] = tests![
+    every_other_call_is_handed_over_byte_for_byte,
+    the_runtime_gets_the_environment_signals_and_descriptors_that_the_engine_gave,
+    the_runtime_is_named_by_option_by_variable_or_found_on_the_path,
+    a_runtime_that_leads_back_to_the_wrapper_is_refused,
+    help_and_check_do_nothing_but_say,
+    the_configuration_is_replaced_with_its_mode_and_owner_and_only_once,
+    create_run_and_restore_change_the_bundle_and_no_other_call_does,
+    what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log,
+    in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace,
+    in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter,
+    in_runc_names_in_another_case_leave_the_container_as_it_is,
+    in_runc_with_a_user_namespace_adieu_is_mounted_too,
+    docker_runs_containers_with_adieu_and_leaves_alone_what_has_an_init_or_says_so,
+    docker_stops_restarts_and_enters_containers_as_usual,
+    docker_shows_what_is_wrong_and_has_no_half_started_container,
+    containerds_cri_runs_pods_with_adieu_and_their_sandboxes_without
+];

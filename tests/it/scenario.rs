@@ -1,0 +1,112 @@
+//! Scenarios that several themes share: a container with a server in it, a stop, and what is said
+//! of both.
+//!
+//! adieu is PID 1 of a namespace of its own where that is possible, else an ordinary child: hardly
+//! a promise depends on it, and the tests of those that do ask for it.
+
+use std::env;
+use std::time::Duration;
+
+use crate::support::{
+    self, Adieu, Finished, Running, Scratch, can_be_pid1, eventually, process, server, status_field,
+};
+use nix::sys::signal::Signal::SIGTERM;
+use nix::unistd::Pid;
+
+/// What ends at once ends within this time even on a busy machine.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// The epilogue where none is set.
+pub(crate) const EPILOGUE: Duration = Duration::from_secs(1);
+
+/// Scripts find `examples/server.rs` as `server`, and adieu as `$ADIEU`.
+pub(crate) fn container() -> Adieu {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let own = server().parent().unwrap().to_path_buf();
+    let directories =
+        [own].into_iter().chain(env::split_paths(&path)).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let adieu =
+        Adieu::new().env("PATH", env::join_paths(directories).unwrap()).env("ADIEU", support::adieu());
+    if can_be_pid1() { adieu } else { adieu.as_child() }
+}
+
+/// A shell string.
+pub(crate) fn sh(script: &str) -> Adieu {
+    container().arg(script)
+}
+
+/// Options, then a shell string or `--` and a program.
+pub(crate) fn with<'a>(words: impl IntoIterator<Item = &'a str>) -> Adieu {
+    container().args(words)
+}
+
+/// Another program in adieu's place that is to exec adieu as `"$ADIEU" "$@"`.
+pub(crate) fn through_sh(preparation: &str, words: &[&str]) -> Adieu {
+    let script = format!("{preparation}\nexec \"$ADIEU\" \"$@\"");
+    let adieu = container().program("/bin/sh").env("ADIEU", support::adieu());
+    adieu.args(["-c", &*script, "sh"]).args(words.iter().copied())
+}
+
+/// Told to stop once `ready` servers are.
+pub(crate) fn stop(adieu: Adieu, ready: usize) -> Running {
+    let running = adieu.start();
+    running.wait_lines(ready, " ready");
+    running.signal(SIGTERM);
+    running
+}
+
+/// Told to stop once `ready` servers are; its end, with this exit status.
+pub(crate) fn stopped(adieu: Adieu, ready: usize, code: i32) -> Finished {
+    stop(adieu, ready).expect_exit(code)
+}
+
+/// Each of these servers was told this once and finished, and nobody else was told.
+pub(crate) fn assert_each_told_once(finished: &Finished, signal: &str, names: &[&str]) {
+    for name in names {
+        let [ready, told, done] =
+            ["ready", &format!("got {signal}"), "done"].map(|it| format!("{name} {it}"));
+        finished.assert_order([&*ready, &told, &done]);
+    }
+    assert_eq!(finished.count(" got "), names.len(), "{finished}");
+}
+
+pub(crate) fn assert_at_once(finished: &Finished) {
+    assert!(finished.took < AT_ONCE, "{finished}");
+}
+
+pub(crate) fn assert_warned<'a>(finished: &Finished, parts: impl IntoIterator<Item = &'a str> + Clone) {
+    let warned = finished.err.iter().any(|line| parts.clone().into_iter().all(|part| line.contains(part)));
+    assert!(warned, "no such warning\n{finished}");
+}
+
+/// For processes that print nothing: all of that name are there and have settled.
+pub(crate) fn wait_for(running: &Running, count: usize, name: &str) {
+    eventually(&format!("{count} × {name} sleep"), || {
+        running.tree().iter().filter(|it| it.name == name && it.state == 'S').count() == count
+    });
+}
+
+pub(crate) fn is_gone(pid: Pid) -> bool {
+    process(pid).is_none_or(|it| it.state == 'Z')
+}
+
+/// As adieu's own namespace, the innermost, has it.
+pub(crate) fn pid_inside(pid: Pid) -> String {
+    status_field(pid, "NSpid").unwrap().split_whitespace().next_back().unwrap().to_owned()
+}
+
+/// Executables where any user may run them.
+pub(crate) fn for_any_user(scratch: &Scratch) -> String {
+    let directory = scratch.path().display();
+    format!(
+        "cp \"$ADIEU\" '{}' {directory}/ && ADIEU={directory}/adieu PATH={directory}:$PATH",
+        server().display()
+    )
+}
+
+pub(crate) const AS_NOBODY: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+
+pub(crate) fn signal_and_wait(running: &Running, signal: i32, answer: &str) {
+    running.signal_number(signal);
+    running.wait_line(answer);
+}

@@ -1,0 +1,196 @@
+//! What a test needs of the machine: a program, root, a PID namespace.
+//!
+//! Where it is missing, the test ends here and counts as ignored, with one line that names what is
+//! missing and how to get it; with `CI=true` it fails. What is only a part of a test goes by
+//! `…_or_less`: the test goes on without that part, and counts as ignored all the same. So nothing
+//! looks passed that was not run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::{env, panic};
+
+use super::{page, runner, start};
+
+/// Something that a test needs and that is not there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lack {
+    what: String,
+    /// The Debian packages that bring it, or what else does.
+    packages: Vec<String>,
+    how: String,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        match (self.packages.is_empty(), self.how.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => write!(f, " ({})", self.how),
+            (false, true) => write!(f, " (Debian: {})", self.packages.join(" ")),
+            (false, false) => write!(f, " (Debian: {}; {})", self.packages.join(" "), self.how),
+        }
+    }
+}
+
+impl Lack {
+    /// Something of `packages.txt`.
+    fn of_table(name: &str) -> Self {
+        let package = package(name);
+        Self { what: name.to_owned(), packages: vec![package.to_owned()], how: String::new() }
+    }
+
+    /// Something that no package brings; `how` to get it.
+    fn else_than_a_package(what: &str, how: &str) -> Self {
+        Self { what: what.to_owned(), packages: Vec::new(), how: how.to_owned() }
+    }
+
+    pub(crate) fn packages(&self) -> &[String] {
+        &self.packages
+    }
+}
+
+/// What unwinds through a test that ends for want of something. No panic: nothing is printed.
+pub(crate) struct Skip;
+
+/// The Debian package of a program, given by its name or its path.
+fn package(name: &str) -> &'static str {
+    in_table(name).unwrap_or_else(|| {
+        panic!("tests/it/support/packages.txt has no line for {name}: add its Debian package")
+    })
+}
+
+fn in_table(name: &str) -> Option<&'static str> {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let lines = include_str!("packages.txt").lines().filter(|line| !line.starts_with('#'));
+    let mut rows = lines.filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?, words.next()?))
+    });
+    rows.find(|row| row.0 == name).map(|row| row.1)
+}
+
+fn note(lack: Lack) {
+    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "missing in CI: {lack}");
+    runner::note_lack(lack);
+}
+
+fn end(lack: Lack) -> ! {
+    note(lack);
+    panic::resume_unwind(Box::new(Skip))
+}
+
+/// Ends the test for want of something that no package brings alone; `how` to get it.
+pub(crate) fn missing(what: &str, how: &str) -> ! {
+    end(Lack::else_than_a_package(what, how))
+}
+
+/// Goes on without a part of the test, for want of something that no package brings alone.
+pub(crate) fn missing_in_part(what: &str, how: &str) {
+    note(Lack::else_than_a_package(what, how));
+}
+
+/// Ends the test for want of what a line of `packages.txt` names.
+pub(crate) fn missing_package(name: &str) -> ! {
+    end(Lack::of_table(name))
+}
+
+/// Goes on without a part of the test, for want of what a script names, as `it needs nginx (Debian:
+/// nginx-light)`.
+pub(crate) fn missing_as_said(words: &str) {
+    let words = words.strip_prefix("it needs ").unwrap_or(words);
+    let (what, packages) = words
+        .split_once(" (Debian: ")
+        .and_then(|(what, packages)| Some((what, packages.strip_suffix(')')?)))
+        .unwrap_or((words, in_table(words).unwrap_or_default()));
+    let packages = packages.split_whitespace().map(str::to_owned).collect();
+    note(Lack { what: what.to_owned(), packages, how: String::new() });
+}
+
+/// Goes on without a part of the test, for want of what a line of `packages.txt` names.
+pub(crate) fn missing_package_in_part(name: &str) {
+    note(Lack::of_table(name));
+}
+
+/// A program that a test needs.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    // Looked up in any case, so that the table lacks nothing where all is there.
+    let (lack, found) = (Lack::of_table(name), page::find(name));
+    found.unwrap_or_else(|| end(lack))
+}
+
+/// A program that a part of a test needs.
+pub(crate) fn tool_or_less(name: &str) -> Option<PathBuf> {
+    let (lack, found) = (Lack::of_table(name), page::find(name));
+    if found.is_none() {
+        note(lack);
+    }
+    found
+}
+
+/// What makes a PID namespace impossible here, in words.
+const NO_PID_NAMESPACE: (&str, &str) = ("a PID namespace", "as root, or where users may make namespaces");
+
+/// For a test that runs as PID 1 of a namespace of its own.
+pub(crate) fn pid_namespace() {
+    if start::unshare().is_none() {
+        missing(NO_PID_NAMESPACE.0, NO_PID_NAMESPACE.1);
+    }
+}
+
+/// For a part of a test that does.
+pub(crate) fn pid_namespace_or_less() -> bool {
+    let possible = start::unshare().is_some();
+    if !possible {
+        missing_in_part(NO_PID_NAMESPACE.0, NO_PID_NAMESPACE.1);
+    }
+    possible
+}
+
+/// Whether a process can be PID 1 of a namespace of its own here, for a test that shows the same
+/// without.
+pub(crate) fn can_be_pid1() -> bool {
+    let possible = start::unshare().is_some();
+    assert!(possible || env::var_os("CI").is_none_or(|ci| ci != "true"), "no PID namespace in CI");
+    possible
+}
+
+/// For a test of what only root may do.
+pub(crate) fn root() {
+    if !is_root() {
+        missing("root", "run the tests as root");
+    }
+}
+
+/// For a part of a test that shows what only root may do.
+pub(crate) fn root_or_less() -> bool {
+    if !is_root() {
+        missing_in_part("root", "run the tests as root");
+    }
+    is_root()
+}
+
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+/// How many tests lack what, and one command that brings what packages bring: the end of a run.
+pub(crate) fn summary(skipped: usize, lacks: &BTreeMap<Lack, usize>) -> String {
+    if skipped == 0 {
+        return String::new();
+    }
+    let mut lines = vec![format!("{skipped} skipped, for want of (tests):")];
+    let mut packages: Vec<&str> = Vec::new();
+    for (lack, tests) in lacks {
+        lines.push(format!("{tests:>5}  {lack}"));
+        packages.extend(lack.packages().iter().map(String::as_str));
+    }
+    packages.sort_unstable();
+    packages.dedup();
+    if !packages.is_empty() {
+        lines.push(format!("These packages bring some of it: apt-get install {}", packages.join(" ")));
+    }
+    lines.join("\n") + "\n"
+}
