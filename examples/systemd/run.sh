@@ -46,8 +46,8 @@ at_exit "find '$group' -depth -type d -exec rmdir {} +"
 sh -c 'echo $$ >"$1/cgroup.procs" && exec unshare --kill-child --pid --fork --mount --uts --ipc --net --cgroup sh "$2"' \
   sh "$group" "$scratch/init" </dev/null >"$scratch/systemd" 2>&1 &
 unshare=$!
-# PID 1 of the namespace: it goes with unshare, by --kill-child, and everything else with it.
-at_exit "kill -KILL $unshare; wait $unshare; sleep 0.2"
+# With PID 1 of the namespace everything else in it ends, and then unshare.
+at_exit 'kill -KILL "${systemd_pid:-$unshare}"; wait "$unshare"'
 init() { systemd_pid=$(cat "/proc/$unshare/task/$unshare/children") && [ -n "$systemd_pid" ]; }
 wait_until init
 systemd_pid=${systemd_pid% }
