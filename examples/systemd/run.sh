@@ -1,6 +1,6 @@
 #!/bin/sh
 # Verifies the unit; starts and stops it under a systemd of its own, which is PID 1 of a PID namespace.
-# shellcheck disable=SC2119 source=SCRIPTDIR/../lib.sh
+# shellcheck disable=SC2016,SC2119 source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
 need systemctl:systemd systemd-analyze:systemd unshare:util-linux nsenter:util-linux
 
