@@ -299,7 +299,7 @@ impl<'a> Run<'a> {
                     self.oracle.begin(*signal, true, now);
                 }
             }
-            Note::Enters(phase) => self.world.say(|_| format!("  adieu enters the {phase}")),
+            Note::Enters(stage) => self.world.say(|_| format!("  adieu enters the {stage:?} stage")),
             Note::Unhandled(signal) => {
                 self.world.say(|_| format!("  adieu: nobody handles {signal}"))
             }
