@@ -1,5 +1,5 @@
-//! A shell string without shell syntax runs without a shell, and nobody can tell: whatever the
-//! string, adieu prints and exits as the shells do.
+//! A shell string without shell syntax runs without a shell, and no difference can be seen: whatever
+//! the string, adieu prints and exits as the shells do.
 //!
 //! `ADIEU_TEST_TRIES` is how many strings are made up, 300 by default; where it is set, they are
 //! others each time.
@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 
 use crate::support::runner::{Test, tests};
 use crate::support::{Adieu, Scratch, adieu, tool_or_less};
-use adieu::cli::command::{self, Surroundings};
+use adieu::cli::command::{self, ShellEnvironment};
 use adieu::cli::settings;
 use adieu::cli::{Typed, TypedCommand};
 use proptest::prelude::*;
@@ -79,7 +79,7 @@ struct Outcome {
 /// Whether adieu runs it without a shell.
 fn is_direct(string: &str) -> bool {
     let settings = settings::resolve(&Typed::default(), |_| None).unwrap();
-    let around = Surroundings { path: true, shell_state: false };
+    let around = ShellEnvironment { path: true, shell_state: false };
     let typed = TypedCommand::Shell(string.into(), Vec::new());
     command::resolve(typed, &settings, || around).is_ok_and(|command| command.direct.is_some())
 }
