@@ -49,8 +49,8 @@ pub(crate) fn take_from(group: Option<i32>) {
 }
 
 /// The main process was stopped by the terminal: stops adieu's own group as well, so that the shell
-/// above sees the job stopped. A main process that only lacked the terminal, which adieu holds, gets
-/// the terminal instead.
+/// above sees the job stopped. A main process that only lacked the terminal, which adieu holds,
+/// gets the terminal instead.
 pub(crate) fn suspend(group: i32, signal: Signal) {
     if signal != Signal::TSTP && lend_to(group) {
         return;
