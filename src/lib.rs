@@ -127,21 +127,15 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(Request::Explain(typed)) => {
             let colour = sys::standard(libc::STDOUT_FILENO).is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-            explain::explain(&typed, colour).and_then(|text| print(&text)).map(|()| 0)
+            explain::explain(&typed, colour).and_then(|text| report::print(&text)).map(|()| 0)
         }
-        Ok(Request::Print(text)) => print(&text).map(|()| 0),
+        Ok(Request::Print(text)) => report::print(&text).map(|()| 0),
         Err(e) => Err(e),
     }
     .unwrap_or_else(|e| {
         report::fail(&e);
         e.exit_code()
     })
-}
-
-/// Not by std, which takes a closed stdout for one that was written to.
-fn print(text: &str) -> Result<(), Error> {
-    let written = report::write_all(sys::standard(libc::STDOUT_FILENO), text.as_bytes());
-    written.map_err(|e| Error::System(format!("cannot write to stdout: {}", e.desc())))
 }
 
 fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Error> {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Verifies the unit; starts and stops it under a systemd of its own, which is PID 1 of a PID namespace.
-# shellcheck disable=SC2119 source=SCRIPTDIR/../lib.sh
+# shellcheck disable=SC2016,SC2119 source=SCRIPTDIR/../lib.sh
 . "$(dirname "$0")/../lib.sh"
 need systemctl:systemd systemd-analyze:systemd unshare:util-linux nsenter:util-linux
 
@@ -47,8 +47,8 @@ at_exit "find '$group' -depth -type d -exec rmdir {} +"
 sh -c 'echo $$ >"$1/cgroup.procs" && exec unshare --kill-child --pid --fork --mount --uts --ipc --net --cgroup sh "$2"' \
   sh "$group" "$scratch/init" </dev/null >"$scratch/systemd" 2>&1 &
 unshare=$!
-# PID 1 of the namespace: it goes with unshare, by --kill-child, and everything else with it.
-at_exit "kill -KILL $unshare; wait $unshare; sleep 0.2"
+# With PID 1 of the namespace everything else in it ends, and then unshare.
+at_exit 'kill -KILL "${systemd_pid:-$unshare}"; wait "$unshare"'
 init() { systemd_pid=$(cat "/proc/$unshare/task/$unshare/children") && [ -n "$systemd_pid" ]; }
 wait_until init
 systemd_pid=${systemd_pid% }

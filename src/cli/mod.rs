@@ -1,6 +1,8 @@
 //! The command line: what was typed. The options are defined in `definition`; what they mean is for
 //! `settings`.
 
+#![forbid(unsafe_code)]
+
 pub mod command;
 pub mod definition;
 pub mod settings;

@@ -31,6 +31,8 @@
 //!
 //! `tests/simulation.rs` holds these rules against random trees, `decide::tests` one by one.
 
+#![forbid(unsafe_code)]
+
 mod delivery;
 mod ledger;
 pub mod machine;

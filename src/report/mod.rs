@@ -4,12 +4,12 @@
 mod journal;
 mod record;
 mod sentence;
-mod stderr;
+mod streams;
 mod timeline;
 pub(crate) mod words;
 mod write;
 
-pub(crate) use crate::report::stderr::{fail, say, write_all};
+pub(crate) use crate::report::streams::{fail, print, say};
 
 use crate::cli::settings::{Settings, Verbosity};
 use crate::decide::terms::Terms;
@@ -158,7 +158,7 @@ impl Reporter {
             let whole = duration(now.saturating_sub(journal.began));
             say(&format!("stopped in {whole}, exit status {exit_status}"));
             let width = sys::terminal_width(libc::STDERR_FILENO).unwrap_or(timeline::WIDTH);
-            for line in timeline::lines(journal, now, width.saturating_sub(stderr::NAME.len())) {
+            for line in timeline::lines(journal, now, width.saturating_sub(streams::NAME.len())) {
                 say(&line);
             }
         }
@@ -166,7 +166,7 @@ impl Reporter {
         let json = || record::to_json(journal, settings, terms, outcome);
         let file = match settings.report.as_deref() {
             Some(path) if path == "-" => {
-                stderr::patiently(&format!("{}\n", json()), WRITE_LIMIT);
+                streams::patiently(&format!("{}\n", json()), WRITE_LIMIT);
                 None
             }
             path => path.map(|_| format!("{:#}\n", json())),

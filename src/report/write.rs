@@ -3,7 +3,7 @@
 
 use crate::cli::settings::Settings;
 use crate::exit::End;
-use crate::report::stderr;
+use crate::report::streams;
 use crate::system::sys;
 use nix::errno::Errno;
 use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
@@ -116,7 +116,7 @@ pub(crate) fn save(places: &Places, report: Option<&str>, message: Option<&str>)
             message.map(|(place, text)| named("--termination-log", place, append(place, text)));
         [written, appended].into_iter().flatten().flatten().all(|problem| {
             let said = [problem.as_bytes(), &[END_OF_PROBLEM]].concat();
-            stderr::write_all(sys::standard(libc::STDERR_FILENO), &said).is_ok()
+            streams::write_all(sys::standard(libc::STDERR_FILENO), &said).is_ok()
         })
     })
 }

@@ -13,6 +13,8 @@ mod edit;
 pub mod options;
 
 use crate::error::Error;
+use crate::report;
+use crate::system::sys::c_strings;
 use call::Call;
 use config::Config;
 use decide::Decision;
@@ -47,7 +49,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Own { check: Some(bundle), .. } => Some(check(&Path::new(bundle).join("config.json"))),
         _ => None,
     };
-    match printed.map(|text| text.and_then(|text| crate::print(&text))) {
+    match printed.map(|text| text.and_then(|text| report::print(&text))) {
         Some(Ok(())) => 0,
         Some(Err(e)) => fail(&e, &call),
         None => {
@@ -67,7 +69,7 @@ fn hand_over(own: &Own, args: &[OsString], call: &Call) -> Result<std::convert::
     }
     // crun chooses its handler by the name that it is called by.
     let name = [runtime.as_os_str()].into_iter();
-    let argv = crate::system::spawn::c_strings(name.chain(args.iter().map(OsString::as_os_str)));
+    let argv = c_strings(name.chain(args.iter().map(OsString::as_os_str)));
     let mut environment = vec![depth];
     environment.extend(std::env::vars_os().filter(|(name, _)| name != DEPTH).map(
         |(mut entry, value)| {
@@ -76,7 +78,7 @@ fn hand_over(own: &Own, args: &[OsString], call: &Call) -> Result<std::convert::
             entry
         },
     ));
-    let environment = crate::system::spawn::c_strings(environment.iter().map(OsString::as_os_str));
+    let environment = c_strings(environment.iter().map(OsString::as_os_str));
     let path = CString::new(runtime.clone().into_os_string().into_vec()).unwrap_or_default();
     let Err(errno) = nix::unistd::execve(&path, &argv, &environment);
     let text = format!("cannot execute the runtime {}: {}", runtime.display(), errno.desc());

@@ -5,12 +5,12 @@ use crate::cli::command::{self, Command};
 use crate::error::Error;
 use crate::programs;
 use crate::signal::SignalSet;
-use crate::system::sys::{self, Spawn, SpawnError};
+use crate::system::sys::{self, Spawn, SpawnError, c_strings};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
-use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// What adieu was started with and has changed for itself; the child gets it back.
@@ -128,11 +128,6 @@ fn candidates(words: &[OsString]) -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     // An empty entry is the working directory, and `join` makes the bare name of it.
     std::env::split_paths(&path).map(|directory| directory.join(program)).collect()
-}
-
-/// Arguments never hold a zero byte: they came as C strings themselves.
-pub(crate) fn c_strings<'a>(strings: impl Iterator<Item = &'a OsStr>) -> Vec<CString> {
-    strings.map(|s| CString::new(s.to_owned().into_vec()).unwrap_or_default()).collect()
 }
 
 /// Whether a file without a known format is text: no zero byte in what bash too looks at, the first

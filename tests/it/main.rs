@@ -72,7 +72,6 @@ fn main() -> ExitCode {
     }
     // Those that take longest first, so that none of them runs alone at the end.
     let together = [
-        facts::TESTS,
         peers::TESTS,
         docker::TESTS,
         report::TESTS,
@@ -87,6 +86,7 @@ fn main() -> ExitCode {
         endings::TESTS,
         environment::TESTS,
         examples::TESTS,
+        facts::TESTS,
         harness::TESTS,
         promises::TESTS,
     ];
@@ -94,6 +94,6 @@ fn main() -> ExitCode {
     runner::main(&Tests {
         together: &together,
         in_turn: examples::IN_TURN,
-        alone: &[terminal::ALONE, harness::ALONE, load::ALONE],
+        alone: &[facts::ALONE, terminal::ALONE, harness::ALONE, load::ALONE],
     })
 }

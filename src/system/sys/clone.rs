@@ -10,8 +10,9 @@ use super::wait::end;
 use crate::exit::End;
 use crate::signal::{Signal, SignalSet};
 use nix::errno::Errno;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 
 /// What is started, and what its process has to find.
 pub(crate) struct Spawn<'a> {
@@ -284,6 +285,12 @@ impl WriterProcess {
         let reaped = unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
         (reaped == self.pid).then(|| end(status))
     }
+}
+
+/// The strings as exec takes them. Arguments never hold a zero byte: they came as C strings
+/// themselves.
+pub(crate) fn c_strings<'a>(strings: impl Iterator<Item = &'a OsStr>) -> Vec<CString> {
+    strings.map(|s| CString::new(s.as_bytes()).unwrap_or_default()).collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod pidfd;
 mod signals;
 mod wait;
 
-pub(crate) use clone::{Spawn, SpawnError, spawn, start_writer};
+pub(crate) use clone::{Spawn, SpawnError, c_strings, spawn, start_writer};
 pub(crate) use files::{
     FileId, identify_file, list_directory, standard, terminal_width, write_no_wait,
 };

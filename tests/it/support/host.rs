@@ -16,6 +16,8 @@ use std::process::{self, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use nix::unistd::Pid;
+
 use super::{Adieu, Scratch, eventually, output, page, server, spawn};
 
 /// What this process makes in Docker bears this name, and so do its temporary files ([`Scratch`]).
@@ -235,8 +237,11 @@ pub(crate) fn leftovers(name: &str) -> Vec<String> {
         find(Path::new(directory), name, depth, &mut left);
     }
     for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let is_process = entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit);
-        if is_process && entry.file_name().to_str() != Some(&process::id().to_string()) {
+        let file_name = entry.file_name();
+        let Some(pid) = file_name.to_str().and_then(|pid| pid.parse().ok()) else { continue };
+        // A zombie has ended: whether it is reaped is up to the machine's init.
+        let runs = super::process(Pid::from_raw(pid)).is_some_and(|it| it.state != 'Z');
+        if runs && pid != Pid::this().as_raw() {
             for file in ["cmdline", "environ", "cgroup"] {
                 let text = fs::read(entry.path().join(file)).unwrap_or_default();
                 let text = String::from_utf8_lossy(&text).replace('\0', " ");

@@ -1,6 +1,7 @@
-//! Lines on stderr, written without waiting for a reader: a log that nobody reads must not hold up
-//! a stop.
+//! stdout and stderr. Lines on stderr are written without waiting for a reader: a log that nobody
+//! reads must not hold up a stop.
 
+use crate::error::Error;
 use crate::printable;
 use crate::system::sys;
 use nix::errno::Errno;
@@ -29,8 +30,17 @@ pub(crate) fn say(text: &str) {
     let _ = write_part(stderr(), line.as_bytes());
 }
 
+/// Writes a text to stdout. Not by std, which takes a closed stdout for one that was written to.
+///
+/// # Errors
+/// [`Error::System`](crate::error::Error::System) where it could not be written.
+pub(crate) fn print(text: &str) -> Result<(), Error> {
+    let written = write_all(sys::standard(libc::STDOUT_FILENO), text.as_bytes());
+    written.map_err(|e| Error::System(format!("cannot write to stdout: {}", e.desc())))
+}
+
 /// Writes why adieu could not start. It may wait for a reader: no program runs yet.
-pub(crate) fn fail(error: &crate::error::Error) {
+pub(crate) fn fail(error: &Error) {
     // An error about options may have several lines.
     let fit = |c: char| if c == '\n' { c } else { printable::fit(c) };
     let text: String = error.to_string().chars().map(fit).collect();
