@@ -5,6 +5,7 @@ use crate::procfs::files::{Proc, is_exhausted, is_gone, line_again};
 use crate::procfs::parse::{Signals, Status, system_call};
 use crate::programs::base_name;
 use crate::signal::Signal;
+use crate::system::sys;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -97,6 +98,24 @@ pub(super) fn observe(proc: &mut Proc, pid: i32, signal: Signal) -> io::Result<O
             return Ok(Observed { status: Some(status), disposition, was_running });
         }
     }
+}
+
+/// Observes a process that did something with the signal a moment ago. While it is running and
+/// shows nothing it is observed again after each of the pauses.
+pub(super) fn observe_until_settled(
+    proc: &mut Proc,
+    pid: i32,
+    signal: Signal,
+) -> io::Result<Observed> {
+    let mut observed = observe(proc, pid, signal)?;
+    for pause in PAUSES {
+        if !observed.was_running || !observed.does_nothing() {
+            break;
+        }
+        sys::pause(pause);
+        observed = observe(proc, pid, signal)?;
+    }
+    Ok(observed)
 }
 
 /// The `status` of a process now, where it may be read and shows signals.
