@@ -4,7 +4,7 @@
 pub(crate) fn printable(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
     if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
-        // As nearly all are.
+        // Nearly all names are of these characters.
         return text.into_owned();
     }
     text.chars().map(fit).collect()
@@ -15,10 +15,11 @@ pub(crate) fn fit(c: char) -> char {
     if is_unfit(c) { '?' } else { c }
 }
 
-/// Characters that could forge lines, steer a terminal, or show what follows in another order: the control characters,
-/// Unicode's line and paragraph separators, and its marks of direction.
+/// Characters that could forge lines, steer a terminal, or show what follows in another order: the
+/// control characters, Unicode's line and paragraph separators, and its marks of direction.
 pub(crate) fn is_unfit(c: char) -> bool {
     let separates = matches!(c, '\u{2028}' | '\u{2029}');
-    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mark = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}');
+    let turns = mark || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || separates || turns
 }

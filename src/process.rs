@@ -1,8 +1,9 @@
-//! A process and its tree as plain values: the words that `procfs` fills in and `decide` decides by.
+//! A process and its tree as plain values: `procfs` fills them in, and `decide` decides by them.
 
 use crate::signal::SignalSet;
 
-/// A process, told from every other that had or will have the same pid by the time it started.
+/// A process. The time at which it started distinguishes it from every other process that had the
+/// same pid or will have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcId {
     /// The pid, as adieu's PID namespace has it.
@@ -30,12 +31,14 @@ pub enum Disposition {
     Unreadable,
 }
 
-/// Programs that are not to be taken at their word about signals.
+/// What sort of program a process runs. What a shell or a wrapper shows of its signals does not
+/// mean what it means of another program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A shell: it blocks signals for a moment around fork, and acts on a trap only between commands.
+    /// A shell. It blocks signals for a moment around fork, and acts on a trap only between
+    /// commands.
     Shell,
-    /// Merely passes signals on to its child: tini, su, timeout, npm …
+    /// A program that only passes signals on to its child: tini, su, timeout, npm …
     Wrapper,
     /// Everything else.
     Program,
@@ -48,15 +51,16 @@ pub struct Process {
     pub id: ProcId,
     /// The pid of its parent.
     pub parent: i32,
-    /// Where its nearest living ancestor stands in [`Snapshot::processes`]; `None` when that is adieu.
+    /// Where its nearest living ancestor stands in [`Snapshot::processes`]; `None` when that is
+    /// adieu.
     pub above: Option<usize>,
-    /// Its parent is adieu, so its pid stays its own until adieu reaps it.
+    /// Its parent is adieu, so that no other process gets its pid before adieu reaps it.
     pub own_child: bool,
     /// Its process group.
     pub group: i32,
     /// The name that the kernel has for it, control characters replaced.
     pub name: String,
-    /// Its command line, where [`Observer::show_arguments`](crate::procfs::Observer::show_arguments) asked for it.
+    /// Its command line, where `--show-args` asks for it.
     pub arguments: String,
     /// What sort of program it is.
     pub kind: Kind,
@@ -66,13 +70,15 @@ pub struct Process {
     pub ignored: SignalSet,
     /// It is stopped (SIGSTOP, Ctrl-Z).
     pub stopped: bool,
-    /// It is the init of a PID namespace below adieu's: the kernel drops signals that it does not handle.
+    /// It is the init of a PID namespace below adieu's. The kernel drops signals that such an init
+    /// does not handle.
     pub nested_init: bool,
     /// Its stdin is a pipe that the tree itself made.
     pub reads_pipe: bool,
     /// What its stdin is may not be read; [`Process::reads_pipe`] is then a precaution.
     pub stdin_hidden: bool,
-    /// A shell that sits in its `wait` builtin, not in a foreground command (seen only of dash and busybox ash).
+    /// It is a shell that sits in its `wait` builtin, not in a foreground command. (Only dash and
+    /// busybox ash show this.)
     pub in_wait: bool,
 }
 
@@ -83,21 +89,23 @@ pub struct Snapshot {
     pub processes: Vec<Process>,
     /// When the look was over, in the unit of [`ProcId::start`].
     pub tick: u64,
-    /// The pid that was given last by then; 0 where that may not be read. Of processes that started in the same tick it
-    /// tells those that were there from those that came afterwards.
+    /// The pid that was given last by then; 0 where that may not be read. Of the processes that
+    /// started in this tick, those with a higher pid were started after the look.
     pub last_pid: i32,
 }
 
-/// Whether a process was started after a look that was over at this tick, with this pid given last.
+/// Whether a process was started after a look that was over at this tick, when this pid had been
+/// given last.
 pub(crate) fn started_after(tick: u64, last_pid: i32, id: ProcId) -> bool {
     id.start == 0 || id.start > tick || id.start == tick && id.pid > last_pid
 }
 
-/// How long a shell's child may take from fork to exec, in clock ticks (a hundredth of a second each): microseconds
-/// mostly, more where there is no processor to be had.
+/// How long a shell's child may take from fork to exec, in clock ticks of a hundredth of a second.
+/// Mostly it takes microseconds, and longer where it does not get a processor.
 const YOUTH: u64 = 200;
 
-/// Whether a process may still be on its way from fork to exec at this tick. Where its start is not shown it may.
+/// Whether a process may still be between fork and exec at this tick. It may where its start is not
+/// shown.
 pub(crate) fn is_young(tick: u64, id: ProcId) -> bool {
     id.start == 0 || tick.saturating_sub(id.start) < YOUTH
 }

@@ -35,14 +35,14 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
                     Input::Looked(purpose, signal, snapshot, inbox.now().saturating_sub(before))
                 }
                 Action::SignalProcess(tell) => {
-                    Input::Delivered(tell.id, deliver::tell(&tell, inbox))
+                    Input::Delivered(tell.id, deliver::signal_process(&tell, inbox))
                 }
                 Action::Exit(code) => {
                     reporter.notes(said);
                     return code;
                 }
                 Action::SignalGroup(signal) => {
-                    deliver::tell_group(main, signal);
+                    deliver::signal_group(main, signal);
                     continue;
                 }
                 Action::GiveTerminal => {

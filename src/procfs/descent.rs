@@ -224,10 +224,14 @@ mod tests {
 
     #[test]
     fn a_descent_finds_what_the_list_of_the_whole_machine_has() {
-        // Nine that stay, in two generations and one of them an orphan by now, while others come and
-        // go.
+        // Nine that stay, in two generations and one of them an orphan by now, while others come
+        // and go.
         let script = "for i in 1 2 3; do sleep 1000 & done
-            (sleep 1000 & sleep 1000 & (sleep 1000 & sleep 1000 & echo go; sleep 1000) & sleep 1000) &
+            (
+                sleep 1000 & sleep 1000 &
+                (sleep 1000 & sleep 1000 & echo go; sleep 1000) &
+                sleep 1000
+            ) &
             while :; do /bin/true; /bin/true & done";
         let mut shell = std::process::Command::new("/bin/sh")
             .args(["-c", script])

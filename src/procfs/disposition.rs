@@ -5,6 +5,7 @@ use crate::procfs::files::{Proc, is_exhausted, is_gone, line_again};
 use crate::procfs::parse::{Signals, Status, system_call};
 use crate::programs::base_name;
 use crate::signal::Signal;
+use crate::system::sys;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -55,10 +56,10 @@ pub(super) const PAUSES: [Duration; 2] = [Duration::from_micros(200), Duration::
 
 /// Observes a process: the system call that it is in, its `status`, and the system call once more.
 ///
-/// While a thread waits in `rt_sigtimedwait` the kernel shows the signals as unblocked that it waits
-/// for. Of a thread that waits and wakes in turns, each of the two files can be read at the wrong
-/// moment; one of the three readings shows the thread unless it both wakes and waits again between
-/// two of them. The system call is the cheaper file to read twice (`docs/performance.md`).
+/// While a thread waits in `rt_sigtimedwait` the kernel shows the signals as unblocked that it
+/// waits for. Of a thread that waits and wakes in turns, each of the two files can be read at the
+/// wrong moment; one of the three readings shows the thread unless it both wakes and waits again
+/// between two of them. The system call is the cheaper file to read twice (`docs/performance.md`).
 ///
 /// # Errors
 /// Where the process has ended ([`is_gone`]), and where no descriptor is to be had.
@@ -99,6 +100,24 @@ pub(super) fn observe(proc: &mut Proc, pid: i32, signal: Signal) -> io::Result<O
     }
 }
 
+/// Observes a process that did something with the signal a moment ago. While it is running and
+/// shows nothing it is observed again after each of the pauses.
+pub(super) fn observe_until_settled(
+    proc: &mut Proc,
+    pid: i32,
+    signal: Signal,
+) -> io::Result<Observed> {
+    let mut observed = observe(proc, pid, signal)?;
+    for pause in PAUSES {
+        if !observed.was_running || !observed.does_nothing() {
+            break;
+        }
+        sys::pause(pause);
+        observed = observe(proc, pid, signal)?;
+    }
+    Ok(observed)
+}
+
 /// The `status` of a process now, where it may be read and shows signals.
 ///
 /// # Errors
@@ -135,8 +154,8 @@ fn was_woken_by_signal(status: &Status) -> bool {
 }
 
 /// `rt_sigtimedwait` under each number that `/proc/<pid>/syscall` can show: this kernel's own, and
-/// those of the 32-bit programs that x86_64 and aarch64 run too. As 64-bit calls these two are none,
-/// or one that does not wait.
+/// those of the 32-bit programs that x86_64 and aarch64 run too. As 64-bit calls these two are
+/// none, or one that does not wait.
 const SIGNAL_WAITS: [libc::c_long; 3] = [libc::SYS_rt_sigtimedwait, 177, 421];
 /// `rt_sigsuspend`, likewise. No shell makes the 64-bit call with the second number, or it does not
 /// wait.
@@ -244,5 +263,50 @@ impl Signals {
         } else {
             Disposition::Default
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(pending: &str, caught: &str) -> Status {
+        let text = format!(
+            "State:\tS (sleeping)\nThreads:\t1\nSigPnd:\t0\nShdPnd:\t{pending}\nSigBlk:\t0\n\
+             SigIgn:\t0\nSigCgt:\t{caught}\n"
+        );
+        Status::parse(text.as_bytes()).expect("three sets")
+    }
+
+    #[test]
+    fn a_pending_signal_that_would_have_ended_the_process_shows_that_a_thread_waits_for_it() {
+        let (term, kill_and_term, child) = ("4000", "4100", "10000");
+        assert!(was_woken_by_signal(&status(term, "0")));
+        assert!(was_woken_by_signal(&status("200000000", "0")), "signal 34");
+        assert!(!was_woken_by_signal(&status(term, term)), "it has a handler");
+        assert!(!was_woken_by_signal(&status(kill_and_term, "0")), "it is being killed");
+        assert!(!was_woken_by_signal(&status(child, "0")), "SIGCHLD ends no process");
+        assert!(!was_woken_by_signal(&status("0", "0")));
+    }
+
+    #[test]
+    fn the_system_call_shows_a_wait_for_a_signal_also_of_a_32_bit_program() {
+        for call in SIGNAL_WAITS {
+            assert_eq!(parse_call(format!("{call} 0x7f 0x0").as_bytes()), Call::SignalWait);
+        }
+        assert_eq!(parse_call(b"running\n"), Call::Running);
+        assert_eq!(parse_call(b"0 0x0"), Call::Other);
+        assert_eq!(parse_call(b""), Call::Other);
+    }
+
+    #[test]
+    fn a_process_that_may_not_have_executed_its_program_is_known_by_its_disposition() {
+        let of = |disposition, parent_is_shell| {
+            let observed = Observed { status: None, disposition, was_running: false };
+            observed.may_be_before_exec(parent_is_shell)
+        };
+        assert!(of(Disposition::Caught, true) && !of(Disposition::Caught, false));
+        assert!(of(Disposition::Blocked, false) && of(Disposition::Waiting, false));
+        assert!(!of(Disposition::Default, true) && !of(Disposition::Unreadable, true));
     }
 }

@@ -24,15 +24,15 @@ pub(super) fn is_gone(e: &io::Error) -> bool {
     e.kind() == io::ErrorKind::NotFound || e.raw_os_error() == Some(libc::ESRCH)
 }
 
-/// The longest text that is read of one file: whole for what the kernel writes itself, a part of a
-/// long command line.
-pub(super) const LONGEST: usize = 16 * 1024;
+/// How much is read of a file that the kernel does not make longer (`status`), or whose rest is not
+/// used (a long command line).
+const LONGEST: usize = 16 * 1024;
 
 /// /proc, as one look reads it.
 #[derive(Default)]
 pub(super) struct Proc {
-    /// The directory, held open where a descriptor is to be had for it: the way there from the root
-    /// is a third of what reading a short file costs.
+    /// The directory, held open where there is a descriptor for it: the lookup from the root is a
+    /// third of what reading a short file costs (`docs/performance.md`).
     directory: Option<OwnedFd>,
 }
 
@@ -46,11 +46,11 @@ impl Proc {
         self.directory.is_some()
     }
 
-    /// A file of it. Not std's `File`: that tries an interrupted call again without end.
+    /// Opens a file of it. std's `File` would try an interrupted call again without end.
     pub(super) fn file(&mut self, name: fmt::Arguments<'_>) -> io::Result<OwnedFd> {
         const HERE: &[u8] = b"/proc/";
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-        // On the stack, ending in a zero byte: some of these are read thousands of times.
+        // On the stack, because some of these are opened thousands of times.
         let mut path = [0; 64];
         let (_, mut room) = path.split_last_mut().ok_or(Errno::ENAMETOOLONG)?;
         room.write_all(HERE)?;
@@ -68,7 +68,7 @@ impl Proc {
         uninterrupted(|| open(path, flags, Mode::empty()))
     }
 
-    /// A file of one short line, which the kernel hands out with one read.
+    /// Reads a file of one short line, which the kernel returns in one read.
     pub(super) fn line<T>(
         &mut self,
         name: fmt::Arguments<'_>,
@@ -92,9 +92,8 @@ impl Proc {
             .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// What a process that was listed shows; `None` where it is gone by now or may not be read.
-    /// Where no descriptor was to be had for a moment it is read once more: it would be missing for
-    /// no reason of its own.
+    /// Reads something of a process; `None` where the process has ended or may not be read. Reads
+    /// it once more where there was no descriptor for a moment.
     pub(super) fn listed<T>(
         &mut self,
         read: impl Fn(&mut Self) -> io::Result<T>,
@@ -105,7 +104,7 @@ impl Proc {
         }
     }
 
-    /// What is kept of a file whose length a process chooses, such as its command line.
+    /// Reads the first [`LONGEST`] bytes of a file.
     pub(super) fn start_of(&mut self, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
         read_up_to(&self.file(name)?, LONGEST)
     }
@@ -114,7 +113,7 @@ impl Proc {
         read_up_to(&self.file(name)?, usize::MAX)
     }
 
-    /// The children of a process: of each of its threads those that this one forked.
+    /// The children of a process. The list of each thread has those that the thread forked.
     pub(super) fn children_of(&mut self, pid: i32, threads: u64) -> io::Result<Vec<i32>> {
         let of_thread = |proc: &mut Self, thread: i32| {
             let text = proc.whole(format_args!("{pid}/task/{thread}/children"))?;
@@ -133,11 +132,12 @@ impl Proc {
         Ok(children)
     }
 
-    /// The entries of a directory that are numbers. All at once, so that one descriptor is enough
-    /// for a look.
+    /// The names in a directory that are numbers. The directory is closed before any of them is
+    /// read, so that one descriptor is enough for a look.
     ///
     /// # Errors
-    /// Also where it can be read in part only: what is missing would be taken for gone.
+    /// Also where only a part of the directory can be read: the missing processes would be taken
+    /// for ended.
     pub(super) fn numbers(&mut self, directory: &str) -> io::Result<Vec<i32>> {
         let list = || sys::list_directory(directory, |name| i32::try_from(decimal(name)?).ok());
         Ok(match list() {
@@ -172,7 +172,7 @@ fn read_up_to(file: &OwnedFd, longest: usize) -> io::Result<Vec<u8>> {
     while bytes.len() < longest {
         let count = uninterrupted(|| read(file, &mut part))?;
         bytes.extend_from_slice(part.get(..count).unwrap_or_default());
-        // Lists come in pieces of any length.
+        // A short read is the end of the file, except of a list of children.
         if count == 0 || count < part.len() && longest == LONGEST {
             break;
         }
@@ -180,9 +180,9 @@ fn read_up_to(file: &OwnedFd, longest: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A call that is tried a few times more where it fails for another reason than that there is
-/// nothing, or no descriptor: a process that cannot be read for a moment would be taken for gone,
-/// with all that is below it.
+/// Makes a call, and tries it a few times more where it fails for another reason than that the
+/// process has ended or that there is no descriptor. A process that cannot be read for a moment
+/// would be taken for ended, with all that is below it.
 pub(super) fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
     const AGAIN: usize = 4;
     let mut result = call();

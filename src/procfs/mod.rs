@@ -25,7 +25,9 @@ use crate::programs::kind;
 use crate::signal::{Signal, SignalSet};
 use crate::system::sys::{self, FileId};
 use descent::{Member, Table};
-use disposition::{Observed, PAUSES, observe, of_shell, read_status, shell_waits};
+use disposition::{
+    Observed, PAUSES, observe, observe_until_settled, of_shell, read_status, shell_waits,
+};
 use files::{Proc, is_gone};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use parse::{Stat, words};
@@ -108,25 +110,39 @@ pub fn look_below(
     }
     let handled = observed.iter().flatten().any(|observed| !observed.does_nothing());
     let whole = handled || detail == Detail::Whole || observer.show_arguments;
+    let processes = living(&mut proc, observer, &tree, observed, whole.then_some(signal));
+    Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid(&mut proc) }))
+}
+
+/// The living processes of the tree; whole ones, if they are to be completed with regard to a
+/// signal.
+fn living(
+    proc: &mut Proc,
+    observer: &Observer,
+    tree: &[Member<'_>],
+    observed: Vec<Option<Observed>>,
+    complete_for: Option<Signal>,
+) -> Vec<Process> {
     let mut processes: Vec<Process> = Vec::with_capacity(tree.len());
-    // Where each process of the tree stands in the snapshot, or its nearest living ancestor.
+    // Where each process of the tree stands in the list, or its nearest living ancestor.
     let mut places: Vec<Option<usize>> = Vec::with_capacity(tree.len());
     for (Member { stat, parent }, observed) in tree.iter().zip(observed) {
         let above = parent.and_then(|at| places.get(at).copied().flatten());
         let parent_is_shell =
             above.and_then(|at| processes.get(at)).is_some_and(|parent| parent.kind == Kind::Shell);
         let process = observed.and_then(|observed| {
-            let process = basics(&mut proc, observer, stat, above, &observed);
-            if whole {
-                complete(&mut proc, observer, process, observed, signal, parent_is_shell)
-            } else {
-                Some(process)
+            let process = basics(proc, observer, stat, above, &observed);
+            match complete_for {
+                None => Some(process),
+                Some(signal) => {
+                    complete(proc, observer, process, observed, signal, parent_is_shell)
+                }
             }
         });
         places.push(if process.is_some() { Some(processes.len()) } else { above });
         processes.extend(process);
     }
-    Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid(&mut proc) }))
+    processes
 }
 
 /// Whether /proc is there, is a procfs, and shows the PID namespace of the calling process.
@@ -272,20 +288,6 @@ fn complete(
         (process.reads_pipe, process.stdin_hidden) = (stdin.reads_pipe, stdin.hidden);
     }
     Some(process)
-}
-
-/// Observes a process that did something with the signal a moment ago. While it is running and
-/// shows nothing it is observed again after each of the pauses.
-fn observe_until_settled(proc: &mut Proc, pid: i32, signal: Signal) -> std::io::Result<Observed> {
-    let mut observed = observe(proc, pid, signal)?;
-    for pause in PAUSES {
-        if !observed.was_running || !observed.does_nothing() {
-            break;
-        }
-        sys::pause(pause);
-        observed = observe(proc, pid, signal)?;
-    }
-    Ok(observed)
 }
 
 #[cfg(test)]

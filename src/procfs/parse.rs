@@ -1,4 +1,4 @@
-//! The lines of /proc as plain values. Takes bytes, since names hold anything.
+//! The texts of /proc as plain values. The parsers take bytes, since names can hold any.
 
 #[cfg(any(test, fuzzing))]
 use crate::printable::is_unfit;
@@ -29,14 +29,14 @@ pub(super) struct Stat {
 }
 
 impl Stat {
-    /// The name is in brackets and may hold brackets, blanks and newlines itself, so it ends at the
-    /// last bracket.
+    /// The name is in brackets. It may hold brackets, blanks and newlines itself, so it ends at the
+    /// last bracket of the text.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let open = bytes.iter().position(|b| *b == b'(')?;
         let close = bytes.iter().rposition(|b| *b == b')').filter(|at| *at > open)?;
         let small = |text: &[u8]| i32::try_from(decimal(text)?).ok();
         let pid = small(bytes.get(..open)?.trim_ascii())?;
-        // From the third field of the file on, each behind the one before.
+        // The third field of the text comes next.
         let mut fields = bytes
             .get(close + 1..)?
             .split(u8::is_ascii_whitespace)
@@ -59,8 +59,8 @@ impl Stat {
     }
 }
 
-/// Whether a process in this state lives. One whose first thread has ended is shown as a zombie while
-/// its other threads go on.
+/// Whether a process in this state lives. One whose first thread has ended is shown as a zombie
+/// while its other threads go on.
 fn is_alive(state: &[u8], threads: u64) -> bool {
     !matches!(state, b"Z" | b"X" | b"x") || threads > 1
 }
@@ -137,17 +137,15 @@ pub(super) fn system_call(text: &[u8]) -> Option<libc::c_long> {
 /// How much of a command line is kept.
 pub(super) const LONGEST_COMMAND: usize = 1_000;
 
-/// A command line (words with a zero byte behind each) as one line, cut at a length that a log can
-/// bear.
+/// A command line (words with a zero byte behind each) as one line, cut at [`LONGEST_COMMAND`].
 pub(super) fn words(command_line: &[u8]) -> String {
     let words = command_line.split(|b| *b == 0).map(printable);
     let text = words.collect::<Vec<_>>().join(" ");
     text.trim_end().chars().take(LONGEST_COMMAND).collect()
 }
 
-/// Asserts what holds for any bytes at all: the parsers cope, no name forges a field, and what is
-/// shown is bounded and fit for a log. For the unit tests here and the fuzz target `proc`; no part
-/// of adieu.
+/// Asserts what holds for any bytes: no parser panics, no name forges a field, and what is shown is
+/// bounded and fit for a log. For the unit tests here and the fuzz target `proc`; no part of adieu.
 #[cfg(any(test, fuzzing))]
 pub fn check_parsers(bytes: &[u8]) {
     let _ = (Stat::parse(bytes), Status::parse(bytes), system_call(bytes), kind(bytes, bytes));
@@ -170,7 +168,8 @@ pub fn check_parsers(bytes: &[u8]) {
     let text = [
         b"Name:\t",
         &*name,
-        b"\nState:\tR (running)\nNSpid:\t42\t1\nThreads:\t3\nSigBlk:\t1\nSigIgn:\t0002\nSigCgt:\tffffffffffffffff\n",
+        b"\nState:\tR (running)\nNSpid:\t42\t1\nThreads:\t3\n",
+        b"SigBlk:\t1\nSigIgn:\t0002\nSigCgt:\tffffffffffffffff\n",
     ]
     .concat();
     let status = Status::parse(&text);
@@ -191,7 +190,8 @@ mod tests {
     fn a_stat_line_is_read_whatever_the_name_holds() {
         for name in ["sh", "a b", "a) R 1", "((", ")", "x\ny", "\u{1b}[31m", ""] {
             let line = format!(
-                "42 ({name}) S 7 40 39 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 0 0 18446744073709551615"
+                "42 ({name}) S 7 40 39 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 0 0 \
+                 18446744073709551615"
             );
             let stat = Stat::parse(line.as_bytes()).expect(name);
             assert_eq!((stat.pid, stat.parent, stat.group, stat.start), (42, 7, 40, 987_654));
@@ -243,8 +243,8 @@ mod tests {
 
     #[test]
     fn pending_are_the_signals_of_the_thread_and_of_the_process() {
-        let text =
-            b"SigPnd:\t0000000000004000\nShdPnd:\t0000000200000000\nSigBlk:\t0\nSigIgn:\t0\nSigCgt:\t0\n";
+        let text = b"SigPnd:\t0000000000004000\nShdPnd:\t0000000200000000\n\
+              SigBlk:\t0\nSigIgn:\t0\nSigCgt:\t0\n";
         let pending = Status::parse(text).expect("three sets").pending;
         assert!(
             pending.has(Signal::TERM) && pending.has(Signal::from_number(34).expect("a number"))
@@ -275,6 +275,12 @@ mod tests {
         assert_eq!(printable(b"a\nb\x1b[0m\xff"), "a?b?[0m\u{fffd}");
     }
 
+    /// Names made of what could pass for a field.
+    const NAMES: &str = concat!(
+        "(\\) |\\(| |\n|\t|:|S|Z|1",
+        "|SigCgt:\t|NSpid:\t|\u{0}|\u{1b}\\[2J|\u{202e}|é){0,12}"
+    );
+
     proptest::proptest! {
         #[test]
         fn no_bytes_upset_the_parsers(bytes: Vec<u8>) {
@@ -282,7 +288,7 @@ mod tests {
         }
 
         #[test]
-        fn no_name_forges_a_field(name in "(\\) |\\(| |\n|\t|:|S|Z|1|SigCgt:\t|NSpid:\t|\u{0}|\u{1b}\\[2J|\u{202e}|é){0,12}") {
+        fn no_name_forges_a_field(name in NAMES) {
             check_parsers(name.as_bytes());
         }
 
@@ -291,15 +297,20 @@ mod tests {
             number in "[0-9]{1,40}|-[0-9]{1,40}|[a-f]{0,20}|\\PC{0,4}",
             cut in 0usize..400,
         ) {
-            let stat = format!("{number} (a) S {number} {number} 0 0 -1 0 1 2 3 4 5 6 7 8 20 0 {number} 0 {number}");
-            let status = format!("Name:\ta\nNSpid:\t{number}\nSigBlk:\t{number}\nSigIgn:\t0\nSigCgt:\t{number}\n");
+            let stat = format!(
+                "{number} (a) S {number} {number} 0 0 -1 0 1 2 3 4 5 6 7 8 20 0 {number} 0 {number}"
+            );
+            let status = format!(
+                "Name:\ta\nNSpid:\t{number}\nSigBlk:\t{number}\nSigIgn:\t0\nSigCgt:\t{number}\n"
+            );
             let _ = Stat::parse(stat.as_bytes().get(..cut).unwrap_or(stat.as_bytes()));
             if Stat::parse(stat.as_bytes()).is_some() {
                 proptest::prop_assert!(number.parse::<i32>().is_ok(), "{}", stat);
             }
             let parsed = Status::parse(status.as_bytes().get(..cut).unwrap_or(status.as_bytes()));
             if parsed.is_some() {
-                proptest::prop_assert!(u64::from_str_radix(number.trim(), 16).is_ok(), "{}", status);
+                let is_set = u64::from_str_radix(number.trim(), 16).is_ok();
+                proptest::prop_assert!(is_set, "{}", status);
             }
         }
     }

@@ -20,49 +20,49 @@ use std::time::{Duration, Instant};
 /// Every signal that can be blocked. The kernel leaves KILL and STOP out by itself.
 pub(crate) const ALL_SIGNALS: SignalSet = SignalSet(u64::MAX);
 
-/// After this many children in a row that ended or were stopped the signals are looked at again, so
-/// that a flood of orphans delays no stop, and a child that stops and continues for ever neither.
+/// After this many children in a row that ended or were stopped the signals are read again, so that
+/// a flood of orphans delays no stop, nor does a child that stops and continues without end.
 const REAPED_IN_A_ROW: u32 = 64;
 
-/// After this many waits in a row that ended early for nothing another way to wait is taken.
+/// After this many waits in a row that ended early without a reason, adieu waits in another way.
 const FAILURES_IN_A_ROW: u32 = 64;
 
-/// How often the end of a process is asked for that can no longer be watched.
+/// The interval at which adieu asks whether a process has ended that it can no longer watch.
 const UNWATCHED_LOOK: Duration = Duration::from_millis(100);
 
-/// Descriptors that are left alone: for epoll, a pidfd and a file of /proc.
+/// How many descriptors are kept free: for epoll, a pidfd and a file of /proc.
 const KEPT_FREE: u64 = 4;
 
 /// Where events come from.
 pub(crate) struct Inbox {
     started: Instant,
     own_pid: i32,
-    /// `None`: no descriptor was to be had.
+    /// `None` where there is no descriptor for it.
     signals: Option<OwnedFd>,
     arrived: VecDeque<Arrived>,
-    /// Children may have changed since the last time that all were asked for.
+    /// How many children in a row were reported; `None` once all that had changed were.
     reaping: Option<u32>,
     watched: Option<Watched>,
     ended: VecDeque<ProcId>,
-    /// The last event was the deadline, so it is the turn of the others.
+    /// The last event was the deadline, so another one comes next.
     was_deadline: bool,
-    /// How many descriptors adieu may have, once that was asked.
+    /// How many descriptors adieu may have; `None` before the first stop.
     limit: Option<u64>,
-    /// Those that were watched when the descriptors had to go.
+    /// The processes that were watched when the descriptors had to be closed.
     unwatched: Vec<ProcId>,
     /// How often in a row the wait itself failed.
     failures: u32,
 }
 
-/// The pidfds of the watched and what waits for all of them at once.
+/// The watched processes, and what waits for all of them at once.
 struct Watched {
     epoll: Epoll,
-    /// Each keeps its place until it ends: a pid can be given anew while the end of who had it is
-    /// still to be reported.
+    /// Each keeps its place until it ends. A pid does not name it: the pid can be given to another
+    /// process before this one's end is reported.
     processes: Vec<Option<(ProcId, OwnedFd)>>,
 }
 
-/// The signalfd's mark; that of a process is its place.
+/// What epoll returns for the signalfd. For a process it returns the place of the process.
 const SIGNALS_MARK: u64 = u64::MAX;
 
 impl Inbox {
@@ -73,7 +73,7 @@ impl Inbox {
             own_pid: i32::try_from(std::process::id()).unwrap_or(0),
             signals: sys::signal_fd(ALL_SIGNALS).ok(),
             arrived: VecDeque::new(),
-            // A child that adieu got by exec may have ended before anybody looked.
+            // A child that the program before adieu's exec had may have ended by now.
             reaping: Some(0),
             watched: None,
             ended: VecDeque::new(),
@@ -84,21 +84,22 @@ impl Inbox {
         }
     }
 
-    /// Makes room for a descriptor for each watched process, as far as adieu may; the child has had
-    /// its limits by now.
+    /// Raises adieu's limit of descriptors as far as it may, for one of each watched process. The
+    /// child has been started with the old limit by now.
     pub(crate) fn raise_limit(&mut self) {
         use nix::sys::resource::{Resource, getrlimit, setrlimit};
         if self.limit.is_none()
             && let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         {
-            // Refused, there are fewer descriptors and more looks.
+            // If this is refused there are fewer descriptors and more looks.
             let raised = soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
             self.limit = Some(if raised { hard } else { soft });
         }
     }
 
-    /// Gives every descriptor back and waits without from now on. What is pending stays pending: it
-    /// is blocked. The end of the watched was promised, so it is asked for in short intervals.
+    /// Closes every descriptor; from now on adieu waits without. Signals that are pending stay so,
+    /// since they are blocked. Whether the watched processes have ended is asked at short
+    /// intervals.
     pub(crate) fn close(&mut self) {
         self.signals = None;
         let watched = self.watched.take().into_iter().flat_map(|watched| watched.processes);
@@ -110,8 +111,8 @@ impl Inbox {
         self.started.elapsed()
     }
 
-    /// Reports the end of a process that is not adieu's child. `false` where there is no descriptor
-    /// for it, but for the few that the next look needs.
+    /// From now on the end of this process, which is not adieu's child, is an event. `false` where
+    /// there is no descriptor for it besides the few that the next look needs.
     pub(crate) fn watch(&mut self, id: ProcId, pidfd: OwnedFd) -> bool {
         let number = u64::try_from(pidfd.as_raw_fd()).unwrap_or(0);
         if self.limit.is_some_and(|limit| number + KEPT_FREE >= limit) {
@@ -125,7 +126,7 @@ impl Inbox {
 
     /// Waits for the next event, at the latest until `deadline`.
     pub(crate) fn next(&mut self, deadline: Option<Time>) -> Input {
-        // In turns with everything else: a storm of signals must not hold up the timeout.
+        // The deadline and other events take turns: a storm of signals must not delay the timeout.
         let due = deadline.is_some_and(|deadline| deadline <= self.now());
         self.was_deadline = due && !self.was_deadline;
         if self.was_deadline { Input::Deadline } else { self.wait(deadline) }
@@ -141,11 +142,11 @@ impl Inbox {
                 {
                     return Input::Signal { signal, sender };
                 }
-                // What adieu sent itself: the signals of a log that nobody reads or that is full,
-                // the stop of its own group. (A shell that sent itself a TERM before it executed
-                // adieu had the same pid.)
+                // adieu has sent these three itself: PIPE and XFSZ by writing to a log that nobody
+                // reads or that is full, TSTP when it stopped its own group. (Other signals from
+                // its own pid count: a shell may send itself a TERM before it executes adieu.)
             }
-            // Those further down first: they end before their parents do.
+            // Processes further down come first: they end before their parents do.
             if let Some(id) = self.ended.pop_front() {
                 return Input::Gone(id);
             }
@@ -195,7 +196,7 @@ impl Inbox {
         let read = waited.and_then(|()| sys::read_signals(signals, &mut self.arrived));
         let in_time = limit.is_none_or(|limit| self.now().saturating_sub(began) < limit);
         match read {
-            // Awake too early, for nothing: SIGCONT behind SIGSTOP, a debugger.
+            // The wait ended early: SIGCONT after SIGSTOP, or a debugger.
             Ok(()) | Err(Errno::EINTR)
                 if in_time
                     && self.arrived.is_empty()
@@ -209,7 +210,7 @@ impl Inbox {
             {
                 self.failures = 0;
             }
-            // Nothing else is known that makes these calls fail; should one, adieu waits without
+            // No other reason is known why these calls fail. If one does, adieu waits without
             // descriptors from now on.
             _ => self.close(),
         }
@@ -228,8 +229,8 @@ impl Inbox {
             }
             Err(Errno::EAGAIN) => self.failures = 0,
             Err(Errno::EINTR) if self.failures < FAILURES_IN_A_ROW => self.failures += 1,
-            // There is no other way left to wait: not to be busy is all that can be done, and
-            // children are asked for.
+            // There is no other way left to wait. adieu pauses, so as not to be busy, and then asks
+            // for children.
             Err(_) => {
                 sys::pause(limit.unwrap_or(UNWATCHED_LOOK).min(UNWATCHED_LOOK));
                 self.reaping = Some(0);
@@ -275,7 +276,7 @@ impl Watched {
         for event in events.iter().take(count) {
             let place =
                 usize::try_from(event.data()).ok().and_then(|place| self.processes.get_mut(place));
-            // Its pidfd closed, it is no longer waited for.
+            // This closes the pidfd, which also removes it from epoll.
             ended.extend(place.and_then(Option::take).map(|(id, _)| id));
         }
         while let Some(None) = self.processes.last() {

@@ -13,18 +13,19 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// What adieu found when it was started and the child has to get back.
+/// What adieu was started with and has changed for itself; the child gets it back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Inherited {
     /// The signal mask.
     pub mask: SignalSet,
     /// SIGCHLD was ignored.
     pub ignore_child: bool,
-    /// adieu holds the terminal on stdin, so the child's group gets it.
+    /// adieu's group is in the foreground of the terminal on stdin, so the child's group gets
+    /// there.
     pub foreground: bool,
 }
 
-/// Runs a script that has no `#!` line, as `execvp(3)` and every shell do.
+/// What runs a script without a `#!` line, as `execvp(3)` and every shell do it.
 const SCRIPT_SHELL: &str = "/bin/sh";
 /// Where `execvp(3)` looks without `PATH`.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -37,7 +38,7 @@ pub(crate) fn start(command: &Command, inherited: &Inherited) -> Result<i32, Err
     let direct = command.direct.as_ref().map(|words| start_program(words, inherited));
     match (direct, &command.shell) {
         (Some(tried @ Ok(_)), _) | (Some(tried), None) => tried,
-        // The shell string would have found a shell: let that say what is wrong, in its own words.
+        // The string could not be run without a shell. A shell says in its own words what is wrong.
         (tried, shell) => {
             let shell = shell.as_deref().unwrap_or_default();
             start_program(shell, inherited)
@@ -46,7 +47,7 @@ pub(crate) fn start(command: &Command, inherited: &Inherited) -> Result<i32, Err
     }
 }
 
-/// What is said where there is no shell: of the program, if the string is plain words.
+/// The error where there is no shell: about the program, if the string is plain words.
 fn without_shell(shell: &[OsString], direct: Option<Error>, error: Error) -> Error {
     let name = shell.first().map(|word| word.to_string_lossy()).unwrap_or_default();
     match (direct, error) {
@@ -55,7 +56,8 @@ fn without_shell(shell: &[OsString], direct: Option<Error>, error: Error) -> Err
         }
         (Some(direct @ Error::NotExecutable(_)), Error::NotFound(_)) => direct,
         (None, Error::NotFound(text)) => Error::NotFound(format!(
-            "{text}; a shell string needs a shell, a program with its arguments does not: adieu -- PROGRAM ARG"
+            "{text}; a shell string needs a shell, a program with its arguments does not: adieu \
+             -- PROGRAM ARG"
         )),
         (_, error) => error,
     }
@@ -143,14 +145,15 @@ fn explain(words: &[OsString], candidates: &[PathBuf], error: SpawnError) -> Err
     let (at, errno) = match error {
         SpawnError::Fork(errno) => {
             return Error::System(format!(
-                "cannot start {program}: no process to be had ({}); is a limit on processes or memory reached?",
+                "cannot start {program}: no process to be had ({}); is a limit on processes or \
+                 memory reached?",
                 errno.desc()
             ));
         }
         SpawnError::Mask(errno) => {
             return Error::System(format!(
-                "cannot start {program}: its signal mask cannot be restored, it would hear no signal ({}); \
-                 does a seccomp profile refuse rt_sigprocmask?",
+                "cannot start {program}: its signal mask cannot be restored, so it would get no \
+                 signal ({}); does a seccomp profile refuse rt_sigprocmask?",
                 errno.desc()
             ));
         }
@@ -159,19 +162,22 @@ fn explain(words: &[OsString], candidates: &[PathBuf], error: SpawnError) -> Err
     let path = candidates.get(at).cloned().unwrap_or_default();
     let shown = path.display();
     let hint = if command::looks_like_shell(&program) {
-        "; a shell string is one argument, in quotes and without -- before it: adieu 'cd /app && ./server'"
+        "; a shell string is one argument, in quotes and without -- before it: adieu 'cd /app && \
+         ./server'"
     } else {
         ""
     };
     match errno {
         Errno::ENOENT | Errno::ENOTDIR if path.exists() => Error::NotFound(format!(
-            "cannot run {shown}: it exists, but the interpreter that its first line or its format names does not; \
+            "cannot run {shown}: it exists, but the interpreter that its first line or its format \
+             names does not; \
              check the #! line, or whether the program is for another C library"
         )),
         Errno::ENOENT | Errno::ENOTDIR if !program.contains('/') => {
             let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
             Error::NotFound(format!(
-                "cannot run {program}: no such program in PATH ({}); check its name or write its whole path{hint}",
+                "cannot run {program}: no such program in PATH ({}); check its name or write its \
+                 whole path{hint}",
                 path.to_string_lossy()
             ))
         }
@@ -185,7 +191,8 @@ fn explain(words: &[OsString], candidates: &[PathBuf], error: SpawnError) -> Err
             "cannot run {shown}: permission denied; make it executable (chmod +x) for this user"
         )),
         Errno::ENOEXEC => Error::NotExecutable(format!(
-            "cannot run {shown}: no program that this machine can execute; was it built for another architecture?"
+            "cannot run {shown}: no program that this machine can execute; was it built for \
+             another architecture?"
         )),
         errno => Error::NotExecutable(format!("cannot run {shown}: {}", errno.desc())),
     }

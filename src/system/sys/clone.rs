@@ -73,8 +73,8 @@ impl Drop for ChildStack {
 }
 const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 
-/// All that the child reads and writes. The parent prepares it, since the child may not allocate: it
-/// shares the parent's heap.
+/// All that the child reads and writes. The parent prepares it, since the child may not allocate:
+/// it shares the parent's heap.
 struct ChildPlan {
     candidates: Vec<*const c_char>,
     arguments: Vec<*const c_char>,
@@ -161,8 +161,8 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
     if plan.ignore_child {
         set_action(Signal::CHLD, libc::SIG_IGN);
     }
-    // A signal that was sent to the child since the clone is pending. It acts now, as on any program
-    // that has just been started.
+    // A signal that was sent to the child since the clone is pending. It acts now, as on any
+    // program that has just been started.
     if let Err(errno) = set_signal_mask(SignalSet(plan.mask)) {
         plan.failed = Some(SpawnError::Mask(errno));
         // SAFETY: as below.

@@ -6,8 +6,8 @@ use std::ffi::{CStr, c_char, c_int};
 /// memory, and the end of adieu as PID 1 is the end of the container. No page of it is used before
 /// it is needed. `false` where there is none to be had.
 pub(crate) fn reserve_memory() -> bool {
-    /// Enough for a look at some thousand processes. Where that is too much (`ulimit -v`), enough for
-    /// some hundred.
+    /// Enough for a look at some thousand processes. Where that is too much (`ulimit -v`), enough
+    /// for some hundred.
     const SIZES: [usize; 2] = [8 << 20, 256 << 10];
     // SAFETY: integers. With these limits freed memory stays with the allocator, and large pieces
     // come from it as well.
@@ -36,8 +36,8 @@ pub(crate) fn environment() -> impl Iterator<Item = &'static CStr> {
     let mut at = unsafe { environ };
     std::iter::from_fn(move || {
         // SAFETY: the environment is an array of C strings that ends with a null pointer
-        // (`environ(7)`), and this never goes beyond that. After clearenv(3) there is a null pointer
-        // in place of the array.
+        // (`environ(7)`), and this never goes beyond that. After clearenv(3) there is a null
+        // pointer in place of the array.
         unsafe {
             if at.is_null() || (*at).is_null() {
                 return None;

@@ -39,8 +39,8 @@ pub(crate) fn is_ignored(signal: Signal) -> bool {
     asked == 0 && action.sa_sigaction == libc::SIG_IGN
 }
 
-/// Gives a signal its default action. While SIGCHLD is ignored the kernel reaps children itself, and
-/// their exit statuses are lost (`sigaction(2)`).
+/// Gives a signal its default action. While SIGCHLD is ignored the kernel reaps children itself,
+/// and their exit statuses are lost (`sigaction(2)`).
 pub(crate) fn set_default(signal: Signal) {
     set_action(signal, libc::SIG_DFL);
 }
@@ -111,8 +111,8 @@ pub(crate) fn wait_signal(
     let limit: *const libc::timespec = limit.as_ref().map_or(std::ptr::null(), |t| t);
     // SAFETY: all zeroes is a valid siginfo_t; the kernel overwrites it.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: each pointer is to a value that lives through the call, or null for no limit; the size
-    // given is that of the set.
+    // SAFETY: each pointer is to a value that lives through the call, or null for no limit; the
+    // size given is that of the set.
     let number = unsafe {
         libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, &raw mut info, limit, SET_SIZE)
     };

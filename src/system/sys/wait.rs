@@ -14,8 +14,8 @@ pub(crate) fn pause(time: Duration) {
     use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
     let time = nix::sys::time::TimeSpec::from(time);
     if nix::poll::ppoll(&mut [], Some(time), None).is_err() {
-        // If this call is refused as well there is no pause. No caller depends on one: each asks for
-        // a limited number of pauses, or has tried to wait otherwise before.
+        // If this call is refused as well there is no pause. No caller depends on one: each asks
+        // for a limited number of pauses, or has tried to wait otherwise before.
         let _ = clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::empty(), &time);
     }
 }
@@ -64,8 +64,8 @@ pub(super) fn end(status: c_int) -> End {
     }
 }
 
-/// Does the same by another system call, `waitid(2)`; returns the pid and the status as `waitpid(2)`
-/// does.
+/// Does the same by another system call, `waitid(2)`; returns the pid and the status as
+/// `waitpid(2)` does.
 fn wait_any_otherwise() -> (libc::pid_t, c_int) {
     // SAFETY: all zeroes is a valid siginfo_t; the kernel only writes to it, and it lives through
     // the call.
