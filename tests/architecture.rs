@@ -32,11 +32,7 @@ const ONLY_IN: [(&str, &[&str], &[&str]); 9] = [
             "system/inbox.rs",
         ],
     ),
-    (
-        "who reaps",
-        &["wait_any(", "waitpid(", "waitid("],
-        &["report/mod.rs", "system/inbox.rs"],
-    ),
+    ("who reaps", &["wait_any(", "waitpid(", "waitid("], &["report/mod.rs", "system/inbox.rs"]),
     (
         "who reads /proc/<pid>",
         &["\"/proc/{pid}", "\"/proc\"", "/proc/loadavg"],

@@ -143,11 +143,12 @@ impl Entrant {
 
 /// All that are installed. A missing one is said aloud, and has no column.
 ///
-/// adieu is installed in `scratch`, as its users have it: what the linker wrote lies in the page cache
-/// piece by piece, and each start would take 36 µs more for it.
+/// adieu is installed in `scratch`, as its users have it: what the linker wrote lies in the page
+/// cache piece by piece, and each start would take 36 µs more for it.
 fn entrants(scratch: &Path) -> Vec<Entrant> {
     let program = scratch.join("adieu");
-    let installed = Command::new(env!("CARGO_BIN_EXE_adieu")).arg("--install").arg(&program).status();
+    let installed =
+        Command::new(env!("CARGO_BIN_EXE_adieu")).arg("--install").arg(&program).status();
     assert!(installed.unwrap().success(), "adieu --install failed");
     let adieu = Entrant { name: "adieu", program, options: &["--"] };
     let peers = [

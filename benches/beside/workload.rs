@@ -102,9 +102,10 @@ fn herd(count: u32, handler: Option<extern "C" fn(c_int)>) {
     while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
 }
 
-/// Reads of `count` children that wait what a look has to read, and does nothing else: of each process its `stat`, the
-/// system call that it is in, and its `status`; of one that shows no handler the system call again; of one that shows a
-/// handler its command line, and `stat` again for a pidfd. Reports how many nanoseconds that took.
+/// Reads of `count` children that wait what a look has to read, and does nothing else: of each
+/// process its `stat`, the system call that it is in, and its `status`; of one that shows no
+/// handler the system call again; of one that shows a handler its command line, and `stat` again
+/// for a pidfd. Reports how many nanoseconds that took.
 fn files(count: u32, handlers: bool) {
     let wait = || {
         report(&[READY]);
@@ -112,7 +113,8 @@ fn files(count: u32, handlers: bool) {
         unsafe { libc::pause() };
     };
     let children: Vec<c_int> = (0..count).map(|_| fork(wait)).collect();
-    let path = |pid: c_int, file: &str| CString::new(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let path =
+        |pid: c_int, file: &str| CString::new(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let files = ["stat", "syscall", "status", "cmdline"];
     let paths: Vec<(c_int, [CString; 4])> =
         children.iter().map(|&pid| (pid, files.map(|file| path(pid, file)))).collect();

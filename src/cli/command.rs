@@ -71,7 +71,8 @@ pub fn resolve(
     }
 }
 
-/// Whether what stands in the place of a program's name looks like a shell's word or a whole string.
+/// Whether what stands in the place of a program's name looks like a shell's word or a whole
+/// string.
 pub(crate) fn looks_like_shell(program: &str) -> bool {
     let syntax = |c: char| c.is_whitespace() || "|&;<>()$`='\"".contains(c);
     program.contains(syntax) || SHELL_WORDS.split(' ').any(|word| word == program)

@@ -302,7 +302,9 @@ impl<'a> Run<'a> {
                     self.oracle.begin(*signal, true, now);
                 }
             }
-            Note::Enters(stage) => self.world.say(|_| format!("  adieu enters the {stage:?} stage")),
+            Note::Enters(stage) => {
+                self.world.say(|_| format!("  adieu enters the {stage:?} stage"))
+            }
             Note::Unhandled(signal) => {
                 self.world.say(|_| format!("  adieu: no process handles {signal}"))
             }
