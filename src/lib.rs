@@ -13,8 +13,8 @@
 //!
 //! ```
 //! use adieu::decide::role::{self, Question, Role};
-//! use adieu::procfs::{Disposition, Kind, ProcId, Process, Snapshot};
-//! use adieu::cli::settings::Deliver;
+//! use adieu::process::{Disposition, Kind, ProcId, Process, Snapshot};
+//! use adieu::decide::terms::Deliver;
 //! use adieu::signal::{Signal, SignalSet};
 //!
 //! let process = |pid: i32, above: Option<usize>, name: &str, kind, disposition| Process {

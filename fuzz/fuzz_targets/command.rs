@@ -4,16 +4,16 @@
 #![no_main]
 
 use adieu::cli::{Typed, TypedCommand};
-use adieu::cli::command::{self, Surroundings};
+use adieu::cli::command::{self, ShellEnvironment};
 use adieu::cli::settings;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let settings = settings::resolve(&Typed::default(), |_| None).expect("the defaults are right");
-    let around = Surroundings { path: true, shell_state: false };
+    let around = ShellEnvironment { path: true, shell_state: false };
     let typed = TypedCommand::Shell(OsString::from_vec(bytes.to_vec()), Vec::new());
-    let Ok(command) = command::resolve(typed, &settings, around) else {
+    let Ok(command) = command::resolve(typed, &settings, || around) else {
         assert!(bytes.trim_ascii().is_empty(), "refused though not empty");
         return;
     };
