@@ -1,8 +1,9 @@
-//! A server that finishes its work: a demonstration of what adieu waits for, and the fixture of its tests.
+//! A server that finishes its work: a demonstration of what adieu waits for, and the fixture of its
+//! tests.
 //!
-//! When it gets a stop signal, it says so, works on for a while, says that it is done, and ends. Every line it prints
-//! begins with its name and leaves in one `write`, so that a test can see from its output alone which server
-//! got the signal, how often, and which was cut off.
+//! When it gets a stop signal, it says so, works on for a while, says that it is done, and ends.
+//! Every line it prints begins with its name and leaves in one `write`, so that a test can see from
+//! its output alone which server got the signal, how often, and which was cut off.
 //!
 //! ```text
 //! $ cargo build --example server
@@ -120,8 +121,10 @@ fn serve(options: &Options) -> io::Result<ExitCode> {
                     if options.leave_worker {
                         break;
                     }
-                    // The workers take the same signals: one that TERM would kill gets what the master got.
-                    let pass_on = if options.on.contains(&libc::SIGTERM) { libc::SIGTERM } else { signal };
+                    // The workers take the same signals: one that TERM would kill gets what the
+                    // master got.
+                    let pass_on =
+                        if options.on.contains(&libc::SIGTERM) { libc::SIGTERM } else { signal };
                     for worker in &workers {
                         send(worker.id(), pass_on);
                     }
@@ -173,8 +176,8 @@ impl Work {
     }
 }
 
-/// Starts the workers and returns once each is ready, so that the master's own `ready` speaks for all of
-/// them.
+/// Starts the workers and returns once each is ready, so that the master's own `ready` speaks for
+/// all of them.
 fn start_workers(options: &Options) -> io::Result<Vec<Child>> {
     let for_the_master =
         ["--name", "--workers", "--leave-worker", "--late", "--setsid", "--exit", "--ready-fd"];
@@ -196,13 +199,16 @@ fn daemonize(options: &Options) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The second step: a session without a terminal, whose leader leaves, so that the daemon can never acquire
-/// one.
+/// The second step: a session without a terminal, whose leader leaves, so that the daemon can never
+/// acquire one.
 fn leave_session(options: &Options) -> io::Result<ExitCode> {
     nix::unistd::setsid()?;
     let mut daemon = Command::new(env::current_exe()?);
     daemon.args(options.given_without(&["--detaching"])).stdin(Stdio::null());
-    #[allow(clippy::zombie_processes, reason = "this process ends now: the daemon's new parent reaps it")]
+    #[allow(
+        clippy::zombie_processes,
+        reason = "this process ends now: the daemon's new parent reaps it"
+    )]
     daemon.spawn()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -210,16 +216,17 @@ fn leave_session(options: &Options) -> io::Result<ExitCode> {
 /// Hands the child a pipe (`--ready-fd`) and waits until it has written to it.
 fn start_and_wait_until_ready(command: &mut Command) -> io::Result<Child> {
     let (mut reader, writer) = io::pipe()?;
-    // SAFETY: sets a flag of a descriptor that `writer` owns. There is one thread: no other child can inherit
-    // it.
+    // SAFETY: sets a flag of a descriptor that `writer` owns. There is one thread: no other child
+    // can inherit it.
     Errno::result(unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFD, 0) })?;
     let child = command.arg("--ready-fd").arg(writer.as_raw_fd().to_string()).spawn()?;
     drop(writer);
     match reader.read_exact(&mut [0]) {
         Ok(()) => Ok(child),
-        Err(error) => {
-            Err(io::Error::new(error.kind(), format!("process {} ended before it was ready", child.id())))
-        }
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("process {} ended before it was ready", child.id()),
+        )),
     }
 }
 
@@ -247,12 +254,14 @@ impl Inbox {
         match options.by {
             By::Caught => {
                 let (reader, writer) = io::pipe()?;
-                // The handlers are there as long as the process, and so is the descriptor that they write to.
+                // The handlers are there as long as the process, and so is the descriptor that they
+                // write to.
                 let writer = writer.into_raw_fd();
                 for signal in signals {
                     let byte = u8::try_from(signal).map_err(io::Error::other)?;
                     let handler = move || {
-                        // SAFETY: write(2) is async-signal-safe; it is given one byte that the closure owns.
+                        // SAFETY: write(2) is async-signal-safe; it is given one byte that the
+                        // closure owns.
                         unsafe { libc::write(writer, ptr::from_ref(&byte).cast(), 1) };
                     };
                     // SAFETY: the handler does nothing but the write above.
@@ -294,7 +303,9 @@ impl Inbox {
                 nix::unistd::read(fd, &mut bytes)?;
                 // `ssi_signo`, the number, comes first.
                 let [a, b, c, d, ..] = bytes;
-                c_int::try_from(u32::from_ne_bytes([a, b, c, d])).map(Some).map_err(io::Error::other)
+                c_int::try_from(u32::from_ne_bytes([a, b, c, d]))
+                    .map(Some)
+                    .map_err(io::Error::other)
             }
             Self::SigWait(set) => sigtimedwait(set, deadline),
         }
@@ -306,8 +317,11 @@ fn readable(fd: BorrowedFd<'_>, deadline: Option<Instant>) -> io::Result<bool> {
         let timeout = match deadline.map(time_left) {
             None => PollTimeout::NONE,
             Some(Duration::ZERO) => return Ok(false),
-            // Rounded up: with the time cut off at the millisecond it would spin through the last one.
-            Some(left) => PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX),
+            // Rounded up: with the time cut off at the millisecond it would spin through the last
+            // one.
+            Some(left) => {
+                PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
+            }
         };
         match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout) {
             Ok(0) | Err(Errno::EINTR) => {}
@@ -327,8 +341,8 @@ fn sigtimedwait(set: &libc::sigset_t, deadline: Option<Instant>) -> io::Result<O
             }),
         };
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-        // SAFETY: `set` is initialised, the timeout is null or points to a live timespec, and no siginfo is
-        // asked for.
+        // SAFETY: `set` is initialised, the timeout is null or points to a live timespec, and no
+        // siginfo is asked for.
         match Errno::result(unsafe { libc::sigtimedwait(set, ptr::null_mut(), timeout) }) {
             Ok(signal) => return Ok(Some(signal)),
             Err(Errno::EAGAIN) => return Ok(None),
@@ -350,7 +364,8 @@ fn block(signals: &[c_int]) -> io::Result<libc::sigset_t> {
         set.assume_init()
     };
     for &signal in signals {
-        // SAFETY: the set is initialised; a number that is no signal is an error, not undefined behaviour.
+        // SAFETY: the set is initialised; a number that is no signal is an error, not undefined
+        // behaviour.
         Errno::result(unsafe { libc::sigaddset(&mut set, signal) })?;
     }
     // SAFETY: the set is initialised, and the old mask is not asked for.
@@ -366,8 +381,8 @@ fn ignore(signal: c_int) -> io::Result<()> {
     Ok(())
 }
 
-/// To a child that has not been reaped, so the number is still its own. One that is a zombie by now has ended
-/// anyway.
+/// To a child that has not been reaped, so the number is still its own. One that is a zombie by now
+/// has ended anyway.
 fn send(pid: u32, signal: c_int) {
     if let Ok(pid) = libc::pid_t::try_from(pid) {
         // SAFETY: kill(2) touches no memory of ours.
@@ -491,7 +506,8 @@ impl Options {
             .map(OsStr::new)
     }
 
-    /// One line, in one write. std ignores SIGPIPE, so a reader that is gone shows as an error here.
+    /// One line, in one write. std ignores SIGPIPE, so a reader that is gone shows as an error
+    /// here.
     fn say(&self, event: &str) {
         let line = format!("{} {event}\n", self.name);
         if write_all(io::stdout().as_fd(), line.as_bytes()).is_err() {
@@ -526,9 +542,14 @@ fn signal_number(text: &str) -> Result<c_int, String> {
     } else if let Some(below) = name.strip_prefix("RTMAX") {
         libc::SIGRTMAX() + if below.is_empty() { 0 } else { number::<c_int>(below)? }
     } else {
-        Signal::from_str(&format!("SIG{name}")).map_err(|_| format!("{text} is not a signal"))? as c_int
+        Signal::from_str(&format!("SIG{name}")).map_err(|_| format!("{text} is not a signal"))?
+            as c_int
     };
-    if (1..=libc::SIGRTMAX()).contains(&number) { Ok(number) } else { Err(format!("{text} is not a signal")) }
+    if (1..=libc::SIGRTMAX()).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("{text} is not a signal"))
+    }
 }
 
 fn signal_name(number: c_int) -> String {

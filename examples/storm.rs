@@ -1,7 +1,8 @@
-//! Load for tests: floods of orphans, storms of forks, thousands of processes. Each of them is bounded: whatever was
-//! started ends by itself after a minute or two.
+//! Load for tests: floods of orphans, storms of forks, thousands of processes. Each of them is
+//! bounded: whatever was started ends by itself after a minute or two.
 //!
-//! One thread (but for `threads`) and plain system calls, so that forks and signal handlers are what they look like.
+//! One thread (but for `threads`) and plain system calls, so that forks and signal handlers are
+//! what they look like.
 #![allow(
     unsafe_code,
     clippy::unwrap_used,
@@ -74,7 +75,8 @@ fn main() -> ExitCode {
 fn parse() -> Option<Options> {
     let mut words = env::args_os().skip(1).peekable();
     let kind = words.next()?.into_string().ok()?;
-    let number = words.next_if(|word| word.to_str().is_some_and(|word| word.parse::<u32>().is_ok()));
+    let number =
+        words.next_if(|word| word.to_str().is_some_and(|word| word.parse::<u32>().is_ok()));
     let number = number.and_then(|word| word.to_str()?.parse().ok()).unwrap_or(0);
     let mut options = Options { kind, number, handle: false, own_groups: false, as_long_as: None };
     while let Some(word) = words.next() {
@@ -95,7 +97,8 @@ fn parse() -> Option<Options> {
     Some(options)
 }
 
-// --- The kinds ---------------------------------------------------------------------------------------------
+// --- The kinds
+// ---------------------------------------------------------------------------------------------
 
 fn orphans(number: u32) -> ExitCode {
     for _ in 0..number {
@@ -149,7 +152,9 @@ fn dying(options: &Options) -> ExitCode {
 fn comets(options: &Options) -> ExitCode {
     let deadline = seconds() + LIFE;
     // SAFETY: a C string that lives through the call.
-    let gone = || options.as_long_as.as_ref().is_some_and(|it| unsafe { libc::access(it.as_ptr(), 0) } != 0);
+    let gone = || {
+        options.as_long_as.as_ref().is_some_and(|it| unsafe { libc::access(it.as_ptr(), 0) } != 0)
+    };
     set_handler(options.handle);
     for _ in 0..options.number {
         fork(|| {
@@ -241,7 +246,8 @@ fn owner() -> ExitCode {
         let mut number = 0;
         // SAFETY: both pointers are to live values.
         unsafe { libc::sigwait(&raw mut all, &raw mut number) };
-        if let Some(count) = usize::try_from(number).ok().and_then(|number| counts.get_mut(number)) {
+        if let Some(count) = usize::try_from(number).ok().and_then(|number| counts.get_mut(number))
+        {
             *count += 1;
         }
         if number == libc::SIGTERM {
@@ -249,7 +255,8 @@ fn owner() -> ExitCode {
         }
         if number == libc::SIGUSR2 {
             let came = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-            let came: Vec<String> = came.map(|(number, count)| format!("{number}:{count}")).collect();
+            let came: Vec<String> =
+                came.map(|(number, count)| format!("{number}:{count}")).collect();
             say(&format!("came {}", came.join(" ")));
             return ExitCode::from(9);
         }
@@ -267,7 +274,8 @@ fn eat(mebibytes: u32) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-// --- The calls ---------------------------------------------------------------------------------------------
+// --- The calls
+// ---------------------------------------------------------------------------------------------
 
 /// Runs this in a child, which then ends. Waits where no process is to be had.
 fn fork(child: impl FnOnce()) -> libc::pid_t {

@@ -2,8 +2,8 @@
 
 use crate::signal::Signal;
 
-/// adieu itself failed: bad usage, a bad environment variable, no process to be had. `docker run` and
-/// `env(1)` use the same status.
+/// adieu itself failed: bad usage, a bad environment variable, no process to be had. `docker run`
+/// and `env(1)` use the same status.
 pub const OWN_FAILURE: u8 = 125;
 /// The program was found and could not be executed.
 pub const NOT_EXECUTABLE: u8 = 126;
@@ -46,8 +46,8 @@ impl std::fmt::Display for End {
 /// with `code`.
 ///
 /// A caller that waits for adieu then sees what happened: to systemd, death by SIGTERM is a clean
-/// stop, and exit status 143 is a failure. PID 1 cannot end so (`pid_namespaces(7)`). A stop that had
-/// to kill is always seen by its exit status, as is a status that `--ok-exit` changed.
+/// stop, and exit status 143 is a failure. PID 1 cannot end so (`pid_namespaces(7)`). A stop that
+/// had to kill is always seen by its exit status, as is a status that `--ok-exit` changed.
 pub fn signal_to_end_by(
     main_end: Option<End>,
     code: u8,

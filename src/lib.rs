@@ -2,9 +2,9 @@
 //! and may finish.
 //!
 //! Read in this order: what was typed and what it means ([`cli`], [`signal`]); the order of a run
-//! ([`run`]); the rules ([`decide`]); what they are decided from ([`process`], [`procfs`]); the loop
-//! (`supervise`) and the effects (`system`); the end ([`exit`], [`error`]) and what a person reads of
-//! it (`report`). [`decide`] does nothing else than decide, and the others decide nothing.
+//! ([`run`]); the rules ([`decide`]); what they are decided from ([`process`], [`procfs`]); the
+//! loop (`supervise`) and the effects (`system`); the end ([`exit`], [`error`]) and what a person
+//! reads of it (`report`). [`decide`] does nothing else than decide, and the others decide nothing.
 //! [`runtime`] is another program, `adieu-runtime`.
 //!
 //! The command lines are stable. The library is public for the two programs, the tests and the fuzz
@@ -77,7 +77,7 @@ pub mod signal;
 mod supervise;
 mod system;
 
-use cli::command::{self, Surroundings};
+use cli::command::{self, ShellEnvironment};
 use cli::settings::{self, Settings, Verbosity};
 use cli::{Request, Typed};
 use error::Error;
@@ -98,7 +98,8 @@ pub fn reserve_memory() -> Result<(), u8> {
     if sys::reserve_memory() {
         return Ok(());
     }
-    let words = b"adieu: no memory to start with; raise the limit on it (ulimit -v, ulimit -d, vm.overcommit_memory)\n";
+    let words = b"adieu: no memory to start with; raise the limit on it (ulimit -v, ulimit -d, \
+    vm.overcommit_memory)\n";
     let _ = nix::unistd::write(sys::standard(libc::STDERR_FILENO), words);
     Err(exit::OWN_FAILURE)
 }
@@ -113,8 +114,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(mask) => mask,
         Err(errno) => {
             let error = Error::System(format!(
-                "cannot block signals, so that one would end adieu and not its program ({}); does a seccomp profile \
-                 refuse rt_sigprocmask?",
+                "cannot block signals, so that one would end adieu and not its program ({}); does \
+                 a seccomp profile refuse rt_sigprocmask?",
                 errno.desc()
             ));
             report::fail(&error);
@@ -140,7 +141,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Error> {
     let settings = settings::resolve(&typed, |name| std::env::var_os(name))?;
-    let around = || Surroundings::from_environment(sys::environment().map(CStr::to_bytes));
+    let around = || ShellEnvironment::from_environment(sys::environment().map(CStr::to_bytes));
     let command = command::resolve(typed.command, &settings, around)?;
     let is_init = std::process::id() == 1;
     if is_init && spawn::must_be_pid1(&command) {
@@ -170,8 +171,8 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
     Ok(code)
 }
 
-/// Makes adieu what it has to be before there is a child: the parent of orphans, with a SIGCHLD that
-/// is not ignored. Returns what the child has to get back.
+/// Makes adieu what it has to be before there is a child: the parent of orphans, with a SIGCHLD
+/// that is not ignored. Returns what the child has to get back.
 fn prepare(settings: &Settings, mask: SignalSet, is_init: bool) -> Result<spawn::Inherited, Error> {
     if let Some(signal) = settings.parent_death {
         sys::set_parent_death(signal).map_err(|e| {

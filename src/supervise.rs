@@ -34,8 +34,8 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
                         look(&mut own, reporter.shows_arguments(), (purpose, signal), inbox);
                     Input::Looked(purpose, signal, snapshot, inbox.now().saturating_sub(before))
                 }
-                Action::SignalProcess(tell) => {
-                    Input::Delivered(tell.id, deliver::signal_process(&tell, inbox))
+                Action::SignalProcess(send) => {
+                    Input::Delivered(send.id, deliver::signal_process(&send, inbox))
                 }
                 Action::Exit(code) => {
                     reporter.notes(said);

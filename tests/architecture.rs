@@ -25,14 +25,14 @@ const ONLY_IN: [(&str, &[&str], &[&str]); 9] = [
         "who may block",
         &["ppoll(", "epoll_wait", ".wait(&mut", "thread::sleep(", "sys::pause(", "poll(&mut"],
         &[
-            "procfs/disposition.rs",
+            "procfs/descent.rs",
             "procfs/mod.rs",
             "report/streams.rs",
             "report/write.rs",
             "system/inbox.rs",
         ],
     ),
-    ("who reaps", &["wait_any(", "waitpid(", "waitid("], &["report/write.rs", "system/inbox.rs"]),
+    ("who reaps", &["wait_any(", "waitpid(", "waitid("], &["report/mod.rs", "system/inbox.rs"]),
     (
         "who reads /proc/<pid>",
         &["\"/proc/{pid}", "\"/proc\"", "/proc/loadavg"],
@@ -43,7 +43,7 @@ const ONLY_IN: [(&str, &[&str], &[&str]); 9] = [
         &["sys::spawn(", "execv(", "execve("],
         &["runtime/mod.rs", "system/spawn.rs"],
     ),
-    ("who starts a process beside the program", &["sys::aside("], &["report/write.rs"]),
+    ("who starts a process beside the program", &["start_writer("], &["report/write.rs"]),
     ("who starts a thread", &["thread::Builder", "thread::spawn(", "thread::scope("], &[]),
     (
         "who reads the clock",

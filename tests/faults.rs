@@ -33,7 +33,8 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use support::runner::{Test, Tests, tests};
 use support::{
-    Adieu, Running, Scratch, adieu, children, eventually, pid_namespace, process, server, status_field, tool,
+    Adieu, Running, Scratch, adieu, children, eventually, pid_namespace, process, server,
+    status_field, tool,
 };
 
 // --- What is done --------------------------------------------------------------------------------
@@ -135,8 +136,21 @@ const SCENARIOS: &[Scenario] = &[
         name: "forward",
         way: Way::Below,
         words: &["--", "SERVER", "--print", "USR1,HUP", "--work", "25ms", "--exit", "9"],
-        steps: &[See("ready"), Tell(SIGUSR1), See("saw USR1"), Tell(SIGHUP), See("saw HUP"), Tell(SIGTERM)],
-        out: &["server ready", "server saw USR1", "server saw HUP", "server got TERM", "server done"],
+        steps: &[
+            See("ready"),
+            Tell(SIGUSR1),
+            See("saw USR1"),
+            Tell(SIGHUP),
+            See("saw HUP"),
+            Tell(SIGTERM),
+        ],
+        out: &[
+            "server ready",
+            "server saw USR1",
+            "server saw HUP",
+            "server got TERM",
+            "server done",
+        ],
         code: 9,
         file: None,
     },
@@ -314,7 +328,9 @@ impl Facts {
     /// `other`: by another thread than the first.
     fn with_log(self, log: String, other: bool) -> Self {
         let main = log.split_once(' ').map_or("", |(pid, _)| pid);
-        let hit = log.lines().any(|line| line.ends_with("(INJECTED)") && !(other && line.starts_with(main)));
+        let hit = log
+            .lines()
+            .any(|line| line.ends_with("(INJECTED)") && !(other && line.starts_with(main)));
         Self { calls: log.lines().count(), hit, log, ..self }
     }
 }
@@ -394,7 +410,10 @@ fn run_with(
                 .chain(strace_words(&scratch.join("first"), &stop, false))
                 .collect()
         }
-        _ => quiet.into_iter().chain(strace_words(&log, options, matches!(tracing, Tracing::All))).collect(),
+        _ => quiet
+            .into_iter()
+            .chain(strace_words(&log, options, matches!(tracing, Tracing::All)))
+            .collect(),
     };
     let directory = scratch.path().to_str().unwrap();
     let server = server();
@@ -402,8 +421,10 @@ fn run_with(
         "SERVER" => server.to_str().unwrap().to_owned(),
         word => word.replace("DIR", directory),
     });
-    let command: Vec<String> = [adieu().to_str().unwrap().to_owned()].into_iter().chain(words).collect();
-    let start = Adieu::new().as_pid1().env("SERVER", &server).env("ADIEU_TIMEOUT", "2s").deadline(deadline);
+    let command: Vec<String> =
+        [adieu().to_str().unwrap().to_owned()].into_iter().chain(words).collect();
+    let start =
+        Adieu::new().as_pid1().env("SERVER", &server).env("ADIEU_TIMEOUT", "2s").deadline(deadline);
     // The heap of each run at the same place, for the end of it in a refused brk.
     let start = start.program("setarch").arg("-R");
     // As PID 1 strace would wait for orphans that come to it where adieu may be no subreaper, and
@@ -423,8 +444,12 @@ fn run_with(
                 .start()
         }
         Way::Terminal => {
-            let words =
-                init.map(String::from).into_iter().chain(["strace".to_owned()]).chain(trace).chain(command);
+            let words = init
+                .map(String::from)
+                .into_iter()
+                .chain(["strace".to_owned()])
+                .chain(trace)
+                .chain(command);
             let line = format!("exec {}", shell_words::join(words.collect::<Vec<_>>()));
             start.args(init).args(["script", "-qec", &line, "/dev/null"]).start()
         }
@@ -457,7 +482,10 @@ fn run_with(
     if let Some(mut tracer) = tracer {
         tracer.wait().unwrap();
     }
-    facts.with_log(fs::read_to_string(&log).unwrap_or_default(), matches!(tracing, Tracing::From(..)))
+    facts.with_log(
+        fs::read_to_string(&log).unwrap_or_default(),
+        matches!(tracing, Tracing::From(..)),
+    )
 }
 
 /// The uppermost adieu below a process.
@@ -497,7 +525,9 @@ fn gather(scenario: &Scenario, running: Running, directory: &Path) -> Facts {
         let finished = running.finish();
         (Some(finished.code), (finished.out, finished.err))
     } else {
-        let of = |origin| running.lines().into_iter().filter(move |l| l.origin == origin).map(|l| l.text);
+        let of = |origin| {
+            running.lines().into_iter().filter(move |l| l.origin == origin).map(|l| l.text)
+        };
         (None, (of(support::Origin::Stdout).collect(), of(support::Origin::Stderr).collect()))
     };
     let (mut out, mut err): (Vec<String>, Vec<String>) = lines;
@@ -551,7 +581,9 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
     let mut launched = scenario.way != Way::Pid1;
     for line in log.lines() {
         let (pid, text) = match line.split_once(' ') {
-            Some((pid, text)) if pid.parse::<u32>().is_ok() => (pid.parse().ok(), text.trim_start()),
+            Some((pid, text)) if pid.parse::<u32>().is_ok() => {
+                (pid.parse().ok(), text.trim_start())
+            }
             _ => (None, line),
         };
         main = main.or(Some(pid));
@@ -621,7 +653,10 @@ fn errnos(call: &str) -> BTreeSet<String> {
         return BTreeSet::from(["ENOMEM".to_owned()]);
     }
     let table = include_str!("faults/errnos.txt");
-    let line = table.lines().find_map(|line| line.strip_prefix(call)?.strip_prefix(' ')).unwrap_or_default();
+    let line = table
+        .lines()
+        .find_map(|line| line.strip_prefix(call)?.strip_prefix(' '))
+        .unwrap_or_default();
     line.split(' ').filter(|e| !e.is_empty()).chain(EVERYWHERE).map(ToOwned::to_owned).collect()
 }
 
@@ -659,7 +694,9 @@ fn faults(scenario: &Scenario, calls: &[Call], whole: bool) -> Vec<Fault> {
         };
         let one = errnos.iter().cycle().nth(turn).unwrap();
         match (first, whole) {
-            (true, true) => errnos.iter().for_each(|e| [false, true].into_iter().for_each(|a| push(e, a))),
+            (true, true) => {
+                errnos.iter().for_each(|e| [false, true].into_iter().for_each(|a| push(e, a)))
+            }
             (true, false) => push(one, turn % 2 == 0),
             (false, true) => push(one, false),
             (false, false) => {}
@@ -682,10 +719,18 @@ fn shape(line: &str) -> String {
 }
 
 /// The rules. `Ok` with the words of the table, `Err` where a promise is broken.
-fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Result<&'static str, String> {
+fn judge(
+    scenario: &Scenario,
+    fault: &Fault,
+    facts: &Facts,
+    usual: &Facts,
+) -> Result<&'static str, String> {
     let broken = |what: &str| {
         let (out, err) = (&facts.out, &facts.err);
-        Err(format!("{what}; status {:?}, {} calls, stdout {out:?}, stderr {err:?}", facts.code, facts.calls))
+        Err(format!(
+            "{what}; status {:?}, {} calls, stdout {out:?}, stderr {err:?}",
+            facts.code, facts.calls
+        ))
     };
     if facts.err.iter().any(|line| line.contains("panicked")) {
         return broken("panics");
@@ -700,7 +745,11 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
         return broken(if facts.calls > MOST_CALLS { "spins" } else { "does not end" });
     };
     // What writes the report has its limit.
-    if fault.what == "EINTR" && fault.always && fault.phase == Phase::Writer && facts.calls > MOST_CALLS {
+    if fault.what == "EINTR"
+        && fault.always
+        && fault.phase == Phase::Writer
+        && facts.calls > MOST_CALLS
+    {
         let given_up = code == scenario.code && facts.out == usual.out;
         return if given_up { Ok("tries again until it is given up") } else { broken("is busy") };
     }
@@ -743,7 +792,8 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
     // lost.
     let all = || facts.out.iter().chain(&facts.err);
     let blind = words.iter().any(|line| line.contains("/proc cannot be read"));
-    let done = !scenario.out.contains(&"server done") || all().any(|line| line.ends_with("server done"));
+    let done =
+        !scenario.out.contains(&"server done") || all().any(|line| line.ends_with("server done"));
     let once = all().filter(|line| line.contains("got TERM")).count() <= 1;
     if blind && done && once && [scenario.code, 143].contains(&code) {
         return Ok("tells the group, warns");
@@ -752,7 +802,10 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
         let rows = out.iter().take_while(|line| !line.is_empty());
         rows.filter(|line| !line.contains(" adieu ")).cloned().collect()
     };
-    if fault.call == "getpid" && scenario.name == "--explain" && rows(&facts.out) == rows(&usual.out) {
+    if fault.call == "getpid"
+        && scenario.name == "--explain"
+        && rows(&facts.out) == rows(&usual.out)
+    {
         return Ok("lists itself, too");
     }
     // No kernel says for ever that a group with members is none. Its members are told one by one
@@ -761,7 +814,8 @@ fn judge(scenario: &Scenario, fault: &Fault, facts: &Facts, usual: &Facts) -> Re
     if one_by_one && code == 0 && facts.out == ["ready", "went on"] {
         return Ok("tells one by one");
     }
-    let started = facts.out.iter().any(|line| scenario.out.first().is_some_and(|first| first == line));
+    let started =
+        facts.out.iter().any(|line| scenario.out.first().is_some_and(|first| first == line));
     if started {
         return broken("ends early, or tells nobody, or twice");
     }
@@ -800,14 +854,19 @@ fn at_once<T: Sync, R: Send>(jobs: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R>
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                while let Some((at, one)) =
-                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, jobs.get(at)?)))
+                while let Some((at, one)) = Some(next.fetch_add(1, Ordering::Relaxed))
+                    .and_then(|at| Some((at, jobs.get(at)?)))
                 {
                     let result = job(one);
                     let mut done = done.lock().unwrap();
                     done.push((at, result));
                     if done.len() % 500 == 0 {
-                        say(&format!("{} of {} after {:.0?}", done.len(), jobs.len(), began.elapsed()));
+                        say(&format!(
+                            "{} of {} after {:.0?}",
+                            done.len(),
+                            jobs.len(),
+                            began.elapsed()
+                        ));
                     }
                 }
             });
@@ -840,7 +899,8 @@ fn record(scenario: &Scenario) -> (Facts, Vec<Call>) {
         let key = (call.phase, call.name.clone());
         let place = seen.entry(key.clone()).or_default();
         *place += 1;
-        counts.iter().filter(|it| it.get(&key).is_some_and(|count| count >= place)).count() > RECORDINGS / 2
+        counts.iter().filter(|it| it.get(&key).is_some_and(|count| count >= place)).count()
+            > RECORDINGS / 2
     });
     (facts, calls)
 }
@@ -863,7 +923,8 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
     let mode = std::env::var("ADIEU_TEST_FAULTS").unwrap_or_default();
     let only = std::env::var("ADIEU_TEST_FAULTS_OF").ok();
     let is_wanted = |scenario: &Scenario, fault: &Fault| {
-        let wanted = |only: &String| only.split(',').any(|it| it == scenario.name || it == fault.call);
+        let wanted =
+            |only: &String| only.split(',').any(|it| it == scenario.name || it == fault.call);
         only.as_ref().is_none_or(wanted)
     };
     let mut jobs = Vec::new();
@@ -910,7 +971,9 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
         let fault = &fault;
         let result = judge(scenario, fault, &facts, usual);
         match &result {
-            Ok(word) if *word == NOT_REACHED => say(&format!("{}: {word}", name_of(scenario, fault))),
+            Ok(word) if *word == NOT_REACHED => {
+                say(&format!("{}: {word}", name_of(scenario, fault)))
+            }
             Ok(word) => {
                 let line = format!("{}\t{word}\n", name_of(scenario, fault));
                 if let Some(mut notes) = notes.as_ref() {
@@ -955,13 +1018,16 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
 fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled() {
     need_a_tracer();
     let mut jobs = Vec::new();
-    for scenario in SCENARIOS.iter().filter(|it| ["program", "string", "terminal"].contains(&it.name)) {
+    for scenario in
+        SCENARIOS.iter().filter(|it| ["program", "string", "terminal"].contains(&it.name))
+    {
         let (_, calls) = record(scenario);
         for Call { phase, name: call, nth, from, .. } in calls.clone() {
             let follow = from.is_some();
             // Before the exec of the program adieu alone can have it; later it is the repeat of a
             // stop.
-            let starts = phase <= Phase::Birth || phase == Phase::Idle && call != "ppoll" && call != "read";
+            let starts =
+                phase <= Phase::Birth || phase == Phase::Idle && call != "ppoll" && call != "read";
             // strace counts for each process by itself: both would get one.
             if follow && calls.iter().any(|it| it.is_main() && it.name == call && it.nth == nth) {
                 continue;
@@ -987,10 +1053,17 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
     }
     assert!(jobs.len() > 100, "only {} positions", jobs.len());
     let results = at_once(&jobs, |(scenario, fault)| {
-        let facts =
-            run_with(scenario, &[fault.option()], &fault.tracing, scenario.steps.is_empty(), GENEROUS);
+        let facts = run_with(
+            scenario,
+            &[fault.option()],
+            &fault.tracing,
+            scenario.steps.is_empty(),
+            GENEROUS,
+        );
         let right = facts.code == Some(scenario.code) && facts.out == scenario.out;
-        (!right).then(|| format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option()))
+        (!right).then(|| {
+            format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option())
+        })
     });
     say(&format!("{} positions", jobs.len()));
     let broken: Vec<String> = results.into_iter().flatten().collect();
@@ -1001,17 +1074,22 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
 /// Promise (Anywhere): without memory a start says so and a stop goes on
 fn without_memory_a_start_says_so_and_a_stop_goes_on() {
     need_a_tracer();
-    for scenario in
-        SCENARIOS.iter().filter(|it| it.way == Way::Below && it.file.is_none() && !it.steps.is_empty())
+    for scenario in SCENARIOS
+        .iter()
+        .filter(|it| it.way == Way::Below && it.file.is_none() && !it.steps.is_empty())
     {
         let (_, calls) = record_once(scenario);
         let refused = |before: Phase| -> Vec<String> {
             let first = |name: &str| {
-                let before = calls.iter().filter(|it| it.is_main() && it.name == name && it.phase < before);
+                let before =
+                    calls.iter().filter(|it| it.is_main() && it.name == name && it.phase < before);
                 1 + before.map(|it| it.nth).max().unwrap_or(0)
             };
             let (brk, mmap) = (first("brk"), first("mmap"));
-            vec![format!("inject=brk:retval=0:when={brk}+"), format!("inject=mmap:error=ENOMEM:when={mmap}+")]
+            vec![
+                format!("inject=brk:retval=0:when={brk}+"),
+                format!("inject=mmap:error=ENOMEM:when={mmap}+"),
+            ]
         };
         let facts = run(scenario, &refused(Phase::Start), &Tracing::Main);
         assert_eq!(facts.code, Some(125), "{}: {facts:#?}", scenario.name);
@@ -1025,8 +1103,10 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
     let scenario = SCENARIOS.first().unwrap();
     let (_, calls) = record_once(scenario);
     let last = calls.iter().rfind(|it| it.phase == Phase::Library && it.name == "brk").unwrap().nth;
-    let refused =
-        [format!("inject=brk:retval=0:when={last}+"), "inject=mmap:error=ENOMEM:when=1+".to_owned()];
+    let refused = [
+        format!("inject=brk:retval=0:when={last}+"),
+        "inject=mmap:error=ENOMEM:when=1+".to_owned(),
+    ];
     let facts = run(scenario, &refused, &Tracing::Main);
     assert_eq!(facts.code, Some(125), "{facts:#?}");
     assert!(facts.err.iter().any(|line| line.contains("no memory")), "{facts:#?}");
@@ -1064,7 +1144,16 @@ fn a_pause_before_any_call_changes_nothing() {
                 let tracing = if from.is_some() { Tracing::All } else { Tracing::Main };
                 jobs.push((
                     *scenario,
-                    Fault { phase, call, what, nth, always: false, tracing, old_end: None, place: 1 },
+                    Fault {
+                        phase,
+                        call,
+                        what,
+                        nth,
+                        always: false,
+                        tracing,
+                        old_end: None,
+                        place: 1,
+                    },
                 ));
             }
         }
@@ -1072,7 +1161,9 @@ fn a_pause_before_any_call_changes_nothing() {
     let results = at_once(&jobs, |(scenario, fault)| {
         let facts = run(scenario, &[fault.option()], &fault.tracing);
         let right = facts.code == Some(scenario.code) && facts.out == scenario.out;
-        (!right).then(|| format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option()))
+        (!right).then(|| {
+            format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option())
+        })
     });
     say(&format!("{} pauses", jobs.len()));
     let broken: Vec<String> = results.into_iter().flatten().collect();

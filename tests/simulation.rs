@@ -1,11 +1,11 @@
-//! Deterministic simulation of a stop: the pure half of adieu (roles and phases) in a made-up Linux
-//! with a virtual clock. A seed decides the settings, the tree, what each program does, and when
-//! what happens; every promise of `simulation/promises.rs` is checked after every step.
-//! `docs/simulation.md` tells what is simulated and what is not.
+//! Deterministic simulation of a stop: adieu's decisions (`src/decide`) in a simulated Linux with a
+//! virtual clock. A seed decides the settings, the tree, what each program does, and what happens
+//! and when. Every promise of `simulation/promises.rs` is checked after every step.
+//! `docs/simulation.md` says what is simulated and what is not.
 //!
-//! `ADIEU_SEEDS=1000000 cargo test --profile simulation --test simulation` runs that many seeds,
-//! `ADIEU_SEED=17` one, with its story. `ADIEU_STORIES=FILE` writes the stories of all of them, to
-//! be compared before and after a change of the structure.
+//! `ADIEU_SEEDS=1000000 cargo test --profile simulation --test simulation` runs that many seeds.
+//! `ADIEU_SEED=17` runs one seed and prints its story. `ADIEU_STORIES=FILE` writes the stories of
+//! all seeds, to be compared before and after a change of the structure.
 
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
 #![allow(clippy::collapsible_if, clippy::collapsible_match, reason = "one check, one condition")]
@@ -26,9 +26,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many seeds a plain `cargo test` runs, which does not optimize.
+/// How many seeds a plain `cargo test` runs, where nothing is optimized.
 const SEEDS: u64 = 2_000;
-/// How many variants of a failing scenario are tried to make it smaller.
+/// How many variants of a failing scenario are tried in order to make it smaller.
 const TRIES: usize = 3_000;
 /// How many seeds a thread takes at a time.
 const CHUNK: u64 = 256;
@@ -41,7 +41,7 @@ fn number(name: &str) -> Option<u64> {
     }
 }
 
-/// The first seed that fails, if one does, tried on all cores.
+/// The first seed that fails, if one does. Runs on all cores.
 fn first_failure(seeds: u64) -> Option<u64> {
     let (next, found) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -64,7 +64,7 @@ fn first_failure(seeds: u64) -> Option<u64> {
     Some(found.into_inner()).filter(|seed| *seed < u64::MAX)
 }
 
-/// The same failure with as little around it as can be found.
+/// The smallest scenario that can be found with the same failure.
 fn shrink(scenario: Scenario, promise: Promise) -> Scenario {
     let mut smallest = scenario;
     let mut tries = 0;
@@ -83,8 +83,8 @@ fn shrink(scenario: Scenario, promise: Promise) -> Scenario {
     }
 }
 
-/// What happened, for a person: which promise broke and how, the settings, and every event with its
-/// time.
+/// What happened in a run, as text: which promise broke and how, the settings, and every event with
+/// its time.
 fn story(scenario: &Scenario) -> String {
     let outcome = run(scenario, true);
     let mut text = String::new();
@@ -102,7 +102,7 @@ fn story(scenario: &Scenario) -> String {
     text
 }
 
-/// Every story in one file: a change of structure leaves it the same byte for byte.
+/// Writes every story to one file. A change of structure leaves it the same byte for byte.
 fn write_stories(file: &std::ffi::OsStr, seeds: u64) -> std::io::Result<()> {
     let mut file = std::io::BufWriter::new(std::fs::File::create(file)?);
     for seed in 1..=seeds {
@@ -135,7 +135,8 @@ fn every_seed_keeps_the_promises() {
     std::panic::set_hook(hook);
     if let Some((seed, promise, story)) = failed {
         panic!(
-            "seed {seed} breaks {promise:?} (ADIEU_SEED={seed} replays it); the smallest such run:\n{story}"
+            "seed {seed} breaks {promise:?} (ADIEU_SEED={seed} replays it); the smallest such \
+             run:\n{story}"
         );
     }
     println!("{seeds} seeds keep {} promises", Promise::ALL.len());

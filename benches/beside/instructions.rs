@@ -1,4 +1,5 @@
-//! Counts instructions with callgrind: the same on every run, whatever else the machine does.
+//! Counts instructions with callgrind. The count is the same on every run, whatever else the
+//! machine does.
 
 use super::page;
 use std::collections::BTreeMap;
@@ -7,16 +8,22 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub(crate) struct Counted {
-    /// What was run, and how many instructions it took from its first to its exit.
+    /// What was run, and how many instructions that took from its first instruction to its exit.
     pub(crate) totals: Vec<(String, f64)>,
-    /// The same of adieu, by part of the program, the largest first.
+    /// adieu's instructions by part of the program, the largest part first.
     pub(crate) parts: Vec<(String, f64)>,
 }
 
-/// `None`, said aloud, where there is no callgrind.
+/// Counts the instructions. Where there is no callgrind it says so and returns `None`.
 ///
-/// The parts take a binary with symbols, which is built for it; without `parts` it is the one that is released.
-pub(crate) fn count(scratch: &Path, trivial: &str, tini: Option<&Path>, parts: bool) -> Option<Counted> {
+/// The parts need a binary with symbols, which is built for them. Without `parts` the released
+/// binary is run.
+pub(crate) fn count(
+    scratch: &Path,
+    trivial: &str,
+    tini: Option<&Path>,
+    parts: bool,
+) -> Option<Counted> {
     let Some(valgrind) = page::find("valgrind") else {
         eprintln!("SKIPPED: instructions need valgrind");
         return None;
@@ -46,31 +53,43 @@ pub(crate) fn count(scratch: &Path, trivial: &str, tini: Option<&Path>, parts: b
         by_part.get_or_insert_with(|| if parts { add_up(&found) } else { Vec::new() });
     }
     if let Some(tini) = tini {
-        totals.push(("`tini-static -s -- PROGRAM`".to_owned(), total(&run(tini, &["-s", "--", trivial]))));
+        totals.push((
+            "`tini-static -s -- PROGRAM`".to_owned(),
+            total(&run(tini, &["-s", "--", trivial])),
+        ));
     }
     Some(Counted { totals, parts: by_part.unwrap_or_default() })
 }
 
-/// The release binary once more, with the names of its functions: the instructions are the same.
+/// Builds the release binary once more, with the names of its functions. Its instructions are the
+/// same.
 fn with_symbols() -> std::path::PathBuf {
     let target = page::target_directory().join("symbols");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--bin", "adieu", "--target-dir"]).arg(&target);
-    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "false").env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
-    assert!(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success(), "cargo build failed");
+    cargo
+        .env("CARGO_PROFILE_RELEASE_STRIP", "false")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
+    assert!(
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success(),
+        "cargo build failed"
+    );
     target.join("release/adieu")
 }
 
-/// The sum of a callgrind file: its line `summary:` or `totals:`.
+/// The sum of a callgrind file, from its line `summary:` or `totals:`.
 fn total(file: &str) -> f64 {
-    let line = file.lines().find_map(|line| line.strip_prefix("summary: ").or(line.strip_prefix("totals: ")));
+    let line = file
+        .lines()
+        .find_map(|line| line.strip_prefix("summary: ").or(line.strip_prefix("totals: ")));
     line.and_then(|it| it.split(' ').next()?.parse().ok()).expect("callgrind's summary")
 }
 
-/// Adds up each source file's own cost, and where there is no source file, each function's.
+/// Adds up the cost of each source file, and where the source file is not known, of each function.
 ///
-/// The format: `fl=(1) name` and `fi=`/`fe=` for inlined code name the file of the lines of costs that follow, `fn=` the
-/// function; a name is given once and then by number. The line behind `calls=` is the callee's cost.
+/// The format: `fl=(1) name`, and `fi=` or `fe=` for inlined code, name the file to which the costs
+/// on the lines that follow belong, and `fn=` the function. A name is written out once, and then
+/// is given by its number. The line after `calls=` is the cost of the callee.
 fn add_up(file: &str) -> Vec<(String, f64)> {
     let (mut files, mut functions) = (BTreeMap::new(), BTreeMap::new());
     let (mut source, mut function) = (String::new(), String::new());
@@ -80,7 +99,7 @@ fn add_up(file: &str) -> Vec<(String, f64)> {
             match key {
                 "fl" | "fi" | "fe" => source = named(&mut files, name),
                 "fn" => function = named(&mut functions, name),
-                // The callee's names share the numbers.
+                // The names of callees are in the same numbering.
                 "cfi" | "cfl" => drop(named(&mut files, name)),
                 "cfn" => drop(named(&mut functions, name)),
                 "calls" => callee = true,
@@ -120,10 +139,10 @@ fn part(source: &str, function: &str) -> String {
     if source.starts_with("src/") || source.contains("/src/") && source.ends_with(".rs") {
         return name("adieu");
     }
-    let any = |words: &[&str]| words.iter().any(|word| function.contains(word));
-    if any(&["malloc", "free", "calloc", "realloc", "sysmalloc"]) {
+    let has_any = |words: &[&str]| words.iter().any(|word| function.contains(word));
+    if has_any(&["malloc", "free", "calloc", "realloc", "sysmalloc"]) {
         name("glibc: memory")
-    } else if any(&[
+    } else if has_any(&[
         "init",
         "_start",
         "tunable",

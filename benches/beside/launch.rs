@@ -1,5 +1,6 @@
-//! Starts processes as leanly as a runtime can: `clone(CLONE_VM | CLONE_VFORK)`, with everything made ready beforehand, so
-//! that what is measured is the init and not its launcher. As PID 1 of a fresh PID namespace, or as a plain child.
+//! Starts processes at the least cost: `clone(CLONE_VM | CLONE_VFORK)`, with everything prepared
+//! beforehand, so that the init is measured and not its launcher. A process is started as PID 1 of
+//! a new PID namespace, or as a plain child.
 
 use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_void};
 use std::fs;
@@ -8,33 +9,35 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-/// What the workload writes its answers to.
+/// The descriptor that the workload writes its answers to.
 pub(crate) const REPORT: RawFd = 3;
-/// What it reads its orders from.
+/// The descriptor that the workload reads its orders from.
 pub(crate) const ORDERS: RawFd = 4;
-/// Kept open on nothing, for stdin, stdout and stderr.
+/// The descriptor of /dev/null, for stdin, stdout and stderr.
 const NULL: RawFd = 5;
-/// Nothing that is measured takes as long.
+/// Every measurement takes less time than this.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a process is started as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum As {
-    /// A plain child: an init has to make itself a child subreaper.
+    /// A plain child. An init has to make itself a child subreaper there.
     Child,
-    /// PID 1 of a PID namespace of its own, with this machine's /proc. Nothing reads that when it only starts.
+    /// PID 1 of a PID namespace of its own, with this machine's /proc. An init does not read that
+    /// when it only starts a program.
     Pid1,
     /// PID 1 that leads a session and has its own /proc, as in a container.
     Container,
 }
 
-/// A command, ready to be started any number of times without an allocation.
+/// A command that can be started any number of times without an allocation.
 pub(crate) struct Prepared {
     words: Vec<CString>,
     environment: Vec<CString>,
 }
 
-/// The environment that `docker run` gives: every init pays for each variable, in the C library at least.
+/// The environment that `docker run` gives. Each variable costs every init something, in the C
+/// library at least.
 pub(crate) fn environment() -> [(&'static str, OsString); 3] {
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     [("PATH", path), ("HOSTNAME", "4a0c5ea8a8bd".into()), ("HOME", "/root".into())]
@@ -42,16 +45,20 @@ pub(crate) fn environment() -> [(&'static str, OsString); 3] {
 
 impl Prepared {
     pub(crate) fn new<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> Self {
-        let environment = environment()
-            .into_iter()
-            .map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).unwrap());
+        let environment = environment().into_iter().map(|(name, value)| {
+            CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).unwrap()
+        });
         Self {
-            words: words.into_iter().map(|word| CString::new(word.as_ref().as_bytes()).unwrap()).collect(),
+            words: words
+                .into_iter()
+                .map(|word| CString::new(word.as_ref().as_bytes()).unwrap())
+                .collect(),
             environment: environment.collect(),
         }
     }
 
-    /// Starts it with nothing on stdin, stdout and stderr, and with pipes to a workload where there is one.
+    /// Starts the command with /dev/null as stdin, stdout and stderr, and with the pipes to a
+    /// workload, if there is one.
     pub(crate) fn start(&self, what: As, pipes: Option<(RawFd, RawFd)>) -> Started {
         let pointers = |strings: &[CString]| -> Vec<*const c_char> {
             strings.iter().map(|it| it.as_ptr()).chain([std::ptr::null()]).collect()
@@ -66,8 +73,9 @@ impl Prepared {
         };
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | namespaces;
         let began = Instant::now();
-        // SAFETY: CLONE_VFORK suspends this thread, the only one, until the child has executed the program or exited, so
-        // `stack`, which is aligned, and `order` outlive its use of them. `child` makes system calls only.
+        // SAFETY: CLONE_VFORK suspends this thread, the only one, until the child has executed the
+        // program or exited. So `stack`, which is aligned, and `order` live for as long as the
+        // child uses them. `child` makes system calls only.
         let pid = unsafe {
             let top = stack.as_mut_ptr().add(stack.len());
             libc::clone(child, top.cast::<c_void>(), flags, (&raw mut order).cast::<c_void>())
@@ -84,11 +92,13 @@ struct Order<'a> {
     pipes: Option<(RawFd, RawFd)>,
 }
 
-/// Between clone and exec: on the parent's memory, so system calls only.
+/// Runs in the child between clone and exec. It uses the parent's memory, so it makes system calls
+/// only.
 extern "C" fn child(order: *mut c_void) -> c_int {
-    // SAFETY: `start` passes its `Order` and stands still while this runs.
+    // SAFETY: `start` passes its `Order` and is suspended while this runs.
     let order = unsafe { &*order.cast::<Order<'_>>() };
-    // SAFETY: system calls on integers, static strings and null-terminated arrays that `start` keeps alive.
+    // SAFETY: system calls on integers, static strings and null-terminated arrays that `start`
+    // keeps alive.
     unsafe {
         for standard in 0..3 {
             libc::dup2(NULL, standard);
@@ -109,7 +119,7 @@ extern "C" fn child(order: *mut c_void) -> c_int {
     }
 }
 
-/// A process that runs. Killed on drop, and where it is PID 1 everything below it too.
+/// A process that runs. It is killed on drop; where it is PID 1, everything below it ends with it.
 pub(crate) struct Started {
     pid: i32,
     pub(crate) began: Instant,
@@ -119,10 +129,12 @@ pub(crate) struct Started {
 impl Started {
     pub(crate) fn signal(&self, signal: c_int) {
         // SAFETY: takes integers.
-        assert_eq!(unsafe { libc::kill(self.pid, signal) }, 0, "kill: {}", io::Error::last_os_error());
+        let sent = unsafe { libc::kill(self.pid, signal) };
+        assert_eq!(sent, 0, "kill: {}", io::Error::last_os_error());
     }
 
-    /// Blocks until it has ended; the exit status, 128+n for signal n, and when that was.
+    /// Waits until the process has ended. Returns its exit status, 128+n for signal n, and when it
+    /// ended.
     pub(crate) fn wait(&mut self) -> (i32, Instant) {
         let mut status = 0;
         // SAFETY: the status lives through the call.
@@ -130,14 +142,17 @@ impl Started {
         let at = Instant::now();
         assert_eq!(pid, self.pid, "waitpid: {}", io::Error::last_os_error());
         self.ended = true;
-        let code =
-            if libc::WIFSIGNALED(status) { 128 + libc::WTERMSIG(status) } else { libc::WEXITSTATUS(status) };
+        let code = if libc::WIFSIGNALED(status) {
+            128 + libc::WTERMSIG(status)
+        } else {
+            libc::WEXITSTATUS(status)
+        };
         (code, at)
     }
 
-    /// The same, but killed when it has not ended by the limit; `None` then.
+    /// The same, but kills the process if it has not ended by the limit, and returns `None` then.
     pub(crate) fn wait_for(&mut self, limit: Duration) -> Option<(i32, Instant)> {
-        // SAFETY: takes integers; the descriptor is new and nobody else's.
+        // SAFETY: takes integers; the descriptor is new and only owned here.
         let pidfd = unsafe {
             let fd = libc::syscall(libc::SYS_pidfd_open, self.pid, 0);
             assert!(fd >= 0, "pidfd_open: {}", io::Error::last_os_error());
@@ -151,7 +166,7 @@ impl Started {
         in_time.then_some(end)
     }
 
-    /// A field of `/proc/PID/FILE` in its own unit.
+    /// The value of a field of `/proc/PID/FILE`, in the unit of that file.
     pub(crate) fn field(&self, file: &str, name: &str) -> f64 {
         let text = fs::read_to_string(format!("/proc/{}/{file}", self.pid)).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -161,7 +176,7 @@ impl Started {
         number.parse().unwrap()
     }
 
-    /// The time that all its threads have had on a processor, in nanoseconds.
+    /// The processor time of all its threads, in nanoseconds.
     pub(crate) fn cpu(&self) -> f64 {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid)).unwrap();
         let of = |path: std::path::PathBuf| -> f64 {
@@ -171,9 +186,10 @@ impl Started {
         tasks.map(|task| of(task.unwrap().path())).sum()
     }
 
-    /// How many times its threads have left the processor.
+    /// How many context switches its threads have made.
     pub(crate) fn switches(&self) -> f64 {
-        self.field("status", "voluntary_ctxt_switches") + self.field("status", "nonvoluntary_ctxt_switches")
+        self.field("status", "voluntary_ctxt_switches")
+            + self.field("status", "nonvoluntary_ctxt_switches")
     }
 
     /// How many children it has, zombies included.
@@ -199,7 +215,7 @@ fn readable(fd: RawFd, limit: Duration) -> bool {
     unsafe { libc::poll(&raw mut poll, 1, limit) > 0 }
 }
 
-/// An init with a workload below it, and the pipes to that.
+/// An init with a workload below it, and the pipes to the workload.
 pub(crate) struct Running {
     pub(crate) init: Started,
     reports: io::PipeReader,
@@ -219,7 +235,10 @@ impl Running {
         let mut bytes = vec![0; count];
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            assert!(readable(self.reports.as_raw_fd(), LIMIT), "the workload is silent: {filled} of {count}");
+            assert!(
+                readable(self.reports.as_raw_fd(), LIMIT),
+                "the workload does not answer: {filled} of {count} bytes"
+            );
             let read = self.reports.read(rest).unwrap();
             assert!(read > 0, "the workload has ended: {filled} of {count} bytes");
             filled += read;
@@ -249,20 +268,21 @@ impl Running {
     }
 }
 
-/// Makes this process what all measurements begin from: no signal ignored or blocked, and allowed to make PID namespaces,
-/// in a user namespace where it takes that.
+/// Prepares this process for all measurements: no signal is ignored or blocked, and it may make PID
+/// namespaces, for which an ordinary user needs a user namespace.
 pub(crate) fn set_up() -> Result<(), String> {
     for signal in 1..=64 {
-        // SAFETY: SIG_DFL runs no code of ours; what cannot be changed is refused.
+        // SAFETY: SIG_DFL runs no code of ours; the kernel refuses what cannot be changed.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
-    // SAFETY: an empty set, initialised by the call before; no thread but this one.
+    // SAFETY: the set is initialised by the call before; this is the only thread.
     unsafe {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
-    // The numbers that the pipes of a workload get, so that no pipe is among them already.
+    // Reserve the numbers that the pipes of a workload get, so that no pipe has one of them
+    // already.
     for number in [REPORT, ORDERS, NULL] {
         // SAFETY: a static string and integers.
         unsafe {
@@ -279,7 +299,10 @@ pub(crate) fn set_up() -> Result<(), String> {
     if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
         // SAFETY: takes an integer.
         if unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) } != 0 {
-            return Err(format!("no PID namespace to be had ({})", io::Error::last_os_error()));
+            return Err(format!(
+                "this process may not make a PID namespace ({})",
+                io::Error::last_os_error()
+            ));
         }
         let maps = [
             ("setgroups", "deny".to_owned()),
@@ -292,13 +315,14 @@ pub(crate) fn set_up() -> Result<(), String> {
     }
     let (none, root) = (c"none".as_ptr(), c"/".as_ptr());
     let flags = libc::MS_REC | libc::MS_PRIVATE;
-    // SAFETY: static strings and a null pointer, which mount(2) ignores for a change of propagation.
+    // SAFETY: static strings and a null pointer, which mount(2) ignores for a change of
+    // propagation.
     let private = unsafe { libc::mount(none, root, std::ptr::null(), flags, std::ptr::null()) };
     if private == 0 { Ok(()) } else { Err(format!("mounts: {}", io::Error::last_os_error())) }
 }
 
-/// Keeps this process, and what it starts from now on, on one processor, before whatever else wants that (where it may);
-/// or on all that there were, as one of many.
+/// With `to_one`, runs this process and what it starts from now on on one processor, with real-time
+/// priority where it may have that. Otherwise, on all processors, with normal priority.
 pub(crate) fn pin(all: &libc::cpu_set_t, to_one: bool) {
     let mut set = *all;
     if to_one {
@@ -311,7 +335,8 @@ pub(crate) fn pin(all: &libc::cpu_set_t, to_one: bool) {
     }
     let policy = if to_one { libc::SCHED_FIFO } else { libc::SCHED_OTHER };
     let priority = libc::sched_param { sched_priority: i32::from(to_one) };
-    // SAFETY: the parameter lives through the call. Refused to an ordinary user, whose samples then spread more.
+    // SAFETY: the parameter lives through the call. The kernel refuses this to an ordinary user,
+    // whose samples then spread more.
     unsafe { libc::sched_setscheduler(0, policy, &raw const priority) };
     // SAFETY: the set lives through the call and is as long as its size says.
     let pinned = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };

@@ -1,18 +1,22 @@
-//! Samples, and what is said of them.
+//! Samples, their statistics, and tables of them.
 
 use std::fmt::Write as _;
 
-/// What one entrant did, in the order of the rounds.
+/// The results of one entrant, in the order of the rounds.
 #[derive(Clone, Default)]
 pub(crate) struct Samples(pub(crate) Vec<f64>);
 
 impl Samples {
-    /// The value below which this share of the samples lies; NaN without any.
+    /// The value below which this share of the samples lies; NaN if there are none.
     pub(crate) fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         let last = sorted.len().saturating_sub(1);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )]
         let at = (share * last as f64).round() as usize;
         sorted.get(at).copied().unwrap_or(f64::NAN)
     }
@@ -21,13 +25,18 @@ impl Samples {
         self.quantile(0.5)
     }
 
-    /// `412 (398–455)`: the median, and what the middle eight tenths lie between.
+    /// `412 (398–455)`: the median, and the range of the middle eight tenths.
     pub(crate) fn shown(&self) -> String {
-        format!("{} ({}–{})", short(self.median()), short(self.quantile(0.1)), short(self.quantile(0.9)))
+        format!(
+            "{} ({}–{})",
+            short(self.median()),
+            short(self.quantile(0.1)),
+            short(self.quantile(0.9))
+        )
     }
 }
 
-/// Three digits, or all of a whole number.
+/// The value with about two digits, or all digits of a large one.
 pub(crate) fn short(value: f64) -> String {
     match value.abs() {
         _ if value.is_nan() => "–".to_owned(),
@@ -52,9 +61,14 @@ pub(crate) fn thousands(value: f64) -> String {
     text
 }
 
-/// Runs each of them once a round, in another order each time: what else happens on the machine meets them all alike, and
-/// nobody always follows the same one, whose pages it may find in the caches.
-pub(crate) fn interleave<T>(rounds: usize, all: &[T], mut measure: impl FnMut(&T) -> f64) -> Vec<Samples> {
+/// Measures each of them once a round, in another order each time. So whatever else happens on the
+/// machine affects all of them alike, and none always follows the same one, whose pages it might
+/// find in the caches.
+pub(crate) fn interleave<T>(
+    rounds: usize,
+    all: &[T],
+    mut measure: impl FnMut(&T) -> f64,
+) -> Vec<Samples> {
     let mut samples = vec![Samples::default(); all.len()];
     let mut order: Vec<usize> = (0..all.len()).collect();
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
@@ -90,7 +104,7 @@ impl Table {
     }
 
     pub(crate) fn row<S: AsRef<str>>(&mut self, cells: &[S]) {
-        assert_eq!(cells.len(), self.columns, "a row has another length than the head");
+        assert_eq!(cells.len(), self.columns, "a row has as many cells as the head");
         let cells: Vec<&str> = cells.iter().map(AsRef::as_ref).collect();
         let _ = writeln!(self.text, "| {} |", cells.join(" | "));
     }

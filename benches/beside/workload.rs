@@ -1,23 +1,25 @@
-//! What the inits run: this program itself, started again in another mode. It answers on the descriptor `REPORT`.
+//! The program that the inits run: this benchmark itself, started again in another mode. It answers
+//! on the descriptor `REPORT`.
 //!
-//! No allocation, no thread and no lock behind the first fork: the copies only make system calls.
+//! After the first fork there is no allocation, no thread and no lock: the children only make
+//! system calls.
 
 use super::launch::{ORDERS, REPORT};
 use std::ffi::{CStr, CString, c_int};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// A process is ready to be told.
+/// A process reports that it is ready for the signal.
 pub(crate) const READY: u8 = b'r';
-/// A handler has run to its end.
+/// A process reports that its handler has run to its end.
 pub(crate) const DONE: u8 = b'd';
-/// How long the handlers of the mode `workers` take.
+/// How long the handlers of the mode `workers` work.
 pub(crate) const WORK: Duration = Duration::from_millis(20);
 /// Orders [`files`] to read.
 pub(crate) const READ: u8 = b'f';
-/// Orders a burst of orphans.
+/// Orders [`serve`] to make a burst of orphans.
 pub(crate) const BURST: u8 = b'b';
-/// The size of what [`serve`] reports for each signal: the time on the monotonic clock in nanoseconds.
+/// The size of a time that the workload reports: nanoseconds in 64 bits.
 pub(crate) const STAMP: usize = size_of::<u64>();
 
 /// Runs the mode that the words ask for.
@@ -30,7 +32,7 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
         Some("serve") => serve(number(1)),
         Some("files") => files(number(1), words.get(2).is_some_and(|mode| mode != "plain")),
         other => {
-            eprintln!("no such workload: {other:?}");
+            eprintln!("there is no workload {other:?}");
             return ExitCode::FAILURE;
         }
     }
@@ -38,12 +40,13 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
 }
 
 fn report(bytes: &[u8]) {
-    // SAFETY: the bytes live through the call. Short writes do not happen: the pipe holds them all.
+    // SAFETY: the bytes live through the call. There are no short writes, since the pipe has room
+    // for all of them.
     unsafe { libc::write(REPORT, bytes.as_ptr().cast(), bytes.len()) };
 }
 
 fn on(signal: c_int, handler: extern "C" fn(c_int)) {
-    // SAFETY: the handlers only make system calls, which a signal handler may.
+    // SAFETY: the handlers only make system calls, which a signal handler may do.
     unsafe { libc::signal(signal, handler as *const () as libc::sighandler_t) };
 }
 
@@ -77,10 +80,12 @@ pub(crate) fn now() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the time lives through the call.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
-/// A parent without a handler, as a shell is one, with `count` children that have this one each, or none.
+/// A parent without a handler, like a shell, with `count` children, each with this handler or with
+/// none.
 fn herd(count: u32, handler: Option<extern "C" fn(c_int)>) {
     for _ in 0..count {
         fork(|| {
@@ -97,9 +102,10 @@ fn herd(count: u32, handler: Option<extern "C" fn(c_int)>) {
     while unsafe { libc::waitpid(-1, std::ptr::null_mut(), 0) } > 0 {}
 }
 
-/// Reads of `count` children that wait what a look has to read, and does nothing else: of each process its `stat`, the
-/// system call that it is in, and its `status`; of one that shows no handler the system call again; of one that shows a
-/// handler its command line, and `stat` again for a pidfd. Reports how many nanoseconds that took.
+/// Reads of `count` children that wait what a look has to read, and does nothing else: of each
+/// process its `stat`, the system call that it is in, and its `status`; of one that shows no
+/// handler the system call again; of one that shows a handler its command line, and `stat` again
+/// for a pidfd. Reports how many nanoseconds that took.
 fn files(count: u32, handlers: bool) {
     let wait = || {
         report(&[READY]);
@@ -107,7 +113,8 @@ fn files(count: u32, handlers: bool) {
         unsafe { libc::pause() };
     };
     let children: Vec<c_int> = (0..count).map(|_| fork(wait)).collect();
-    let path = |pid: c_int, file: &str| CString::new(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let path =
+        |pid: c_int, file: &str| CString::new(format!("/proc/{pid}/{file}")).unwrap_or_default();
     let files = ["stat", "syscall", "status", "cmdline"];
     let paths: Vec<(c_int, [CString; 4])> =
         children.iter().map(|&pid| (pid, files.map(|file| path(pid, file)))).collect();
@@ -126,7 +133,8 @@ fn files(count: u32, handlers: bool) {
         let read = |file: c_int| {
             let mut text = [0_u8; 2048];
             // SAFETY: the buffer is as long as said and lives through the call.
-            assert!(unsafe { libc::pread(file, text.as_mut_ptr().cast(), text.len(), 0) } > 0, "of {pid}");
+            let length = unsafe { libc::pread(file, text.as_mut_ptr().cast(), text.len(), 0) };
+            assert!(length > 0, "reading a file of {pid} failed");
         };
         // SAFETY: an integer; it is this process's own, and in use no more.
         let close = |file: c_int| unsafe { libc::close(file) };
@@ -153,7 +161,8 @@ fn files(count: u32, handlers: bool) {
     report(&(now() - began).to_ne_bytes());
 }
 
-/// Says when a USR1 or TERM arrives, and makes `burst` orphans, which end all at once, whenever it is ordered to.
+/// Reports when USR1 or TERM arrives. Whenever it is ordered to, it makes `burst` orphans that all
+/// end at once.
 fn serve(burst: u32) {
     on(libc::SIGUSR1, stamp);
     on(libc::SIGTERM, stamp);
@@ -164,7 +173,7 @@ fn serve(burst: u32) {
         match unsafe { libc::read(ORDERS, (&raw mut order).cast(), 1) } {
             0 => return,
             1 if order == BURST => orphans(burst),
-            // A signal came.
+            // A signal interrupted the read.
             _ => {}
         }
     }
@@ -183,12 +192,14 @@ fn orphans(count: u32) {
         for _ in 0..count {
             fork(|| {
                 let mut byte = 0_u8;
-                // SAFETY: one byte, which lives through the call. Returns at the end of file, for all at once.
+                // SAFETY: one byte, which lives through the call. It returns at the end of file,
+                // for all children at the same time.
                 unsafe { libc::read(read, (&raw mut byte).cast(), 1) };
             });
         }
     });
-    // SAFETY: waits for the one child; closes this process's own descriptors, the second of which ends the orphans.
+    // SAFETY: waits for the one child; closes this process's own descriptors. Closing the second
+    // one ends the orphans.
     unsafe {
         libc::waitpid(middle, std::ptr::null_mut(), 0);
         libc::close(read);
@@ -197,7 +208,7 @@ fn orphans(count: u32) {
     report(&now().to_ne_bytes());
 }
 
-/// Runs `what` in a child, which ends with it.
+/// Runs `what` in a child, which then ends.
 fn fork(what: impl FnOnce()) -> c_int {
     // SAFETY: one thread, and the child only makes system calls.
     match unsafe { libc::fork() } {

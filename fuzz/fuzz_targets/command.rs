@@ -1,5 +1,6 @@
-//! What is run without a shell is what quotes and blanks alone make of the string, found by a second splitter that shares
-//! nothing with the first. (That the shells agree is for `tests/it/words.rs`.)
+//! What is run without a shell is what quotes and blanks alone make of the string, found by a
+//! second splitter that shares nothing with the first. (That the shells agree is for
+//! `tests/it/words.rs`.)
 #![no_main]
 
 use adieu::cli::{Typed, TypedCommand};
@@ -17,7 +18,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let shell = command.shell.expect("a string has a shell behind it");
-    assert_eq!(shell.last().map(|word| word.as_encoded_bytes()), Some(bytes), "the shell gets the string as it is");
+    assert_eq!(shell.last().map(|word| word.as_encoded_bytes()), Some(bytes), "the shell gets it as it is");
     let Some(words) = command.direct else { return };
     let words: Vec<Vec<u8>> = words.into_iter().map(OsString::into_vec).collect();
     assert_eq!(words, split(bytes));

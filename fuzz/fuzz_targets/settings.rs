@@ -1,4 +1,5 @@
-//! Command lines and environments of any bytes: never a panic; a value is used or refused with its place and its text.
+//! Command lines and environments of any bytes: never a panic; a value is used or refused with its
+//! place and its text.
 #![no_main]
 
 use adieu::cli::{self, Request};

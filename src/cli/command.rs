@@ -10,14 +10,14 @@ use std::ffi::{OsStr, OsString};
 pub struct Command {
     /// Program and arguments, at least one word; `None` where the string needs a shell.
     pub direct: Option<Vec<OsString>>,
-    /// The shell with the string, for when it needs one or the direct way fails: then the answer is
-    /// the shell's own.
+    /// The shell with the string, for a string that needs one, and for one whose program cannot be
+    /// executed: the error is the shell's own then.
     pub shell: Option<Vec<OsString>>,
 }
 
-/// What of the surroundings decides whether a shell would do more with plain words than run them.
+/// What in the environment decides whether a shell does more with plain words than run them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct ShellEnvironment {
     /// `PATH` is set. Without it every shell has a search path of its own.
     pub path: bool,
     /// The environment holds functions or options for a shell (bash: `BASH_FUNC_…`, `SHELLOPTS`,
@@ -25,8 +25,8 @@ pub struct Surroundings {
     pub shell_state: bool,
 }
 
-impl Surroundings {
-    /// Reads them off the environment's entries, `NAME=value`.
+impl ShellEnvironment {
+    /// Reads the environment's entries, `NAME=value`.
     pub fn from_environment<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut found = Self { path: false, shell_state: false };
         for entry in entries {
@@ -41,7 +41,7 @@ impl Surroundings {
     }
 }
 
-/// Decides what to execute. Most commands need no look `around`.
+/// Decides what to execute. Only a shell string needs a look at the environment, `around`.
 ///
 /// # Errors
 /// [`Error::Usage`] where there is no command: a shell would end such a container at once and say
@@ -49,7 +49,7 @@ impl Surroundings {
 pub fn resolve(
     typed: TypedCommand,
     settings: &Settings,
-    around: impl FnOnce() -> Surroundings,
+    around: impl FnOnce() -> ShellEnvironment,
 ) -> Result<Command, Error> {
     match typed {
         TypedCommand::Program(words) => match words.first() {
@@ -71,7 +71,8 @@ pub fn resolve(
     }
 }
 
-/// Whether what was given as a program's name is rather a shell's word, or a whole string.
+/// Whether what stands in the place of a program's name looks like a shell's word or a whole
+/// string.
 pub(crate) fn looks_like_shell(program: &str) -> bool {
     let syntax = |c: char| c.is_whitespace() || "|&;<>()$`='\"".contains(c);
     program.contains(syntax) || SHELL_WORDS.split(' ').any(|word| word == program)
@@ -79,7 +80,8 @@ pub(crate) fn looks_like_shell(program: &str) -> bool {
 
 fn missing(what: &str) -> Error {
     Error::Usage(format!(
-        "{what}; write for example adieu 'cd /app && ./server' or adieu -- ./server --port 80 (adieu --help)"
+        "{what}; write for example adieu 'cd /app && ./server' or adieu -- ./server --port 80 \
+         (adieu --help)"
     ))
 }
 
@@ -87,21 +89,22 @@ fn missing(what: &str) -> Error {
 /// ash, ksh93, mksh, yash and zsh, as each lists them. GNU make keeps such a list for the same
 /// reason.
 const SHELL_WORDS: &str = "\
-    . : [ [[ alias array autoload bg bind bindkey break builtin bye caller case cd chdir command compctl \
-    compgen complete compopt continue coproc declare dirs disable disown do done echo echotc echoti elif \
-    else emulate enable end esac eval exec exit export false fc fg fi float for foreach function \
-    functions getconf getln getopts global hash help hist history if in integer jobs kill let limit \
-    local log login logout mapfile mknod namespace nameref newgrp nocorrect noglob popd print printf \
-    private pushd pushln pwd r read readarray readonly realpath redirect rehash rename repeat return \
-    sched select set setopt shift shopt source stop suspend test then time times trap true ttyctl type \
-    typeset ulimit umask unalias unfunction unhash unlimit unset unsetopt until vared wait whence where \
-    which while zcompile zformat zle zmodload zparseopts zstyle";
+    . : [ [[ alias array autoload bg bind bindkey break builtin bye caller case cd chdir command \
+    compctl compgen complete compopt continue coproc declare dirs disable disown do done echo \
+    echotc echoti elif else emulate enable end esac eval exec exit export false fc fg fi float for \
+    foreach function functions getconf getln getopts global hash help hist history if in integer \
+    jobs kill let limit local log login logout mapfile mknod namespace nameref newgrp nocorrect \
+    noglob popd print printf private pushd pushln pwd r read readarray readonly realpath redirect \
+    rehash rename repeat return sched select set setopt shift shopt source stop suspend test then \
+    time times trap true ttyctl type typeset ulimit umask unalias unfunction unhash unlimit unset \
+    unsetopt until vared wait whence where which while zcompile zformat zle zmodload zparseopts \
+    zstyle";
 
 /// The words of a string that every shell would only split and execute; `None` at any doubt.
 ///
 /// Literal are ASCII letters, digits and `_ . / , : + @ % = -`, anything printable within single
 /// quotes, and within double quotes all but `$`, a backquote, `\` and `!`.
-fn plain_words(string: &OsStr, around: Surroundings) -> Option<Vec<OsString>> {
+fn plain_words(string: &OsStr, around: ShellEnvironment) -> Option<Vec<OsString>> {
     if !around.path || around.shell_state {
         return None;
     }
@@ -128,7 +131,7 @@ fn plain_words(string: &OsStr, around: Surroundings) -> Option<Vec<OsString>> {
         || first.starts_with(['%', '-'])
         || first.as_bytes().contains(&b'=')
         || SHELL_WORDS.split(' ').any(|word| word == first);
-    // A quoted first word is no reserved word, but that is a doubt not worth having.
+    // A quoted first word is no reserved word. It goes to the shell all the same: nobody writes it.
     (!acted_on).then(|| words.into_iter().map(OsString::from).collect())
 }
 
@@ -137,7 +140,7 @@ mod tests {
     use super::*;
     use crate::cli::Typed;
 
-    const USUAL: Surroundings = Surroundings { path: true, shell_state: false };
+    const USUAL: ShellEnvironment = ShellEnvironment { path: true, shell_state: false };
 
     fn settings(shell: Option<&str>) -> Settings {
         let typed = Typed { shell: shell.map(OsString::from), ..Typed::default() };
@@ -224,11 +227,11 @@ mod tests {
     }
 
     #[test]
-    fn surroundings_that_a_shell_would_mind_go_to_the_shell() {
+    fn an_environment_that_a_shell_acts_on_goes_to_the_shell() {
         let string = || TypedCommand::Shell("a b".into(), Vec::new());
         for around in [
-            Surroundings { path: false, shell_state: false },
-            Surroundings { path: true, shell_state: true },
+            ShellEnvironment { path: false, shell_state: false },
+            ShellEnvironment { path: true, shell_state: true },
         ] {
             assert_eq!(
                 resolve(string(), &settings(None), || around).expect("a command").direct,
@@ -240,12 +243,12 @@ mod tests {
             None
         );
         let found = |entries: &[&str]| {
-            Surroundings::from_environment(entries.iter().map(|entry| entry.as_bytes()))
+            ShellEnvironment::from_environment(entries.iter().map(|entry| entry.as_bytes()))
         };
         assert_eq!(found(&["A=PATH=", "PATH=/bin", "PATHX=1"]), USUAL);
         assert_eq!(
             found(&["PATHX=/bin", "SHELLOPTSX=", "XPATH=1"]),
-            Surroundings { path: false, shell_state: false }
+            ShellEnvironment { path: false, shell_state: false }
         );
         for state in ["BASH_FUNC_a%%=() { :; }", "SHELLOPTS=errexit", "BASHOPTS="] {
             assert!(found(&["PATH=", state]).shell_state, "{state}");

@@ -41,8 +41,8 @@ signal ended the main process, adieu ends by the same signal; a shell shows that
 /// Where Kubernetes looks for a container's last words.
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
-const SINGLE_CHILD: &str = "dumb-init's -c, --single-child can be left out, as programs see to their own \
-                            workers here; the nearest is adieu --deliver child -- PROGRAM ARG";
+const SINGLE_CHILD: &str = "dumb-init's -c, --single-child can be left out, as programs see to \
+their own workers here; the nearest is adieu --deliver child -- PROGRAM ARG";
 const LICENCE: &str = "the licence is MIT or Apache-2.0";
 
 /// Options of other inits that adieu does not have, and what to do about them.

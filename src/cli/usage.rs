@@ -58,7 +58,9 @@ pub(crate) fn explain(error: &clap::Error, command: &Command, help: &str) -> Err
         }
         ErrorKind::TooManyValues => format!("{name} takes no value (got '{given}') ({help})"),
         ErrorKind::MissingRequiredArgument => {
-            "--signal and --format belong to --explain; write for example adieu --explain 1 --format json".to_owned()
+            "--signal and --format belong to --explain; write for example adieu --explain 1 \
+             --format json"
+                .to_owned()
         }
         _ => {
             let whole = error.to_string();

@@ -3,10 +3,10 @@
 
 use crate::decide::ledger;
 use crate::decide::meaning::{Meaning, Unhandled, meaning};
-use crate::decide::role::{self, Question, Role};
+use crate::decide::role::{self, Question};
 use crate::decide::stop::{Main, Stop};
 use crate::decide::terms::Terms;
-use crate::decide::turn::{Past, Turn, turn};
+use crate::decide::turn::is_forwarded;
 use crate::decide::{Action, Cause, Delivered, Input, Note, ProcessNote, Purpose, Time};
 use crate::exit::{End, SIGNAL_BASE};
 use crate::process::{ProcId, Snapshot};
@@ -170,9 +170,7 @@ impl State {
         if let Some(snapshot) = snapshot {
             let verdicts = role::assign(&snapshot, &question, |_| None);
             for (process, verdict) in snapshot.processes.iter().zip(verdicts) {
-                let turn = turn(verdict.role, process, Past::default(), &question);
-                let at_once = turn == Turn::Handlers && verdict.role != Role::Foreground;
-                if at_once && role::handles(process, true) {
+                if is_forwarded(verdict.role, process, &question) {
                     self.forwarded.push((ledger::note(process, verdict.role), signal));
                     let send = ledger::signal_process(process, signal, false);
                     actions.push(Action::SignalProcess(send));

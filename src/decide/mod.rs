@@ -49,6 +49,7 @@ pub(crate) mod tests;
 
 use crate::decide::meaning::Unhandled;
 use crate::decide::role::{Reason, Role};
+use crate::decide::turn::Turn;
 use crate::exit::End;
 use crate::process::{ProcId, Snapshot};
 use crate::signal::Signal;
@@ -193,8 +194,8 @@ pub enum Note {
     Sends(ProcessNote, Reason, Signal),
     /// A process does not get the signal yet, for this reason.
     Leaves(ProcessNote, Reason),
-    /// A stage begins.
-    Enters(&'static str),
+    /// A stage begins: the one in which these get the signal.
+    Enters(Turn),
     /// A process of the stop is gone; how it ended is known of adieu's own children.
     Ended(ProcessNote, Option<End>),
     /// The main process ended.

@@ -7,7 +7,8 @@ use std::time::Duration;
 /// The first look after a change; each later one after twice the time, up to the longest.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
-/// The longest while the end of a handler is reported by nothing (no pidfd): it is found by looking.
+/// The longest while the end of a handler is reported by nothing (no pidfd): it is found by
+/// looking.
 const LONGEST_LOOK_UNREPORTED: Duration = Duration::from_millis(100);
 /// The longest while the timeout is over: what is still being forked has to be found.
 const LONGEST_LOOK_KILLING: Duration = Duration::from_millis(50);

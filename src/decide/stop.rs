@@ -337,17 +337,13 @@ impl Stop {
     }
 
     fn enter(&mut self, next: Stage, left: Left, now: Time) -> Option<Action> {
-        let from = std::mem::replace(&mut self.stage, next);
+        self.stage = next;
         if !matches!(next, Stage::Handlers { .. }) {
             self.pace = Pace::new(now);
         }
-        let name = match (from, next) {
-            (Stage::Handlers { .. }, _) => "epilogue",
-            (_, Stage::Handlers { .. }) => "handlers' stage",
-            _ if left.due => "last call",
-            _ => return None,
-        };
-        Some(Action::Say(Note::Enters(name)))
+        // A last call with nothing left to send is not worth a word.
+        let said = next != Stage::LastCall || left.due;
+        said.then_some(Action::Say(Note::Enters(next.turn())))
     }
 
     /// Every process gets the signal at once, those of the group with one call.

@@ -49,7 +49,8 @@ pub struct Terms {
     pub can_suspend: bool,
     /// The pid of the main process and the number of its group.
     pub main: i32,
-    /// Of HUP, INT and QUIT those that adieu was started ignoring (nohup, a shell's background job).
+    /// Of HUP, INT and QUIT those that adieu was started ignoring (nohup, a shell's background
+    /// job).
     pub inherited_ignored: SignalSet,
 }
 

@@ -1,6 +1,6 @@
 //! When a process gets the signal of a stop. A stop and `--explain` both ask here.
 
-use crate::decide::role::{Question, Role};
+use crate::decide::role::{Question, Role, handles};
 use crate::decide::terms::Deliver;
 use crate::process::{Disposition, Process};
 
@@ -30,6 +30,14 @@ pub struct Past {
     pub unreadable_filter: bool,
     /// The last handler has ended, so that what reads a pipe may end at end of file.
     pub handlers_done: bool,
+}
+
+/// Whether a process gets a signal that does not stop: the handlers that are seen get it, each by
+/// its role.
+pub fn is_forwarded(role: Role, process: &Process, question: &Question) -> bool {
+    turn(role, process, Past::default(), question) == Turn::Handlers
+        && role != Role::Foreground
+        && handles(process, true)
 }
 
 /// The turn of a process with this role.

@@ -4,7 +4,7 @@ use crate::cli::settings::Settings;
 use crate::decide::meaning::{Meaning, Unhandled, meaning};
 use crate::decide::role::{self, Question, Role, Verdict};
 use crate::decide::terms::Deliver;
-use crate::decide::turn::{Past, Turn, turn};
+use crate::decide::turn::{Past, Turn, is_forwarded, turn};
 use crate::error::Error;
 use crate::explain::top::{Top, top};
 use crate::process::{Process, Snapshot};
@@ -125,7 +125,9 @@ fn asked(
             let verdicts = role::assign(snapshot, &question, |_| None);
             let mut rows = snapshot.processes.iter().zip(&verdicts);
             // A hangup that nobody handles is a stop.
-            if unhandled == Unhandled::Stop && !rows.any(|(p, v)| gets_forwarded(p, v, &question)) {
+            if unhandled == Unhandled::Stop
+                && !rows.any(|(p, v)| is_forwarded(v.role, p, &question))
+            {
                 return stop(signal);
             }
             (Meaning::Forward(signal, unhandled), question)
@@ -134,13 +136,6 @@ fn asked(
             (other, Question::stop(settings.rewrites.apply(arrived).unwrap_or(arrived), &terms))
         }
     }
-}
-
-/// Whether a process gets a signal that does not stop.
-fn gets_forwarded(process: &Process, verdict: &Verdict, question: &Question) -> bool {
-    turn(verdict.role, process, Past::default(), question) == Turn::Handlers
-        && verdict.role != Role::Foreground
-        && role::handles(process, true)
 }
 
 /// The signal that is sent in place of this one.
@@ -187,7 +182,7 @@ impl Explained {
 
     /// Whether this one gets the signal where that begins no stop.
     pub(super) fn gets_forwarded(&self, process: &Process, verdict: &Verdict) -> bool {
-        gets_forwarded(process, verdict, &self.question)
+        is_forwarded(verdict.role, process, &self.question)
     }
 }
 

@@ -100,7 +100,7 @@ impl Journal {
                 }
             }
             Note::Unhandled(_) => self.stages = vec![(Turn::LastCall, now)],
-            Note::Enters(entered) => self.stages.push((words::entered(entered), now)),
+            Note::Enters(stage) => self.stages.push((*stage, now)),
             Note::Repeats(signal) if self.repeats.len() < MOST => self.repeats.push((*signal, now)),
             Note::Blind(_) => self.proc_unreadable = true,
             _ => {}

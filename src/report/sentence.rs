@@ -29,10 +29,8 @@ pub(crate) fn sentence(note: &Note, now: Time) -> String {
         Note::Leaves(who, reason) => {
             format!("{} is left alone, {}: {}", named(who), role(who.role), because(*reason))
         }
-        Note::Enters(entered) => match words::entered(entered) {
-            Turn::Handlers => "the stage of the handlers begins again".to_owned(),
-            stage => format!("the {} begins", words::stage(stage)),
-        },
+        Note::Enters(Turn::Handlers) => "the stage of the handlers begins again".to_owned(),
+        Note::Enters(stage) => format!("the {} begins", words::stage(*stage)),
         Note::Ended(who, Some(end)) => format!("{} {end}", named(who)),
         Note::Ended(who, None) => format!("{} ended", named(who)),
         Note::MainEnded(end) => format!("the main process {end}"),
@@ -151,8 +149,8 @@ mod tests {
                 Note::Leaves(sh(), Reason::Above(12)),
                 "sh (7) is left alone, shielded: it has to be there for 12, a handler below it",
             ),
-            (Note::Enters("epilogue"), "the epilogue begins"),
-            (Note::Enters("last call"), "the last call begins"),
+            (Note::Enters(Turn::Epilogue), "the epilogue begins"),
+            (Note::Enters(Turn::LastCall), "the last call begins"),
             (Note::Ended(server(), None), "server (12) ended"),
             (Note::Ended(server(), Some(exited)), "server (12) exited with 3"),
             (Note::MainEnded(End::Signaled(term)), "the main process was ended by SIGTERM"),

@@ -26,15 +26,6 @@ pub(crate) fn stage(stage: Turn) -> &'static str {
     }
 }
 
-/// The stage that a note says the stop entered.
-pub(crate) fn entered(name: &str) -> Turn {
-    match name {
-        "epilogue" => Turn::Epilogue,
-        "last call" => Turn::LastCall,
-        _ => Turn::Handlers,
-    }
-}
-
 /// When a process gets the signal whose turn is in this stage.
 pub(crate) fn when(turn: Turn) -> &'static str {
     match turn {

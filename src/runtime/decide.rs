@@ -95,8 +95,8 @@ pub(crate) fn decide(config: &Config<'_>) -> Result<Decision, String> {
     let Some(destination) = destination(config) else {
         let paths = DESTINATIONS.join(" and ");
         return Err(format!(
-            "it mounts something of its own over {paths}, where adieu would be; leave one of them free, or set the \
-             annotation {INJECT} to 'false'"
+            "it mounts something of its own over {paths}, where adieu would be; leave one of them \
+             free, or set the annotation {INJECT} to 'false'"
         ));
     };
     Ok(Decision::Wrap(destination, options(config)?))

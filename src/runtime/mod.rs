@@ -3,8 +3,9 @@
 //!
 //! An engine calls it in the place of runc. `create`, `run` and `restore` come with a bundle, whose
 //! `config.json` is changed before the real runtime is executed; every other call is handed over as
-//! it is. `options` reads its own options, `call` the runtime's arguments and `config` the configuration;
-//! `decide` decides, `edit` changes the text; what is here touches files and executes.
+//! it is. `options` reads its own options, `call` the runtime's arguments and `config` the
+//! configuration; `decide` decides, `edit` changes the text; what is here touches files and
+//! executes.
 
 mod call;
 mod config;
@@ -90,8 +91,8 @@ fn next_depth() -> Result<OsString, Error> {
     let depth = std::env::var(DEPTH).ok().and_then(|value| value.parse::<u32>().ok()).unwrap_or(0);
     if depth >= MOST_DEPTH {
         return Err(Error::Usage(format!(
-            "the runtime that it is to execute leads back to itself ({DEPTH}={depth}); name runc, crun or the like by \
-             --adieu-runtime= or ADIEU_RUNTIME"
+            "the runtime that it is to execute leads back to itself ({DEPTH}={depth}); name runc, \
+             crun or the like by --adieu-runtime= or ADIEU_RUNTIME"
         )));
     }
     Ok(OsString::from(format!("{DEPTH}={}", depth + 1)))
@@ -126,14 +127,16 @@ fn real_runtime(own: &Own) -> Result<PathBuf, Error> {
     let name = name.display();
     Err(match (by_path, met_itself) {
         (_, true) => Error::Usage(format!(
-            "the real runtime '{name}' is {NAME} itself; name runc, crun or the like by --adieu-runtime= or ADIEU_RUNTIME"
+            "the real runtime '{name}' is {NAME} itself; name runc, crun or the like by \
+             --adieu-runtime= or ADIEU_RUNTIME"
         )),
         (true, false) => Error::NotFound(format!(
-            "the real runtime '{name}' is missing or cannot be executed; name one that is there by --adieu-runtime= or \
-             ADIEU_RUNTIME"
+            "the real runtime '{name}' is missing or cannot be executed; name one that is there by \
+             --adieu-runtime= or ADIEU_RUNTIME"
         )),
         (false, false) => Error::NotFound(format!(
-            "there is no runtime '{name}' on the PATH ({}); name one by its path, by --adieu-runtime= or ADIEU_RUNTIME",
+            "there is no runtime '{name}' on the PATH ({}); name one by its path, by \
+             --adieu-runtime= or ADIEU_RUNTIME",
             path.display()
         )),
     })
@@ -147,8 +150,8 @@ fn same_file(a: &Metadata, b: &Metadata) -> bool {
 fn binary(own: &Own) -> Result<String, Error> {
     let refuse = |path: &Path, why: &dyn std::fmt::Display| {
         Error::NotFound(format!(
-            "cannot mount the adieu binary {}: {why}; put it beside {NAME}, or name it by --adieu-binary= or \
-             ADIEU_BINARY",
+            "cannot mount the adieu binary {}: {why}; put it beside {NAME}, or name it by \
+             --adieu-binary= or ADIEU_BINARY",
             path.display()
         ))
     };

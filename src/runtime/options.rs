@@ -104,7 +104,8 @@ pub(super) fn split(args: &[OsString]) -> Result<(Own, &[OsString]), Error> {
         let value: Option<OsString> = found.remove_one(id);
         match value {
             Some(value) if value.is_empty() => Err(Error::Usage(format!(
-                "--{id} is empty; write for example --adieu-runtime=/usr/bin/crun (adieu-runtime --adieu-help)"
+                "--{id} is empty; write for example --adieu-runtime=/usr/bin/crun (adieu-runtime \
+                 --adieu-help)"
             ))),
             value => Ok(value),
         }

@@ -1,20 +1,25 @@
 //! The end of adieu itself by a signal.
 
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
+use crate::system::inbox::ALL_SIGNALS;
+use crate::system::sys;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
-use signal_hook::low_level::{emulate_default_handler, raise};
+use signal_hook::low_level::raise;
 
-/// Ends adieu by this signal, by which its main process ended, without a core file: the main
-/// process's is the one that says something.
+/// Ends adieu by this signal, by which its main process ended, and without a core file: only the
+/// main process's says something. Returns where one of the calls is refused.
 ///
-/// Returns where that is refused, and for the signals that signal-hook does not know (real-time
-/// ones, SIGPWR, SIGSTKFLT).
+/// Not by signal-hook's `emulate_default_handler`: that knows no real-time signals, and aborts
+/// where a call is refused.
 pub(crate) fn by_signal(signal: Signal) {
-    // signal-hook ends the program by SIGABRT where the signal cannot be raised: ask before.
-    let can_raise = raise(0).is_ok();
-    let no_core = set_dumpable(false).is_ok() || setrlimit(Resource::RLIMIT_CORE, 0, 0).is_ok();
-    if can_raise && no_core && !signal.is_terminal_stop() {
-        let _ = emulate_default_handler(signal.number());
+    if set_dumpable(false).is_err() && setrlimit(Resource::RLIMIT_CORE, 0, 0).is_err() {
+        return;
     }
+    // adieu may have been started with the signal ignored.
+    sys::set_default(signal);
+    // Only this one: another that is pending must not come first.
+    let others = SignalSet(ALL_SIGNALS.0 & !SignalSet::EMPTY.with(signal).0);
+    let _ = sys::set_signal_mask(others);
+    let _ = raise(signal.number());
 }

@@ -2,7 +2,8 @@
 //! server, with busybox, or with the shells and coreutils of this machine, which are Debian's in
 //! CI.
 //!
-//! The images are called `adieu-test-PID:*`. A process that waits for the end of the tests removes them.
+//! The images are called `adieu-test-PID:*`. A process that waits for the end of the tests removes
+//! them.
 
 use std::env;
 use std::fs;
@@ -14,13 +15,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::runner::{Test, tests};
-use crate::support::{
-    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, missing, server, storm, tool,
-};
-use nix::sys::signal::Signal;
 use crate::support::host::{labels, run_name, sweep_at_end};
 use crate::support::page::find;
+use crate::support::runner::{Test, tests};
+use crate::support::{
+    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, missing, server, storm,
+    tool,
+};
+use nix::sys::signal::Signal;
 
 /// What `docker stop` may take where nothing is waited for: nobody was killed, as Docker's own
 /// grace is 10 s.
@@ -32,19 +34,28 @@ fn shells() -> Vec<&'static str> {
     ["ADIEU_SHELL=/bin/sh -c"].into_iter().chain(busybox).collect()
 }
 
-/// What the images hold beside adieu and the server: this machine's own shells and coreutils, or busybox alone.
+/// What the images hold beside adieu and the server: this machine's own shells and coreutils, or
+/// busybox alone.
 fn distributions() -> Vec<&'static str> {
     ["debian"].into_iter().chain(busybox().is_some().then_some("busybox")).collect()
 }
 
-/// Without it, its variants of the tests are left out, which `all_of_this_is_tried_with_busybox_too` says.
+/// Without it, its variants of the tests are left out, which
+/// `all_of_this_is_tried_with_busybox_too` says.
 fn busybox() -> Option<PathBuf> {
     find("busybox")
 }
 
 /// All that a careful user takes from a container.
-const EVERY_RESTRICTION: [&str; 7] =
-    ["--read-only", "--user", "1234:1234", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+const EVERY_RESTRICTION: [&str; 7] = [
+    "--read-only",
+    "--user",
+    "1234:1234",
+    "--cap-drop",
+    "ALL",
+    "--security-opt",
+    "no-new-privileges",
+];
 
 // --- Images --------------------------------------------------------------------------------------
 
@@ -64,7 +75,10 @@ impl Images {
         let info = Command::new(&docker).arg("info").output().unwrap();
         if !info.status.success() {
             let why = String::from_utf8_lossy(&info.stderr);
-            missing("a Docker that answers", &format!("start it; docker info says: {}", why.trim()));
+            missing(
+                "a Docker that answers",
+                &format!("start it; docker info says: {}", why.trim()),
+            );
         }
         sweep_at_end();
         let images = Self { docker };
@@ -114,7 +128,9 @@ impl Images {
             if distribution == "busybox" {
                 put_program(&context, &busybox().unwrap(), "/bin/busybox");
                 let bin = context.path().join("root/bin");
-                ["sh", "cat", "sleep"].iter().for_each(|name| symlink("busybox", bin.join(name)).unwrap());
+                ["sh", "cat", "sleep"]
+                    .iter()
+                    .for_each(|name| symlink("busybox", bin.join(name)).unwrap());
             } else {
                 for name in ["sh", "bash", "cat", "sleep"] {
                     let path = format!("/bin/{name}");
@@ -130,7 +146,10 @@ impl Images {
             let forms = [
                 ("exec-form", format!("ENTRYPOINT [\"/adieu\"]\nCMD [\"{string}\"]")),
                 ("shell-form", format!("ENTRYPOINT [\"/adieu\"]\nCMD {string}")),
-                ("dashes-exec-form", "ENTRYPOINT [\"/adieu\", \"--\"]\nCMD [\"/app/server\"]".to_owned()),
+                (
+                    "dashes-exec-form",
+                    "ENTRYPOINT [\"/adieu\", \"--\"]\nCMD [\"/app/server\"]".to_owned(),
+                ),
                 ("dashes-shell-form", format!("ENTRYPOINT [\"/adieu\", \"--\"]\nCMD {string}")),
                 ("shell-instruction", format!("SHELL {shell}\nCMD {string}")),
             ];
@@ -147,7 +166,10 @@ impl Images {
         fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
         let mut build = Command::new(&self.docker);
         // The builder that leaves no cache behind.
-        build.env("DOCKER_BUILDKIT", "0").args(["build", "--tag", &Self::tag(kind)]).arg(context.path());
+        build
+            .env("DOCKER_BUILDKIT", "0")
+            .args(["build", "--tag", &Self::tag(kind)])
+            .arg(context.path());
         let build = build.output().unwrap();
         assert!(build.status.success(), "docker build: {}", String::from_utf8_lossy(&build.stderr));
     }
@@ -227,7 +249,8 @@ impl Container {
     fn ended(&self) -> Finished {
         self.run.wait_end();
         let state = self.docker(&["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}"]);
-        let code = state.out[0].strip_prefix("exited ").unwrap_or_else(|| panic!("not exited: {state}"));
+        let code =
+            state.out[0].strip_prefix("exited ").unwrap_or_else(|| panic!("not exited: {state}"));
         Finished { code: code.parse().unwrap(), ..self.docker(&["logs"]) }
     }
 
@@ -299,8 +322,10 @@ fn runs_in_an_image_from_scratch_under_any_restriction() {
         &EVERY_RESTRICTION,
     ];
     for restriction in restrictions {
-        Container::run("scratch", restriction, &["/app/server", "--work", "100ms"]).expect_server_finishes();
-        Container::run("scratch", restriction, &["/app/server --work 100ms"]).expect_server_finishes();
+        Container::run("scratch", restriction, &["/app/server", "--work", "100ms"])
+            .expect_server_finishes();
+        Container::run("scratch", restriction, &["/app/server --work 100ms"])
+            .expect_server_finishes();
     }
 }
 
@@ -344,9 +369,11 @@ fn all_of_this_is_tried_with_busybox_too() {
     images();
     assert_eq!((shells().len(), distributions().len()), (2, 2));
     let options = ["--env", shells()[1]];
-    let shell = Container::run("string", &options, &["read line </proc/$$/comm; echo $line"]).expect_exit(0);
+    let shell = Container::run("string", &options, &["read line </proc/$$/comm; echo $line"])
+        .expect_exit(0);
     assert_eq!(shell.out, ["busybox"], "{shell}");
-    let shell = Container::run("busybox-exec-form", &[], &["cat /proc/self/comm; exit 0"]).expect_exit(0);
+    let shell =
+        Container::run("busybox-exec-form", &[], &["cat /proc/self/comm; exit 0"]).expect_exit(0);
     assert_eq!(shell.out, ["cat"], "{shell}");
 }
 
@@ -361,8 +388,13 @@ fn entrypoint_with_two_dashes_takes_the_command_as_it_is() {
 fn every_form_of_entrypoint_command_and_shell_lets_the_server_finish_under_any_restriction() {
     images();
     for distribution in distributions() {
-        for form in ["exec-form", "shell-form", "dashes-exec-form", "dashes-shell-form", "shell-instruction"]
-        {
+        for form in [
+            "exec-form",
+            "shell-form",
+            "dashes-exec-form",
+            "dashes-shell-form",
+            "shell-instruction",
+        ] {
             let image = format!("{distribution}-{form}");
             Container::run(&image, &[], &[]).expect_server_finishes();
             Container::run(&image, &EVERY_RESTRICTION, &[]).expect_server_finishes();
@@ -385,7 +417,8 @@ fn installs_itself_where_there_is_no_cp() {
     images();
     let shared = Scratch::new();
     let volume = format!("{}:/shared", shared.path().display());
-    Container::run("scratch", &["--volume", &volume], &["--install", "/shared/adieu"]).expect_exit(0);
+    Container::run("scratch", &["--volume", &volume], &["--install", "/shared/adieu"])
+        .expect_exit(0);
     let options = ["--volume", &volume, "--user", "1234:1234", "--entrypoint", "/shared/adieu"];
     Container::run("scratch", &options, &["/app/server"]).expect_server_finishes();
 }
@@ -408,7 +441,8 @@ fn command_string_in_the_image_lets_the_server_finish() {
 fn script_goes_on_after_the_server_has_finished() {
     images();
     for shell in shells() {
-        let container = Container::run("string", &["--env", shell], &["cd /app; ./server; echo bye; exit 3"]);
+        let container =
+            Container::run("string", &["--env", shell], &["cd /app; ./server; echo bye; exit 3"]);
         container.run.wait_line("server ready");
         container.stop();
         let ended = container.expect_exit(3);
@@ -468,7 +502,8 @@ fn trap_of_a_loop_runs_at_once() {
         assert!([0, 143].contains(&ended.code), "{ended}");
         assert!(ended.err.iter().all(|line| !line.contains("adieu")), "{ended}");
 
-        let string = "trap 'echo trapped; exit 5' TERM; echo looping; while true; do sleep 3600; done";
+        let string =
+            "trap 'echo trapped; exit 5' TERM; echo looping; while true; do sleep 3600; done";
         let container = Container::run("string", &["--env", shell], &[string]);
         container.run.wait_line("looping");
         container.wait_program("sleep");
@@ -497,15 +532,23 @@ fn stop_signal_of_the_image_is_the_one_delivered() {
 fn stop_signal_of_docker_run_is_the_one_delivered() {
     images();
     // Those that are no stop signals of adieu's too: whoever handles them is told, and may end.
-    for (given, told) in
-        [("SIGINT", "INT"), ("3", "QUIT"), ("SIGUSR1", "USR1"), ("HUP", "HUP"), ("SIGRTMIN+3", "RTMIN+3")]
-    {
+    for (given, told) in [
+        ("SIGINT", "INT"),
+        ("3", "QUIT"),
+        ("SIGUSR1", "USR1"),
+        ("HUP", "HUP"),
+        ("SIGRTMIN+3", "RTMIN+3"),
+    ] {
         let string = format!("cd /app && ./server --on {told}");
         let container = Container::run("string", &["--stop-signal", given], &[&string]);
         container.run.wait_line("server ready");
         container.stop();
         let ended = container.expect_exit(0);
-        assert_eq!(ended.out, ["server ready", &format!("server got {told}"), "server done"], "{ended}");
+        assert_eq!(
+            ended.out,
+            ["server ready", &format!("server got {told}"), "server done"],
+            "{ended}"
+        );
     }
 }
 
@@ -582,7 +625,8 @@ fn signals_reach_the_program_that_handles_them() {
 fn docker_kill_with_a_stop_signal_stops_as_docker_stop_does() {
     images();
     for signal in ["TERM", "INT", "QUIT"] {
-        let container = Container::run("string", &[], &["cd /app && ./server --on TERM,INT,QUIT; echo next"]);
+        let container =
+            Container::run("string", &[], &["cd /app && ./server --on TERM,INT,QUIT; echo next"]);
         container.run.wait_line("server ready");
         container.docker(&["kill", "--signal", signal]);
         let ended = container.expect_exit(0);
@@ -659,7 +703,8 @@ fn neighbour_in_a_shared_pid_namespace_is_never_signalled() {
 fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adieu_is_signalled() {
     images();
     let every_signal = ["--on", "none", "--print", "TERM,INT,QUIT,HUP,USR1,USR2,CONT"];
-    let outside = Adieu::new().as_child().program(server()).args(["--name", "outside"]).args(every_signal);
+    let outside =
+        Adieu::new().as_child().program(server()).args(["--name", "outside"]).args(every_signal);
     let outside = outside.deadline(Duration::from_secs(90)).start();
     outside.wait_line("outside ready");
     let neighbour = Container::run(
@@ -790,7 +835,8 @@ fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
     let manifest = fs::read(scratch.join("manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     let layers = manifest[0]["Layers"].as_array().unwrap();
-    let files = layers.iter().flat_map(|layer| tar(["--list", "--file", layer.as_str().unwrap()]).out);
+    let files =
+        layers.iter().flat_map(|layer| tar(["--list", "--file", layer.as_str().unwrap()]).out);
     let files: Vec<String> = files.map(|file| file.trim_start_matches("./").to_owned()).collect();
     let binaries = ["adieu", "adieu-runtime"].into_iter().filter(|name| built.join(name).exists());
     assert_eq!(files, binaries.collect::<Vec<_>>());
@@ -815,9 +861,13 @@ fn at_its_limit_of_processes_a_container_stops_gracefully_and_reports() {
     images();
     let shared = Scratch::new();
     let volume = format!("{}:/shared", shared.path().display());
-    let options = ["--pids-limit", "12", "--volume", &volume, "--env", "ADIEU_REPORT=/shared/report"];
-    let container =
-        Container::run("string", &options, &["cd /app && ./server & /app/storm many 100; echo next"]);
+    let options =
+        ["--pids-limit", "12", "--volume", &volume, "--env", "ADIEU_REPORT=/shared/report"];
+    let container = Container::run(
+        "string",
+        &options,
+        &["cd /app && ./server & /app/storm many 100; echo next"],
+    );
     container.run.wait_line("server ready");
     eventually("the container is full", || {
         let top = docker().args(["top", &container.name, "-eo", "pid,comm"]).start().finish();

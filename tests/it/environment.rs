@@ -12,11 +12,12 @@ use std::time::Duration;
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Running, Scratch, adieu, eventually, pid_namespace_or_less, process, server, status_field, tool,
+    Adieu, Running, Scratch, adieu, eventually, pid_namespace_or_less, process, server,
+    status_field, tool,
 };
 use nix::sys::signal::Signal::{
-    self, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN,
-    SIGTTOU, SIGUSR1, SIGWINCH,
+    self, SIGALRM, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP,
+    SIGTTIN, SIGTTOU, SIGUSR1, SIGWINCH,
 };
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -79,8 +80,8 @@ fn as_it_is(adieu: Adieu) -> Adieu {
 /// What a process inherits of /proc/self/status. (By cat: Debian's grep handles SEGV.)
 fn status(state: impl Fn(Adieu) -> Adieu, setup: &str) -> Vec<String> {
     const VARIES: [&str; 14] = [
-        "Name", "State", "Tgid", "Ngid", "Pid", "PPid", "NSpid", "NStgid", "NSpgid", "NSsid", "FDSize",
-        "SigQ", "Vm", "Rss",
+        "Name", "State", "Tgid", "Ngid", "Pid", "PPid", "NSpid", "NStgid", "NSpgid", "NSsid",
+        "FDSize", "SigQ", "Vm", "Rss",
     ];
     let constant = |line: &String| {
         !VARIES.iter().any(|field| line.starts_with(field)) && !line.contains("ctxt_switches")
@@ -93,7 +94,10 @@ fn status(state: impl Fn(Adieu) -> Adieu, setup: &str) -> Vec<String> {
 }
 
 fn mask(signals: impl IntoIterator<Item = Signal>) -> String {
-    format!("{:016x}", signals.into_iter().fold(0_u64, |mask, signal| mask | 1 << (signal as i32 - 1)))
+    format!(
+        "{:016x}",
+        signals.into_iter().fold(0_u64, |mask, signal| mask | 1 << (signal as i32 - 1))
+    )
 }
 
 // --- What is inherited ---------------------------------------------------------------------------
@@ -112,8 +116,10 @@ fn signals_are_as_they_would_be_without_adieu() {
         (&[], &[SIGCHLD, SIGINT, SIGUSR1, SIGCONT, SIGPIPE]),
         (&[SIGCHLD, SIGPIPE, SIGALRM, SIGWINCH], &[SIGHUP, SIGCHLD, SIGALRM]),
     ] {
-        let seen =
-            status(|adieu| adieu.ignoring(ignored.iter().copied()).blocking(blocked.iter().copied()), "");
+        let seen = status(
+            |adieu| adieu.ignoring(ignored.iter().copied()).blocking(blocked.iter().copied()),
+            "",
+        );
         // Bits 32 and 33, which libc hides, are among them.
         for (field, expected) in [
             ("SigIgn", mask(ignored.iter().copied())),
@@ -121,7 +127,10 @@ fn signals_are_as_they_would_be_without_adieu() {
             ("SigCgt", none.clone()),
             ("SigPnd", none.clone()),
         ] {
-            assert!(seen.contains(&format!("{field}:\t{expected}")), "{field} {expected}: {seen:#?}");
+            assert!(
+                seen.contains(&format!("{field}:\t{expected}")),
+                "{field} {expected}: {seen:#?}"
+            );
         }
     }
 }
@@ -136,8 +145,12 @@ fn every_signal_can_be_inherited_ignored_or_blocked() {
 
 fn signals_are_the_same_through_a_shell_string() {
     for (ignored, blocked) in [(&[][..], &[][..]), (&[SIGPIPE, SIGQUIT], &[SIGUSR1])] {
-        let state =
-            || Adieu::new().as_child().ignoring(ignored.iter().copied()).blocking(blocked.iter().copied());
+        let state = || {
+            Adieu::new()
+                .as_child()
+                .ignoring(ignored.iter().copied())
+                .blocking(blocked.iter().copied())
+        };
         let string = "grep ^Sig[BIC] /proc/self/status; :";
         let direct = state().program("/bin/sh").args(["-c", string]).start().expect_exit(0);
         assert_eq!(state().arg(string).start().expect_exit(0).out, direct.out);
@@ -152,9 +165,12 @@ fn umask_identity_and_capabilities_are_inherited() {
 
 /// Promise (Running): the child's signals, limits, descriptors and environment are untouched
 fn limits_are_inherited() {
-    for setup in
-        [":", "ulimit -n 16", "ulimit -n 5; ulimit -c 0", "ulimit -s 256; ulimit -t 1000; ulimit -f 2048"]
-    {
+    for setup in [
+        ":",
+        "ulimit -n 16",
+        "ulimit -n 5; ulimit -c 0",
+        "ulimit -s 256; ulimit -t 1000; ulimit -f 2048",
+    ] {
         let limits = same(as_it_is, setup, &["/bin/cat", "/proc/self/limits"]);
         assert!(limits.iter().any(|line| line.starts_with("Max open files")), "{limits:#?}");
     }
@@ -176,8 +192,9 @@ fn working_directory_niceness_and_the_like_are_inherited() {
         "coredump_filter",
     ] {
         // Some kernels lack some.
-        let show =
-            format!("! test -e /proc/self/{file} || sed 's/autogroup-[0-9]*/autogroup/' /proc/self/{file}");
+        let show = format!(
+            "! test -e /proc/self/{file} || sed 's/autogroup-[0-9]*/autogroup/' /proc/self/{file}"
+        );
         same(as_it_is, ":", &["/bin/sh", "-c", &show]);
     }
     tool("nice");
@@ -240,8 +257,11 @@ pub(crate) const ODD_WORDS: &str = "ODD_WORDS";
 
 /// Calls exec with an environment that no shell and no `Command` can make.
 pub(crate) fn exec_with_an_odd_environment(words: &OsStr) -> ! {
-    let words: Vec<CString> =
-        words.as_bytes().split(|byte| *byte == b'\n').map(|word| CString::new(word).unwrap()).collect();
+    let words: Vec<CString> = words
+        .as_bytes()
+        .split(|byte| *byte == b'\n')
+        .map(|word| CString::new(word).unwrap())
+        .collect();
     let odd: [&[u8]; 14] = [
         b"no equals sign",
         b"",
@@ -302,22 +322,27 @@ fn listen_pid_is_rewritten_to_the_program_if_it_names_adieu() {
             .expect_exit(0)
             .out
     };
-    let show =
-        "'test \"$LISTEN_PID\" = $$ && echo rewritten; echo \"$LISTEN_FDS\"; env | grep -c ^LISTEN_PID='";
+    let show = "'test \"$LISTEN_PID\" = $$ && echo rewritten; echo \"$LISTEN_FDS\"; env | grep -c ^LISTEN_PID='";
     assert_eq!(set("$$", &format!("-- sh -c {show}")), ["rewritten", "1", "1"]);
     assert_eq!(set("$$", show), ["rewritten", "1", "1"]);
     for other in ["1", "999999999999", "''", "x", "\" $$\"", "\"$$ \"", "\"0x$$\""] {
         let kept = set(other, "-- sh -c 'echo \"<$LISTEN_PID>\"'");
         let spaces = |text: &str| text.replace(['\'', '"'], "");
-        let expected = if other.contains("$$") { None } else { Some(format!("<{}>", spaces(other))) };
+        let expected =
+            if other.contains("$$") { None } else { Some(format!("<{}>", spaces(other))) };
         assert!(expected.is_none_or(|expected| kept == [expected]), "{other}: {kept:?}");
         assert!(!kept[0].is_empty() && set(other, show)[0] != "rewritten", "{other}");
     }
-    let without = Adieu::new().as_child().args(["--", "sh", "-c", "echo \"${LISTEN_PID-unset}\""]).start();
+    let without =
+        Adieu::new().as_child().args(["--", "sh", "-c", "echo \"${LISTEN_PID-unset}\""]).start();
     assert_eq!(without.expect_exit(0).out, ["unset"]);
     if pid_namespace_or_less() {
-        let pid1 =
-            Adieu::new().as_pid1().env("LISTEN_PID", "1").args(["--", "sh", "-c", "echo \"$LISTEN_PID $$\""]);
+        let pid1 = Adieu::new().as_pid1().env("LISTEN_PID", "1").args([
+            "--",
+            "sh",
+            "-c",
+            "echo \"$LISTEN_PID $$\"",
+        ]);
         let out = pid1.start().expect_exit(0).out.remove(0);
         let (named, own) = out.split_once(' ').unwrap();
         assert!(named == own && own != "1", "{out}");
@@ -346,7 +371,9 @@ fn at_rest(adieu: Adieu, words: &[&str]) -> Running {
 }
 
 fn wake_ups(pid: Pid) -> Vec<Option<String>> {
-    ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"].map(|field| status_field(pid, field)).into()
+    ["voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"]
+        .map(|field| status_field(pid, field))
+        .into()
 }
 
 /// Promise (Running): idle is idle
@@ -416,7 +443,9 @@ fn fifty_orphans_are_reaped_as_pid1_and_as_subreaper() {
         running.wait_line("server ready");
         let orphans = || {
             let tree = running.tree();
-            tree.into_iter().filter(|it| it.name == "sleep" && it.parent == running.pid()).collect::<Vec<_>>()
+            tree.into_iter()
+                .filter(|it| it.name == "sleep" && it.parent == running.pid())
+                .collect::<Vec<_>>()
         };
         eventually("all of them have come to adieu", || orphans().len() == ORPHANS);
         for orphan in orphans() {
@@ -457,18 +486,24 @@ fn a_program_named_init_is_executed_in_place_as_pid1_only() {
     let at = |adieu: Adieu| adieu.current_dir(scratch.path());
     let unblocked = ["SigBlk", "SigIgn"].map(|field| format!("{field}:\t{}", mask([])));
     if pid_namespace_or_less() {
-        for words in
-            [&["--", "./init", "a", "b"][..], &["./init a b"], &["-v", "-t", "1s", "./init", "a", "b"]]
-        {
+        for words in [
+            &["--", "./init", "a", "b"][..],
+            &["./init a b"],
+            &["-v", "-t", "1s", "./init", "a", "b"],
+        ] {
             let finished = at(Adieu::new().as_pid1()).args(words).start().expect_exit(7);
             assert_eq!(finished.out[0], "pid 1 args a b", "{words:?}\n{finished}");
             assert_eq!(finished.out[1..3], unblocked, "{finished}");
         }
-        let by_path = at(Adieu::new().as_pid1()).env("PATH", "bin").args(["--", "systemd", "--user"]).start();
+        let by_path =
+            at(Adieu::new().as_pid1()).env("PATH", "bin").args(["--", "systemd", "--user"]).start();
         assert_eq!(by_path.expect_exit(7).out, ["pid 1 args --user"]);
         // In a script it is the script's business, and a missing one is missing.
         let in_script = at(Adieu::new().as_pid1()).arg("./init; exit 8").start().expect_exit(8);
-        assert!(in_script.out[0].ends_with(" args ") && in_script.out[0] != "pid 1 args ", "{in_script}");
+        assert!(
+            in_script.out[0].ends_with(" args ") && in_script.out[0] != "pid 1 args ",
+            "{in_script}"
+        );
         at(Adieu::new().as_pid1()).args(["--", "missing/init"]).start().expect_exit(127);
     }
     let as_child = at(Adieu::new().as_child()).args(["--", "./init"]).start();

@@ -33,8 +33,14 @@ fn every_example_has_a_readme_a_script_that_checks_it_and_a_test_that_runs_it() 
         };
         let name = folder.file_name().unwrap().to_str().unwrap();
         let command = format!("sh examples/{name}/run.sh");
-        assert!(read("README.md").contains(&command), "examples/{name}/README.md does not say: {command}");
-        assert!(read("run.sh").contains("lib.sh"), "examples/{name}/run.sh does not use examples/lib.sh");
+        assert!(
+            read("README.md").contains(&command),
+            "examples/{name}/README.md does not say: {command}"
+        );
+        assert!(
+            read("run.sh").contains("lib.sh"),
+            "examples/{name}/run.sh does not use examples/lib.sh"
+        );
         let test = format!("examples::{}", name.replace('-', "_"));
         assert!(
             IN_TURN.iter().any(|it| it.name() == test),

@@ -10,8 +10,8 @@ use crate::scenario::{AT_ONCE, container, is_gone};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, is_root, pid_namespace, pid_namespace_or_less,
-    process, root, schema, status_field, tool, tool_or_less,
+    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, is_root, pid_namespace,
+    pid_namespace_or_less, process, root, schema, status_field, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGWINCH};
 use nix::sys::signal::kill;
@@ -32,13 +32,17 @@ fn started<'a>(words: impl IntoIterator<Item = &'a str>, ready: usize) -> Runnin
 fn below(init: &[&str], script: &str) -> Running {
     let words = init.iter().copied().chain(["sh", "-c", script]).skip(1);
     let running = container().program(init.first().map_or("sh".into(), |init| tool(init)));
-    let running = if init.is_empty() { running.args(["-c", script]) } else { running.args(words) }.start();
+    let running =
+        if init.is_empty() { running.args(["-c", script]) } else { running.args(words) }.start();
     running.wait_lines(1, " ready");
     // A shell blocks every signal while it forks, and may be on its way back from that when its
     // child is ready.
-    let blocks = |pid| support::status_field(pid, "SigBlk").is_some_and(|set| set.contains(|c| c != '0'));
+    let blocks =
+        |pid| support::status_field(pid, "SigBlk").is_some_and(|set| set.contains(|c| c != '0'));
     let of_tree = || running.tree().into_iter().chain(process(running.pid()));
-    support::eventually("no shell blocks signals", || !of_tree().any(|it| it.name == "sh" && blocks(it.pid)));
+    support::eventually("no shell blocks signals", || {
+        !of_tree().any(|it| it.name == "sh" && blocks(it.pid))
+    });
     running
 }
 
@@ -90,7 +94,10 @@ fn entries<'a>(explained: &'a Value, name: &str) -> Vec<&'a Value> {
 /// What is said of each process, by pid.
 fn each(explained: &Value, key: &str) -> BTreeMap<i64, String> {
     let processes = explained["processes"].as_array().unwrap();
-    processes.iter().map(|it| (it["pid"].as_i64().unwrap(), it[key].as_str().unwrap().to_owned())).collect()
+    processes
+        .iter()
+        .map(|it| (it["pid"].as_i64().unwrap(), it[key].as_str().unwrap().to_owned()))
+        .collect()
 }
 
 /// Against `docs/explain.schema.json`.
@@ -106,7 +113,8 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
     let running = started(["cd / && server | tee -a /dev/null; echo after"], 1);
     let [sh, server, tee] = ["sh", "server", "tee"].map(|name| running.process(name));
     let lines = text(&running, &[]);
-    let cells = |line: &String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+    let cells =
+        |line: &String| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
     let table: Vec<String> = lines.iter().take(5).map(cells).collect();
     assert_eq!(
         table,
@@ -130,7 +138,10 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
     assert_eq!(explained["init"], "adieu");
     assert_eq!(explained["verdict"], *said);
     assert_eq!(explained["root"]["pid"], running.pid().as_raw());
-    assert_eq!(each(&explained, "role").values().collect::<Vec<_>>(), ["shielded", "handler", "bystander"]);
+    assert_eq!(
+        each(&explained, "role").values().collect::<Vec<_>>(),
+        ["shielded", "handler", "bystander"]
+    );
 
     if pid_namespace_or_less() && tool_or_less("nsenter").is_some() {
         // As `docker exec` starts it: the default is PID 1, and the numbers are those of the
@@ -139,7 +150,8 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
         let user: &[&str] = if is_root() { &[] } else { &["-U", "--preserve-credentials"] };
         let inside = |words: &[&str]| {
             let enter = Adieu::new().as_child().program("nsenter").args(["-t", &pid, "-p", "-m"]);
-            let finished = enter.args(user.iter().copied()).arg(adieu()).args(words.iter().copied()).start();
+            let finished =
+                enter.args(user.iter().copied()).arg(adieu()).args(words.iter().copied()).start();
             finished.expect_exit(0).out
         };
         let lines = inside(&["--explain"]);
@@ -156,8 +168,14 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
 /// that it is true
 fn every_way_to_take_a_signal_is_named() {
-    let ways =
-        ["--by caught", "--by signalfd", "--by sigwait", "--on INT --ignore TERM", "--on none", "--on INT"];
+    let ways = [
+        "--by caught",
+        "--by signalfd",
+        "--by sigwait",
+        "--on INT --ignore TERM",
+        "--on none",
+        "--on INT",
+    ];
     let seen_as = ["caught", "signalfd", "sigwait", "ignored", "default", "default"];
     let script = ways.map(|way| format!("server {way}")).join(" & ");
     let running = started([&*format!("{script} & wait")], ways.len());
@@ -169,7 +187,10 @@ fn every_way_to_take_a_signal_is_named() {
             it["command"].as_str().unwrap().strip_prefix("server ").unwrap_or_default().to_owned()
         };
         let disposition = |it: &Value| it["disposition"].as_str().unwrap().to_owned();
-        seen = entries(&explained, "server").into_iter().map(|it| (way(it), disposition(it))).collect();
+        seen = entries(&explained, "server")
+            .into_iter()
+            .map(|it| (way(it), disposition(it)))
+            .collect();
         seen.get("--by sigwait").is_some_and(|it| it == "sigwait")
     });
     for (way, seen_as) in ways.iter().zip(seen_as) {
@@ -182,7 +203,10 @@ fn every_way_to_take_a_signal_is_named() {
 fn where_nothing_handles_it_the_container_would_stop_at_once() {
     let running = container().arg("sleep 3600; echo never").start();
     eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
-    assert_eq!(verdict(&running, &[]), "Nothing here handles SIGTERM: the container would stop at once.");
+    assert_eq!(
+        verdict(&running, &[]),
+        "Nothing here handles SIGTERM: the container would stop at once."
+    );
     json(&running, &[]);
     running.signal(SIGTERM);
     let finished = running.expect_exit(143);
@@ -202,7 +226,10 @@ fn the_settings_of_the_running_adieu_are_taken_into_account() {
 
     let rewritten = started(["-r", "TERM=QUIT", "server --on QUIT; :"], 1);
     let said = verdict(&rewritten, &[]);
-    assert!(said.starts_with("SIGQUIT is sent in place of SIGTERM. On SIGTERM adieu would"), "{said}");
+    assert!(
+        said.starts_with("SIGQUIT is sent in place of SIGTERM. On SIGTERM adieu would"),
+        "{said}"
+    );
 
     let group = started(["-g", "server | cat; :"], 1);
     assert_eq!(entries(&json(&group, &[]), "cat")[0]["when"], "gets it at once");
@@ -214,7 +241,10 @@ fn a_signal_that_is_rewritten_to_0_is_for_nobody() {
     let running = started(["-r", "TERM=0", "server; :"], 1);
     assert_eq!(verdict(&running, &[]), "SIGTERM would be dropped: adieu rewrites it to 0.");
     let explained = json(&running, &[]);
-    assert!(each(&explained, "when").values().all(|when| !when.contains("gets it at once")), "{explained:#}");
+    assert!(
+        each(&explained, "when").values().all(|when| !when.contains("gets it at once")),
+        "{explained:#}"
+    );
 }
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
@@ -235,7 +265,8 @@ fn the_roles_are_those_that_the_stop_then_has() {
             let running = container().arg("--report").arg(&report).arg(script);
             let running = running.ignoring(ignored.iter().copied()).start();
             running.wait_lines(ready, " ready");
-            // A shell that has started its job may not be in `wait` yet, which shows that it is a job.
+            // A shell that has started its job may not be in `wait` yet, which shows that it is a
+            // job.
             let waits = || running.tree().iter().all(|it| it.name != "sh" || it.state == 'S');
             eventually("every shell waits", waits);
             let explained = json(&running, &[]);
@@ -243,8 +274,10 @@ fn the_roles_are_those_that_the_stop_then_has() {
                 let pids = status_field(Pid::from_raw(pid.try_into().unwrap()), "NSpid").unwrap();
                 pids.split_whitespace().next_back().unwrap().parse::<i64>().unwrap()
             };
-            let said: BTreeMap<i64, String> =
-                each(&explained, "role").into_iter().map(|(pid, role)| (inner(pid), role)).collect();
+            let said: BTreeMap<i64, String> = each(&explained, "role")
+                .into_iter()
+                .map(|(pid, role)| (inner(pid), role))
+                .collect();
             running.signal(SIGTERM);
             running.finish();
             let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
@@ -281,8 +314,13 @@ fn an_explain_with_nothing_but_itself_to_explain_says_so() {
     // `docker run IMAGE --explain`, in place of `docker exec`.
     let alone = container().arg("--explain").start().expect_exit(125);
     assert!(alone.out.is_empty() && alone.err.len() == 1, "{alone}");
-    assert!(alone.err[0].contains("this very --explain") && alone.err[0].contains("docker exec"), "{alone}");
-    for (init, name) in [(vec![], "adieu"), (vec!["tini"], "tini"), (vec!["dumb-init"], "dumb-init")] {
+    assert!(
+        alone.err[0].contains("this very --explain") && alone.err[0].contains("docker exec"),
+        "{alone}"
+    );
+    for (init, name) in
+        [(vec![], "adieu"), (vec!["tini"], "tini"), (vec!["dumb-init"], "dumb-init")]
+    {
         if init.iter().any(|init| tool_or_less(init).is_none()) {
             continue;
         }
@@ -314,7 +352,10 @@ fn a_parent_that_leaves_a_zombie_is_named() {
     let explained = json(&running, &[]);
     let zombies = explained["zombies"].as_array().unwrap();
     assert_eq!(zombies.len(), 1, "{explained:#}");
-    assert_eq!((&zombies[0]["parent"], &zombies[0]["count"]), (&parent.pid.as_raw().into(), &12.into()));
+    assert_eq!(
+        (&zombies[0]["parent"], &zombies[0]["count"]),
+        (&parent.pid.as_raw().into(), &12.into())
+    );
     // Its sentence has to fit into 80 columns too, as `text` sees to.
     let said = verdict(&running, &[]);
     assert!(said.contains(&format!("{} leaves zombies behind (12)", named(&parent))), "{said}");
@@ -333,7 +374,11 @@ fn a_signal_that_begins_no_stop_goes_to_its_handlers() {
     let server = running.process("server");
     for name in ["HUP", "SIGHUP", "1"] {
         let said = verdict(&running, &["--signal", name]);
-        assert_eq!(said, format!("SIGHUP would go to {}; it begins no stop.", named(&server)), "{name}");
+        assert_eq!(
+            said,
+            format!("SIGHUP would go to {}; it begins no stop.", named(&server)),
+            "{name}"
+        );
     }
     running.signal(SIGHUP);
     running.wait_line("server saw HUP");
@@ -354,7 +399,10 @@ fn a_signal_that_nobody_handles_would_be_dropped_by_an_adieu_that_is_pid_1() {
     running.signal(SIGHUP);
     running.wait_line("SIGHUP dropped");
     let explained = json(&running, &["--signal", "HUP"]);
-    assert!(each(&explained, "when").values().all(|when| !when.contains("gets it")), "{explained:#}");
+    assert!(
+        each(&explained, "when").values().all(|when| !when.contains("gets it")),
+        "{explained:#}"
+    );
 }
 
 /// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
@@ -397,16 +445,21 @@ fn said_and_done(init: &[&str], script: &str) -> Option<(String, bool)> {
         let explained = json(&running, &[]);
         let said = explained["verdict"].as_str().unwrap().to_owned();
         assert_eq!(explained["init"], *init.first().unwrap_or(&"none"), "{explained:#}");
-        assert!(entries(&explained, "server")[0].get("role").is_none(), "roles are adieu's: {explained:#}");
+        assert!(
+            entries(&explained, "server")[0].get("role").is_none(),
+            "roles are adieu's: {explained:#}"
+        );
         assert_eq!(verdict(&running, &[]), said);
         let pids = ["sh", "server"].map(|name| {
-            let of_it = running.tree().into_iter().chain(process(running.pid())).find(|it| it.name == name);
+            let of_it =
+                running.tree().into_iter().chain(process(running.pid())).find(|it| it.name == name);
             of_it.map_or(0, |it| it.pid.as_raw())
         });
         let init = running.pid().to_string();
         let said = said.replace(&format!("({init})"), "(INIT)");
-        let said =
-            said.replace(&format!("({})", pids[0]), "(SH)").replace(&format!("({})", pids[1]), "(SERVER)");
+        let said = said
+            .replace(&format!("({})", pids[0]), "(SH)")
+            .replace(&format!("({})", pids[1]), "(SERVER)");
         running.signal(SIGTERM);
         (said, running.finish().count("server done") == 1)
     })
@@ -416,7 +469,9 @@ fn said_and_done(init: &[&str], script: &str) -> Option<(String, bool)> {
 /// that it is true
 fn an_init_that_tells_its_child_alone_ends_with_it() {
     for init in ["tini", "tini-static", "catatonit"] {
-        let Some((said, finished)) = said_and_done(&[init, "--"], "cd / && server; :") else { continue };
+        let Some((said, finished)) = said_and_done(&[init, "--"], "cd / && server; :") else {
+            continue;
+        };
         assert_eq!(
             said,
             format!(
@@ -441,7 +496,9 @@ fn an_init_that_tells_the_group_ends_with_its_child_all_the_same() {
         &["catatonit", "-g", "--"],
     ];
     for init in inits {
-        let Some((said, finished)) = said_and_done(init, "cd / && server --work 2s; :") else { continue };
+        let Some((said, finished)) = said_and_done(init, "cd / && server --work 2s; :") else {
+            continue;
+        };
         assert_eq!(
             said,
             format!(
@@ -460,8 +517,11 @@ fn an_init_that_tells_the_group_ends_with_its_child_all_the_same() {
 fn a_server_that_is_the_init_s_child_is_told_and_finishes() {
     for init in ["tini", "dumb-init", "catatonit"] {
         let Some((said, finished)) = said_and_done(&[init, "--"], "exec server") else { continue };
-        let whom =
-            if init == "dumb-init" { "every process of server's group" } else { "server (SERVER) alone" };
+        let whom = if init == "dumb-init" {
+            "every process of server's group"
+        } else {
+            "server (SERVER) alone"
+        };
         assert!(
             said.starts_with(&format!("{init} (INIT) would pass SIGTERM to {whom} and end with")),
             "{said}"
@@ -475,7 +535,8 @@ fn a_server_that_is_the_init_s_child_is_told_and_finishes() {
 /// that it is true
 fn dumb_init_s_options_count() {
     for single in ["--single-child", "-c"] {
-        let Some((said, _)) = said_and_done(&["dumb-init", single, "--"], "cd / && server; :") else {
+        let Some((said, _)) = said_and_done(&["dumb-init", single, "--"], "cd / && server; :")
+        else {
             return;
         };
         assert!(said.contains("would pass SIGTERM to sh (SH) alone"), "{single}: {said}");
@@ -497,7 +558,8 @@ fn adieu_is_known_whatever_it_is_called() {
         let copy = scratch.join(name);
         let install = Adieu::new().as_child().arg("--install").arg(&copy).start();
         install.expect_exit(0);
-        let running = container().program(&copy).args(["--", "sh", "-c", "cd / && server; :"]).start();
+        let running =
+            container().program(&copy).args(["--", "sh", "-c", "cd / && server; :"]).start();
         running.wait_line("ready");
         // As `docker exec CONTAINER /sbin/docker-init --explain` does it.
         let pid = running.pid().to_string();
@@ -529,15 +591,22 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
     // Both are still there after it, and the server has not heard of it.
     kill(server.pid, SIGUSR1).unwrap();
     running.wait_line("server saw USR1");
-    assert!(!is_gone(running.pid()) && running.lines().iter().all(|line| !line.text.contains("got TERM")));
+    assert!(
+        !is_gone(running.pid())
+            && running.lines().iter().all(|line| !line.text.contains("got TERM"))
+    );
 
     let deaf = below(&[], "trap '' TERM; server --on INT; :");
     let said = verdict(&deaf, &[]);
-    let ignores = "is PID 1 of its container and ignores the signal: SIGTERM would be ignored until SIGKILL.";
+    let ignores =
+        "is PID 1 of its container and ignores the signal: SIGTERM would be ignored until SIGKILL.";
     assert_eq!(said, format!("sh ({}) {ignores}", deaf.pid()));
     // In the container itself it has that number.
-    let within =
-        container().program("/bin/sh").args(["-c", "\"$ADIEU\" --explain; :"]).start().expect_exit(0);
+    let within = container()
+        .program("/bin/sh")
+        .args(["-c", "\"$ADIEU\" --explain; :"])
+        .start()
+        .expect_exit(0);
     assert_eq!(
         sentences(&within.out),
         "PID 1 is sh, which has no handler: SIGTERM would be ignored until SIGKILL."
@@ -608,7 +677,11 @@ fn only_a_terminal_gets_colours_and_no_color_is_honoured() {
         assert_eq!(pty.exit(), 0);
         let shown = pty.text();
         assert_eq!(shown.contains("\x1b["), coloured, "NO_COLOR={no_color:?}: {shown:?}");
-        assert_eq!(shown.matches("\x1b[0m").count() * 2, shown.matches("\x1b[").count(), "{shown:?}");
+        assert_eq!(
+            shown.matches("\x1b[0m").count() * 2,
+            shown.matches("\x1b[").count(),
+            "{shown:?}"
+        );
     }
 }
 
@@ -637,7 +710,8 @@ fn long_command_lines_fit_80_columns_too() {
 /// that it is true
 fn the_schema_describes_every_property_and_allows_no_other() {
     let schema =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/explain.schema.json")).unwrap();
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/explain.schema.json"))
+            .unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!(schema["properties"]["schema"]["const"], 2);
@@ -667,8 +741,10 @@ fn asked_by_nobody(running: &Running, options: &[&str]) -> Vec<String> {
     let scratch = Scratch::new();
     Adieu::new().as_child().arg("--install").arg(scratch.join("adieu")).start().expect_exit(0);
     let pid = running.pid().to_string();
-    let asked = Adieu::new().as_child().program("setpriv").args(AS_NOBODY).arg(scratch.join("adieu"));
-    let finished = asked.args(["--explain", &*pid]).args(options.iter().copied()).start().expect_exit(0);
+    let asked =
+        Adieu::new().as_child().program("setpriv").args(AS_NOBODY).arg(scratch.join("adieu"));
+    let finished =
+        asked.args(["--explain", &*pid]).args(options.iter().copied()).start().expect_exit(0);
     assert!(finished.err.is_empty(), "{finished}");
     finished.out
 }
@@ -682,11 +758,17 @@ fn another_user_gets_an_answer_with_what_may_not_be_read() {
     eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
     let [sleep, server, sh] = ["sleep", "server", "sh"].map(|name| named(&running.process(name)));
     let said = sentences(&asked_by_nobody(&running, &[]));
-    assert!(said.starts_with("On SIGTERM adieu would wait for ") && said.contains(&server), "{said}");
+    assert!(
+        said.starts_with("On SIGTERM adieu would wait for ") && said.contains(&server),
+        "{said}"
+    );
     assert!(said.contains(&format!("{sh} is shielded")), "{said}");
     assert!(said.contains("May not be read in full") && said.contains("CAP_SYS_PTRACE"), "{said}");
     // Its stdin may not be read either; in truth it is no pipe.
-    assert!(!said.contains(&format!("{sleep} ends at end of file")), "a guess, as if it were known: {said}");
+    assert!(
+        !said.contains(&format!("{sleep} ends at end of file")),
+        "a guess, as if it were known: {said}"
+    );
     let taken_for_handlers =
         said.split("so taken for handlers: ").nth(1).is_some_and(|it| it.starts_with(&sleep));
     let waited_for = said.split(';').next().unwrap().contains(&sleep);
@@ -726,7 +808,10 @@ fn what_is_wrong_is_named_with_an_example() {
         assert_eq!(finished.code, 125, "{words:?}\n{finished}");
         assert!(finished.out.is_empty(), "{finished}");
         assert!(finished.err[0].starts_with("adieu: "), "{finished}");
-        assert!(parts.iter().all(|part| finished.err.join("\n").contains(part)), "{words:?}\n{finished}");
+        assert!(
+            parts.iter().all(|part| finished.err.join("\n").contains(part)),
+            "{words:?}\n{finished}"
+        );
     }
     for option in [["--signal", "TERM"], ["--format", "json"]] {
         let finished = Adieu::new().as_child().args(option).start().expect_exit(125);
@@ -740,8 +825,12 @@ fn without_proc_it_says_where_to_run_it() {
     pid_namespace();
     for preparation in ["umount -l /proc", "mount -t tmpfs none /proc", "mount --bind /mnt /proc"] {
         let script = format!("{preparation}; exec \"$ADIEU\" --explain");
-        let finished = container().program("/bin/sh").args(["-c", &script]).start().expect_exit(125);
-        assert!(finished.err[0].contains("/proc") && finished.err[0].contains("docker exec"), "{finished}");
+        let finished =
+            container().program("/bin/sh").args(["-c", &script]).start().expect_exit(125);
+        assert!(
+            finished.err[0].contains("/proc") && finished.err[0].contains("docker exec"),
+            "{finished}"
+        );
     }
 }
 

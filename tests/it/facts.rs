@@ -405,7 +405,8 @@ fn answers(name: &'static str, words: &str, facts: &[&Fact]) -> Vec<(Key, String
         }
     };
     let rows = facts.iter().flat_map(|fact| fact.rows.iter().map(move |row| (fact, row)));
-    rows.map(|(fact, row)| ((fact.question.into(), cell(row.text()), name), answer(fact, row))).collect()
+    rows.map(|(fact, row)| ((fact.question.into(), cell(row.text()), name), answer(fact, row)))
+        .collect()
 }
 
 /// Promise (Who is told, and when): what the shells do by themselves, on which this rests
@@ -434,7 +435,8 @@ fn the_shells_do_what_the_page_says() {
     for ((question, row, shell), answer) in &seen {
         let before = said.get(&(question.clone(), row.clone(), shell)).map_or("nothing", |it| it);
         if before != answer {
-            let difference = format!("{shell}: {question} {row}: {answer}; the page says {before}\n");
+            let difference =
+                format!("{shell}: {question} {row}: {answer}; the page says {before}\n");
             say(format!("DIFFERS: {difference}"));
             let version = SHELLS.iter().zip(&versions).find(|(it, _)| it.0 == *shell).unwrap().1;
             let is_of_the_page = version.as_ref().is_some_and(|it| text.contains(it));
@@ -458,8 +460,10 @@ fn what_rests_on_a_fact_links_to_one_that_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let anchors: BTreeSet<String> = FACTS.iter().map(|fact| anchor(fact.question)).collect();
     let mut links = 0;
-    for file in
-        fs::read_dir(root.join("docs")).unwrap().map(|it| it.unwrap().path()).filter(|it| it.is_file())
+    for file in fs::read_dir(root.join("docs"))
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .filter(|it| it.is_file())
     {
         let text = fs::read_to_string(&file).unwrap_or_default();
         for link in text.split("(shells.md#").skip(1) {
@@ -481,8 +485,9 @@ fn what_rests_on_a_fact_links_to_one_that_is_there() {
 // --- The document --------------------------------------------------------------------------------
 
 fn document(answers: &BTreeMap<Key, String>, versions: &[Option<String>]) -> String {
-    let mut text =
-        format!("```sh\nshell=dash    # or another of the eight (busybox: \"busybox sh\")\n{PREAMBLE}```\n");
+    let mut text = format!(
+        "```sh\nshell=dash    # or another of the eight (busybox: \"busybox sh\")\n{PREAMBLE}```\n"
+    );
     for fact in &FACTS {
         let (question, why, first) = (fact.question, fact.why, fact.rows.first().unwrap());
         write!(text, "\n## {question}\n\n{why}\n\n```sh\n{}```\n\n", fact.script(first)).unwrap();
@@ -490,7 +495,8 @@ fn document(answers: &BTreeMap<Key, String>, versions: &[Option<String>]) -> Str
         writeln!(text, "| --- |{}", " --- |".repeat(SHELLS.len())).unwrap();
         for row in fact.rows {
             let row = cell(row.text());
-            let answer = |name| answers.get(&(question.into(), row.clone(), name)).map_or("", |it| it);
+            let answer =
+                |name| answers.get(&(question.into(), row.clone(), name)).map_or("", |it| it);
             writeln!(text, "| {row} | {} |", SHELLS.map(|it| answer(it.0)).join(" | ")).unwrap();
         }
     }
@@ -522,9 +528,11 @@ fn said(page: &str) -> BTreeMap<Key, String> {
 
 /// The name and the first word that looks like a version.
 fn version((name, _, command): (&str, &str, &str)) -> Option<String> {
-    let said = String::from_utf8_lossy(&output(Command::new("sh").args(["-c", command]))).into_owned();
-    let is_version =
-        |word: &&str| word.trim_start_matches(['v', 'R']).starts_with(|it: char| it.is_ascii_digit());
+    let said =
+        String::from_utf8_lossy(&output(Command::new("sh").args(["-c", command]))).into_owned();
+    let is_version = |word: &&str| {
+        word.trim_start_matches(['v', 'R']).starts_with(|it: char| it.is_ascii_digit())
+    };
     Some(format!("{name} {}", said.split([' ', '\n', '\t']).find(is_version)?))
 }
 

@@ -1,5 +1,6 @@
-//! The man pages and the completions are those of the command lines' definitions and of README.md, and the tools that read
-//! them find no fault. With `ADIEU_WRITE_DOCS=1` the files are written instead of compared.
+//! The man pages and the completions are those of the command lines' definitions and of README.md,
+//! and the tools that read them find no fault. With `ADIEU_WRITE_DOCS=1` the files are written
+//! instead of compared.
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Write;
@@ -7,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use crate::support::runner::{Test, tests};
+use crate::support::{Scratch, adieu, output, page, tool, tool_or_less};
 use adieu::cli::{self, Request, definition};
 use adieu::runtime::options as runtime_options;
 use clap::Arg;
 use clap::builder::PossibleValuesParser;
 use clap_complete::{Shell, generate};
 use clap_mangen::Man;
-use crate::support::runner::{Test, tests};
-use crate::support::{Scratch, adieu, output, page, tool, tool_or_less};
 
 // --- What there is -------------------------------------------------------------------------------
 
@@ -45,7 +46,8 @@ fn help() -> String {
 }
 
 fn runtime_help() -> String {
-    let runtime = Command::new(env!("CARGO_BIN_EXE_adieu-runtime")).arg("--adieu-help").output().unwrap();
+    let runtime =
+        Command::new(env!("CARGO_BIN_EXE_adieu-runtime")).arg("--adieu-help").output().unwrap();
     assert!(runtime.status.success());
     String::from_utf8(runtime.stdout).unwrap()
 }
@@ -63,7 +65,12 @@ fn words_with<'a>(text: &'a str, prefix: &'static str) -> impl Iterator<Item = &
 fn brackets(option: &Arg) -> Vec<String> {
     let help = option.get_help().unwrap().to_string();
     let (_, brackets) = help.split_once(" [").unwrap_or_default();
-    brackets.split(['[', ']']).map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+    brackets
+        .split(['[', ']'])
+        .map(str::trim)
+        .filter(|it| !it.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Each variable of the help with the names of its option.
@@ -90,7 +97,9 @@ fn rows() -> Vec<Row> {
     lines
         .map(|line| {
             let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-            let [option, variable, default, meaning] = cells[..] else { panic!("four cells, not {line}") };
+            let [option, variable, default, meaning] = cells[..] else {
+                panic!("four cells, not {line}")
+            };
             let names = option.split('`').filter(|it| it.starts_with('-'));
             let names = names.map(|it| it.split([' ', '[']).next().unwrap_or_default().to_owned());
             let bare = |cell: &str| cell.replace('`', "");
@@ -103,7 +112,10 @@ fn rows() -> Vec<Row> {
 // --- Making --------------------------------------------------------------------------------------
 
 /// A part of a man page as clap_mangen makes it.
-fn rendered(render: impl Fn(&Man, &mut dyn Write) -> std::io::Result<()>, of: clap::Command) -> String {
+fn rendered(
+    render: impl Fn(&Man, &mut dyn Write) -> std::io::Result<()>,
+    of: clap::Command,
+) -> String {
     let manual = Man::new(of);
     let mut text = Vec::new();
     render(&manual, &mut text).unwrap();
@@ -117,7 +129,9 @@ fn rendered(render: impl Fn(&Man, &mut dyn Write) -> std::io::Result<()>, of: cl
 /// Markdown's code and links as plain text.
 fn plain(markdown: &str) -> String {
     let mut words = markdown.replace('`', "").replace('…', "...");
-    while let Some((begin, end)) = words.find("](").and_then(|at| Some((at, at + words[at..].find(')')?))) {
+    while let Some((begin, end)) =
+        words.find("](").and_then(|at| Some((at, at + words[at..].find(')')?)))
+    {
         words.replace_range(begin..=end, "");
         let bracket = words[..begin].rfind('[').unwrap();
         words.replace_range(bracket..=bracket, "");
@@ -131,7 +145,8 @@ fn explained() -> clap::Command {
     options().into_iter().fold(definition::command(), |command, option| {
         let row = rows.iter().find(|row| row.names == names(&option));
         let help = option.get_help().unwrap().to_string();
-        let text = row.map_or(help.split(" [").next().unwrap().to_owned(), |row| plain(&row.meaning));
+        let text =
+            row.map_or(help.split(" [").next().unwrap().to_owned(), |row| plain(&row.meaning));
         let brackets: String = brackets(&option).iter().map(|it| format!(" [{it}]")).collect();
         let mut letters = text.chars();
         let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
@@ -157,7 +172,8 @@ fn man_environment() -> String {
         let (name, value) = variable.split_once('=').unwrap_or((&variable, ""));
         let long = names.last().unwrap().replace('-', "\\-");
         let same = format!("he same as \\fB{long}\\fR.");
-        let words = if value.is_empty() { format!("T{same}") } else { format!("\\fB{value}\\fR: t{same}") };
+        let words =
+            if value.is_empty() { format!("T{same}") } else { format!("\\fB{value}\\fR: t{same}") };
         by_name.entry(name.to_owned()).or_default().push(words);
     }
     by_name.iter().map(|(name, words)| format!(".TP\n.B {name}\n{}\n", words.join("\n"))).collect()
@@ -176,9 +192,10 @@ const LISTED: [(&str, &[&str]); 5] = [
 fn completion(shell: Shell) -> String {
     let all = definition::command();
     let shown = all.get_arguments().filter(|it| !it.is_hide_set() || it.is_positional()).cloned();
-    let command = LISTED.iter().fold(clap::Command::new("adieu").args(shown), |command, (id, values)| {
-        command.mut_arg(id, |option| option.value_parser(PossibleValuesParser::new(*values)))
-    });
+    let command =
+        LISTED.iter().fold(clap::Command::new("adieu").args(shown), |command, (id, values)| {
+            command.mut_arg(id, |option| option.value_parser(PossibleValuesParser::new(*values)))
+        });
     let mut text = Vec::new();
     generate(shell, &mut command.disable_help_flag(true), "adieu", &mut text);
     String::from_utf8(text).unwrap()
@@ -197,8 +214,8 @@ fn bash() -> String {
 
 /// Only before the command: what stands behind that is the command's own.
 fn fish() -> String {
-    let lines =
-        completion(Shell::Fish).replace("complete -c adieu ", "complete -c adieu -n 'not __adieu_command' ");
+    let lines = completion(Shell::Fish)
+        .replace("complete -c adieu ", "complete -c adieu -n 'not __adieu_command' ");
     format!("set -g __adieu_with_value {}\n{lines}", with_value())
 }
 
@@ -217,7 +234,10 @@ fn made() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
         ),
         (
             "man/adieu-runtime.1",
-            vec![("title", title("adieu-runtime")), ("options", man_options(runtime_options::command()))],
+            vec![
+                ("title", title("adieu-runtime")),
+                ("options", man_options(runtime_options::command())),
+            ],
         ),
         ("completions/adieu.bash", vec![("options", bash())]),
         ("completions/_adieu", vec![("", completion(Shell::Zsh))]),
@@ -259,31 +279,49 @@ fn every_option_and_variable_is_in_the_help_the_man_page_and_the_readme() {
         for name in names(&option) {
             assert!(words_with(&help, "-").any(|it| it == name), "{name} is not in the help");
             assert!(man.contains(&format!("\\fB{name}\\fR")), "{name} is not in man/adieu.1");
-            assert!(rows.iter().any(|row| row.names.contains(&name)), "{name} is not in README.md's table");
+            assert!(
+                rows.iter().any(|row| row.names.contains(&name)),
+                "{name} is not in README.md's table"
+            );
         }
     }
-    let in_table: BTreeMap<&str, &Row> =
-        rows.iter().filter(|row| !row.variable.is_empty()).map(|row| (row.variable.as_str(), row)).collect();
+    let in_table: BTreeMap<&str, &Row> = rows
+        .iter()
+        .filter(|row| !row.variable.is_empty())
+        .map(|row| (row.variable.as_str(), row))
+        .collect();
     let variables = variables();
     assert!(variables.len() > 5, "{:?}", variables.keys());
     let bare = |it: &str| it.split('=').next().unwrap().to_owned();
     for (variable, names) in &variables {
-        assert!(man.contains(&format!(".B {}\n", bare(variable))), "{variable} is not in man/adieu.1");
+        assert!(
+            man.contains(&format!(".B {}\n", bare(variable))),
+            "{variable} is not in man/adieu.1"
+        );
         let row = in_table
             .get(variable.as_str())
             .unwrap_or_else(|| panic!("{variable} is not in README.md's table"));
         assert_eq!(row.names, *names, "{variable}");
     }
-    assert_eq!(in_table.len(), variables.len(), "README.md's table has a variable more than the help");
+    assert_eq!(
+        in_table.len(),
+        variables.len(),
+        "README.md's table has a variable more than the help"
+    );
     let options = options();
     for row in &rows {
         for name in &row.names {
             let option = options.iter().find(|option| names(option).contains(name));
-            let option =
-                option.unwrap_or_else(|| panic!("README.md's table has {name}, which does not exist"));
+            let option = option
+                .unwrap_or_else(|| panic!("README.md's table has {name}, which does not exist"));
             let default = brackets(option).into_iter().find(|it| !it.starts_with("ADIEU_"));
-            let said = ["", "off"].contains(&row.default.as_str()) || default.as_ref() == Some(&row.default);
-            assert!(said, "README.md has {name}'s default as {}, the help as {default:?}", row.default);
+            let said = ["", "off"].contains(&row.default.as_str())
+                || default.as_ref() == Some(&row.default);
+            assert!(
+                said,
+                "README.md has {name}'s default as {}, the help as {default:?}",
+                row.default
+            );
         }
     }
     // What the program asks its environment for is among them.
@@ -370,10 +408,13 @@ fn no_page_names_an_option_or_variable_that_does_not_exist() {
         }
         for line in text.lines() {
             // A command line of adieu's own, as far as its options go.
-            for command in line.match_indices("adieu -").map(|(at, _)| &line[at + "adieu ".len()..]) {
+            for command in line.match_indices("adieu -").map(|(at, _)| &line[at + "adieu ".len()..])
+            {
                 for word in command.split(' ').take_while(|word| *word != "--") {
-                    let name =
-                        word.split(['=', '`', '[', ',', '.', ':', ')', '\\', '"', ']']).next().unwrap();
+                    let name = word
+                        .split(['=', '`', '[', ',', '.', ':', ')', '\\', '"', ']'])
+                        .next()
+                        .unwrap();
                     let long = name.strip_prefix("--").filter(|it| !it.is_empty());
                     assert!(
                         long.is_none() || known.contains(name),
@@ -402,11 +443,17 @@ fn said(output: &Output) -> String {
 fn the_man_pages_have_no_fault_that_mandoc_or_groff_know() {
     let pages = ["man/adieu.1", "man/adieu-runtime.1"].map(|page| root().join(page));
     if let Some(mandoc) = tool_or_less("mandoc") {
-        let checked =
-            Command::new(mandoc).args(["-T", "lint", "-W", "warning"]).args(&pages).output().unwrap();
+        let checked = Command::new(mandoc)
+            .args(["-T", "lint", "-W", "warning"])
+            .args(&pages)
+            .output()
+            .unwrap();
         // The pages have no date: nobody would keep it up.
-        let faults: Vec<_> =
-            said(&checked).lines().filter(|it| !it.contains("missing date")).map(str::to_owned).collect();
+        let faults: Vec<_> = said(&checked)
+            .lines()
+            .filter(|it| !it.contains("missing date"))
+            .map(str::to_owned)
+            .collect();
         assert_eq!(faults, [""; 0]);
     }
     if let Some(groff) = tool_or_less("groff") {
@@ -458,8 +505,14 @@ fn fish_completes_options_values_and_the_command() {
     let home = Scratch::new();
     let complete = |line: &str| {
         let mut command = Command::new(&fish);
-        command.args(["--no-config", "-c", "source completions/adieu.fish; complete -C $argv[1]", line]);
-        let text = String::from_utf8(output(command.current_dir(root()).env("HOME", home.path()))).unwrap();
+        command.args([
+            "--no-config",
+            "-c",
+            "source completions/adieu.fish; complete -C $argv[1]",
+            line,
+        ]);
+        let text = String::from_utf8(output(command.current_dir(root()).env("HOME", home.path())))
+            .unwrap();
         text.lines().map(|it| it.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(complete("adieu --ti"), ["--timeout"]);

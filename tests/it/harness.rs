@@ -10,8 +10,8 @@ use crate::support;
 use crate::support::host;
 use crate::support::runner::{self, Test, Tests, tests};
 use crate::support::{
-    Adieu, Finished, Pty, Scratch, eventually, missing_in_part, pid_namespace, pid_namespace_or_less,
-    process, say, server, status_field, tool, tool_or_less,
+    Adieu, Finished, Pty, Scratch, eventually, missing_in_part, pid_namespace,
+    pid_namespace_or_less, process, say, server, status_field, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
@@ -26,8 +26,9 @@ fn shell(script: &str) -> Adieu {
 
 fn server_finishes_its_work_however_it_takes_its_signals() {
     for by in ["caught", "signalfd", "sigwait"] {
-        let server =
-            server_alone().args(["--by", by, "--work", "100ms", "--lines", "2", "--exit", "7"]).start();
+        let server = server_alone()
+            .args(["--by", by, "--work", "100ms", "--lines", "2", "--exit", "7"])
+            .start();
         server.wait_line("server ready");
         server.signal(SIGTERM);
         server.wait_line("server got TERM");
@@ -74,7 +75,9 @@ fn server_shows_its_signals_in_proc_as_other_servers_do() {
 }
 
 fn server_reports_and_ignores() {
-    let server = server_alone().args(["--print", "USR1,RTMIN+1", "--ignore", "QUIT", "--work", "0s"]).start();
+    let server = server_alone()
+        .args(["--print", "USR1,RTMIN+1", "--ignore", "QUIT", "--work", "0s"])
+        .start();
     server.wait_line("server ready");
     server.signal(SIGQUIT);
     server.signal(SIGUSR1);
@@ -82,7 +85,11 @@ fn server_reports_and_ignores() {
     server.signal_number(libc::SIGRTMIN() + 1);
     server.wait_line("server saw RTMIN+1");
     server.signal(SIGTERM);
-    server.expect_exit(0).assert_order(["server saw USR1", "server saw RTMIN+1", "server got TERM"]);
+    server.expect_exit(0).assert_order([
+        "server saw USR1",
+        "server saw RTMIN+1",
+        "server got TERM",
+    ]);
 }
 
 fn server_that_never_ends_says_so_each_time_it_is_told() {
@@ -129,8 +136,16 @@ fn master_tells_each_worker_once_and_ends_last() {
         master.signal(SIGINT);
         let finished = master.expect_exit(0);
         for worker in ["server.1", "server.2", "server.3"] {
-            let [ready, told, done] = ["ready", "got TERM", "done"].map(|event| format!("{worker} {event}"));
-            finished.assert_order([&*ready, "server ready", "server got INT", &told, &done, "server done"]);
+            let [ready, told, done] =
+                ["ready", "got TERM", "done"].map(|event| format!("{worker} {event}"));
+            finished.assert_order([
+                &*ready,
+                "server ready",
+                "server got INT",
+                &told,
+                &done,
+                "server done",
+            ]);
         }
         assert_eq!(finished.count(" got "), 4, "{finished}");
     }
@@ -163,12 +178,18 @@ fn daemon_is_ready_when_what_was_started_returns() {
     kill(daemon.pid, SIGTERM).unwrap();
     started.wait_line("server done");
     started.signal(SIGTERM);
-    started.expect_exit(143).assert_order(["server ready", "returned", "server got TERM", "server done"]);
+    started.expect_exit(143).assert_order([
+        "server ready",
+        "returned",
+        "server got TERM",
+        "server done",
+    ]);
 }
 
 fn lines_that_nobody_reads_are_reported_as_lost() {
-    let server =
-        shell("\"$SERVER\" --work 0s | { read ready; echo one line read; }").env("SERVER", server()).start();
+    let server = shell("\"$SERVER\" --work 0s | { read ready; echo one line read; }")
+        .env("SERVER", server())
+        .start();
     server.wait_line("one line read");
     eventually("only the server is left: its reader has ended", || {
         let tree = server.tree();
@@ -189,7 +210,8 @@ fn server_leads_its_own_session() {
 
 fn signals_begin_as_the_test_says_whatever_the_runner_has() {
     let grep = |adieu: Adieu| {
-        let finished = adieu.as_child().program("/bin/grep").args(["^Sig[BI]", "/proc/self/status"]).start();
+        let finished =
+            adieu.as_child().program("/bin/grep").args(["^Sig[BI]", "/proc/self/status"]).start();
         finished.expect_exit(0).out
     };
     // The thread's own mask, which a fork would pass on.
@@ -404,7 +426,11 @@ fn the_runner_counts_what_is_missing_as_ignored_and_says_how_to_get_it() {
     ] {
         assert_eq!(all.out.iter().filter(|it| *it == line).count(), 1, "{line}\n{all}");
     }
-    all.assert_order(["---- harness::fails ----", "said by the one that fails", "    harness::fails"]);
+    all.assert_order([
+        "---- harness::fails ----",
+        "said by the one that fails",
+        "    harness::fails",
+    ]);
     all.assert_no("said by the one that passes").assert_no("it went on");
     assert!(all.err.is_empty(), "{all}");
 
@@ -417,7 +443,11 @@ fn the_runner_takes_the_arguments_of_cargo_tests_own() {
     let cases: [(&[&str], i32, &str); 8] = [
         (&["passes"], 0, "ok. 1 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out;"),
         (&["lacks"], 0, "ok. 0 passed; 0 failed; 2 ignored; 0 measured; 2 filtered out;"),
-        (&["--exact", "passes"], 0, "ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out;"),
+        (
+            &["--exact", "passes"],
+            0,
+            "ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out;",
+        ),
         (&["harness::passes", "--exact"], 0, "ok. 1 passed;"),
         (&["--skip", "fails", "--skip=lacks"], 0, "ok. 1 passed;"),
         (&["--test-threads", "1", "harness"], 101, "FAILED. 1 passed; 1 failed; 2 ignored;"),
@@ -437,7 +467,10 @@ fn the_runner_takes_the_arguments_of_cargo_tests_own() {
     assert_eq!(ran(&["--report-time", "passes"], "").count("harness::passes"), 2);
     for wrong in [&["--no-such-option"][..], &["--test-threads", "none"], &["--skip"]] {
         let refused = ran(wrong, "");
-        assert!(refused.code == 101 && refused.out.is_empty() && !refused.err.is_empty(), "{refused}");
+        assert!(
+            refused.code == 101 && refused.out.is_empty() && !refused.err.is_empty(),
+            "{refused}"
+        );
     }
 }
 

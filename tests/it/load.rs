@@ -17,8 +17,8 @@ use std::{env, thread};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, cpu_time, eventually, page, pid_namespace_or_less, process, processes,
-    say, server, status_field, storm,
+    Adieu, Finished, Running, Scratch, cpu_time, eventually, page, pid_namespace_or_less, process,
+    processes, say, server, status_field, storm,
 };
 use adieu::procfs::{Detail, Observer, look_below};
 use adieu::signal::Signal as Number;
@@ -125,9 +125,11 @@ fn send_signals(pid: Pid, count: usize, first: usize) -> usize {
             let sent = unsafe {
                 match number % 3 {
                     0 => libc::kill(pid.as_raw(), signal),
-                    _ => {
-                        libc::sigqueue(pid.as_raw(), signal, libc::sigval { sival_ptr: std::ptr::null_mut() })
-                    }
+                    _ => libc::sigqueue(
+                        pid.as_raw(),
+                        signal,
+                        libc::sigval { sival_ptr: std::ptr::null_mut() },
+                    ),
                 }
             };
             // The queue of the user is full: others are to be read first.
@@ -156,14 +158,18 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
         at_rest(&running);
         let (memory, cpu) = (own_memory(pid), cpu_time(pid).unwrap());
         let queued: usize = thread::scope(|scope| {
-            let senders: Vec<_> =
-                (0..SENDERS).map(|number| scope.spawn(move || send_signals(pid, each, number * 7))).collect();
+            let senders: Vec<_> = (0..SENDERS)
+                .map(|number| scope.spawn(move || send_signals(pid, each, number * 7)))
+                .collect();
             senders.into_iter().map(|sender| sender.join().unwrap()).sum()
         });
         // As long as it takes: every one of them is a look, and there may be little of a processor
         // to be had.
         while status_field(pid, "ShdPnd").unwrap() != "0000000000000000" {
-            assert!(began.elapsed() < Duration::from_secs(200), "{way}: adieu does not read its signals");
+            assert!(
+                began.elapsed() < Duration::from_secs(200),
+                "{way}: adieu does not read its signals"
+            );
             thread::sleep(Duration::from_millis(10));
         }
         // Reading is not yet passing on: it waits for the next event when it has done both.
@@ -188,8 +194,10 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
         let arrived: usize = REAL_TIME.iter().map(|signal| count(*signal)).sum();
         // What /proc shows of a program that wakes and waits in turns is a glimpse: one in a
         // thousand may go amiss, and not in silence.
-        let dropped: usize =
-            REAL_TIME.iter().map(|it| finished.dropped(&Number::from_number(*it).unwrap().to_string())).sum();
+        let dropped: usize = REAL_TIME
+            .iter()
+            .map(|it| finished.dropped(&Number::from_number(*it).unwrap().to_string()))
+            .sum();
         assert_eq!(arrived + dropped, queued, "{way}: real-time signals\n{finished}");
         assert!(
             dropped * 1_000 <= queued,
@@ -199,11 +207,15 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
             assert!(count(signal) >= 1, "{way}: {signal}\n{finished}");
         }
         // The first, and then one a second at the most.
-        let most = usize::try_from(finished.took.as_secs() + began.elapsed().as_secs()).unwrap() + 2;
+        let most =
+            usize::try_from(finished.took.as_secs() + began.elapsed().as_secs()).unwrap() + 2;
         assert!((1..=most).contains(&count(libc::SIGTERM)), "{way}: TERM\n{finished}");
         assert!((1..=most).contains(&count(libc::SIGINT)), "{way}: INT\n{finished}");
         figure(
-            &format!("{} mixed signals from {SENDERS} senders during a stop, {way}", each * SENDERS),
+            &format!(
+                "{} mixed signals from {SENDERS} senders during a stop, {way}",
+                each * SENDERS
+            ),
             &format!(
                 "{arrived} of {queued} real-time ones passed on; {} CPU, {} in all; memory +{grown} KiB",
                 milliseconds(spent),
@@ -242,7 +254,10 @@ fn a_storm_of_forks_does_not_keep_a_stop_from_ending() {
         ("forks of which all die at once", "\"$STORM\" dying"),
         ("the same below a server", "\"$STORM\" dying --handle --work 300"),
         ("20 that each fork the next and end", "\"$STORM\" comets 20 --while \"$STORM\""),
-        ("the main shell gone", "\"$STORM\" dying & \"$STORM\" comets 5 --while \"$STORM\" & sleep 0.2"),
+        (
+            "the main shell gone",
+            "\"$STORM\" dying & \"$STORM\" comets 5 --while \"$STORM\" & sleep 0.2",
+        ),
     ];
     for (kind, string) in kinds {
         for timeout in ["none", "2s"] {
@@ -277,13 +292,17 @@ fn forks_that_outrun_every_look_do_not_outlast_the_timeout() {
     let storm = named_storm(&scratch);
     for (way, adieu) in ways() {
         let adieu = prepared(adieu).env("STORM", &storm).args(["-t", "1s"]);
-        let running = adieu.arg("\"$STORM\" comets 20 --while \"$STORM\" --own-groups; exit 9").start();
+        let running =
+            adieu.arg("\"$STORM\" comets 20 --while \"$STORM\" --own-groups; exit 9").start();
         running.wait_line("ready");
         running.signal(SIGTERM);
         let took = running.wait_end();
         let left = named(&storm);
         // Where they go on, they are hard to see for this test too.
-        assert!(took < SOON && (left.is_empty() || way == "elsewhere"), "{way}: {took:?} {left:#?}");
+        assert!(
+            took < SOON && (left.is_empty() || way == "elsewhere"),
+            "{way}: {took:?} {left:#?}"
+        );
         // Those that are left end with their program's file.
         fs::rename(&storm, scratch.join("away")).unwrap();
         let finished = running.finish();
@@ -317,7 +336,11 @@ fn thousands_of_handlers_all_run_to_their_end() {
             letters(&log, b'D') == number
         });
         let finished = running.expect_exit(9);
-        assert_eq!((letters(&log, b'T'), letters(&log, b'D')), (number, number), "{way}\n{finished}");
+        assert_eq!(
+            (letters(&log, b'T'), letters(&log, b'D')),
+            (number, number),
+            "{way}\n{finished}"
+        );
         figure(
             &format!("{number} processes with a handler of 500 ms, {way}"),
             &format!(
@@ -340,7 +363,10 @@ fn thousands_without_handlers_end_at_once() {
         running.signal(SIGTERM);
         let finished = running.expect_exit(143);
         assert!(finished.took < SOON, "{way}\n{finished}");
-        figure(&format!("{number} processes without a handler, {way}"), &milliseconds(finished.took));
+        figure(
+            &format!("{number} processes without a handler, {way}"),
+            &milliseconds(finished.took),
+        );
     }
 }
 
@@ -375,8 +401,7 @@ fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
 fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
     let number = size(3_000_u32, 50_000);
     for (way, adieu) in ways() {
-        let string =
-            "\"$STORM\" orphans 200; read go; \"$STORM\" orphans \"$NUMBER\"; exec \"$SERVER\" --work 0s";
+        let string = "\"$STORM\" orphans 200; read go; \"$STORM\" orphans \"$NUMBER\"; exec \"$SERVER\" --work 0s";
         let adieu = prepared(adieu).env("NUMBER", number.to_string()).stdin(Stdio::piped());
         let mut running = adieu.arg(string).start();
         let mut stdin = running.stdin();
@@ -449,9 +474,12 @@ fn no_look_misses_a_daemon_of_a_nested_subreaper() {
             .iter()
             .filter_map(|line| line.text.strip_prefix("daemon ")?.parse().ok())
             .collect();
-        let snapshot = look_below(&Observer::of(root, false), Number::TERM, Detail::Whole).unwrap().unwrap();
+        let snapshot =
+            look_below(&Observer::of(root, false), Number::TERM, Detail::Whole).unwrap().unwrap();
         let seen: HashSet<i32> = snapshot.processes.iter().map(|it| it.id.pid).collect();
-        missed.extend(known.iter().filter(|pid| !seen.contains(pid)).map(|pid| (looks, known.len(), *pid)));
+        missed.extend(
+            known.iter().filter(|pid| !seen.contains(pid)).map(|pid| (looks, known.len(), *pid)),
+        );
         looks += 1;
         if known.len() == number {
             break;
@@ -471,7 +499,8 @@ fn no_look_misses_a_daemon_of_a_nested_subreaper() {
 /// Promise (Under load): no look misses anybody, and it costs what its own tree has
 fn a_look_costs_what_its_own_tree_has_not_what_the_machine_has() {
     let number = size(1_000, 10_000);
-    let small = prepared(Adieu::new().as_child()).arg("\"$STORM\" many 10 --handle; exit $?").start();
+    let small =
+        prepared(Adieu::new().as_child()).arg("\"$STORM\" many 10 --handle; exit $?").start();
     small.wait_line("ready");
     let root = small.pid().as_raw();
     let look = || {
@@ -488,7 +517,8 @@ fn a_look_costs_what_its_own_tree_has_not_what_the_machine_has() {
         times[times.len() / 2]
     };
     let alone = look();
-    let crowd = prepared(Adieu::new().as_child()).program(storm()).args(["many", &number.to_string()]);
+    let crowd =
+        prepared(Adieu::new().as_child()).program(storm()).args(["many", &number.to_string()]);
     let crowd = crowd.start();
     crowd.wait_line("ready");
     let beside = look();

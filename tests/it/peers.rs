@@ -12,8 +12,8 @@ use std::{fs, thread};
 
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, adieu, eventually, missing_in_part, page, pid_namespace, process,
-    root_or_less, say, server, tool, tool_or_less,
+    Adieu, Finished, Running, Scratch, adieu, eventually, missing_in_part, page, pid_namespace,
+    process, root_or_less, say, server, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
@@ -127,7 +127,8 @@ const SCENARIOS: [Scenario; 18] = [
     Scenario {
         title: "`trap … TERM; while :; do sleep 10; done`: when does the trap run?",
         observe: |peer| {
-            let stopped = peer.stopped_sleep("trap 'echo trapped; exit' TERM; while :; do sleep 10; done");
+            let stopped =
+                peer.stopped_sleep("trap 'echo trapped; exit' TERM; while :; do sleep 10; done");
             if stopped.finished.count("trapped") == 1 { stopped.when() } else { NOT_ENDED.into() }
         },
         adieu: "at once",
@@ -188,7 +189,8 @@ fn peers() -> Vec<(&'static str, Option<Peer>)> {
     };
     let (bash_ci, tini) = peer("tini -g, `bash -ci`", "tini", &["-g", "--"]);
     let bash_ci = (bash_ci, tini.map(|tini| Peer { shell: Some([BASH, "-ci"]), ..tini }));
-    let of = |name, program, options| Some(Peer { name, program, options, shell: None, systemd: None });
+    let of =
+        |name, program, options| Some(Peer { name, program, options, shell: None, systemd: None });
     vec![
         ("no init", of("no init", None, &[])),
         peer("tini", "tini", &["--"]),
@@ -221,13 +223,23 @@ impl Systemd {
         let cgroups = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
         let cgroups = cgroups.into_iter().find(|it| it.join("cgroup.controllers").exists());
         crate::support::host::sweep_at_end();
-        let cgroup = cgroups.map(|it| it.join(format!("{}-peers", crate::support::host::run_name())));
+        let cgroup =
+            cgroups.map(|it| it.join(format!("{}-peers", crate::support::host::run_name())));
         let Some(cgroup) = cgroup.filter(|it| fs::create_dir(it).is_ok()) else {
-            missing_in_part("a cgroup2 file system that may be written to", "mount one at /sys/fs/cgroup");
+            missing_in_part(
+                "a cgroup2 file system that may be written to",
+                "mount one at /sys/fs/cgroup",
+            );
             return None;
         };
         let systemd = Some(Self { scratch: Scratch::new(), cgroup });
-        Some(Peer { name: "systemd", program: Some(program), options: &["--"], shell: None, systemd })
+        Some(Peer {
+            name: "systemd",
+            program: Some(program),
+            options: &["--"],
+            shell: None,
+            systemd,
+        })
     }
 }
 
@@ -260,9 +272,10 @@ impl Peer {
 
     fn command(&self, command: &[&str]) -> Adieu {
         let init = match (&self.program, command) {
-            (Some(program), _) => {
-                Adieu::new().program(program).args(self.options.iter().copied()).args(command.iter().copied())
-            }
+            (Some(program), _) => Adieu::new()
+                .program(program)
+                .args(self.options.iter().copied())
+                .args(command.iter().copied()),
             (None, [program, arguments @ ..]) => {
                 Adieu::new().program(program).args(arguments.iter().copied())
             }
@@ -361,8 +374,10 @@ fn adieu_beside_its_peers() {
         let run = |part: &'static [Scenario], peer| -> Vec<String> {
             part.iter().map(|scenario| (scenario.observe)(peer)).collect()
         };
-        let start = |peer| SCENARIOS.chunks(6).map(|part| scope.spawn(move || run(part, peer))).collect();
-        let columns: Vec<Option<Vec<_>>> = peers.iter().map(|(_, peer)| peer.as_ref().map(start)).collect();
+        let start =
+            |peer| SCENARIOS.chunks(6).map(|part| scope.spawn(move || run(part, peer))).collect();
+        let columns: Vec<Option<Vec<_>>> =
+            peers.iter().map(|(_, peer)| peer.as_ref().map(start)).collect();
         let join = |parts: Vec<thread::ScopedJoinHandle<'_, Vec<String>>>| {
             parts.into_iter().flat_map(|part| part.join().unwrap()).collect()
         };
@@ -375,7 +390,10 @@ fn adieu_beside_its_peers() {
     }
     for ((name, peer), column) in peers.iter().zip(&columns) {
         let Some(column) = column else { continue };
-        assert!(peer.is_some() && column.iter().all(|cell| !cell.is_empty()), "{name} gave no answer");
+        assert!(
+            peer.is_some() && column.iter().all(|cell| !cell.is_empty()),
+            "{name} gave no answer"
+        );
     }
     for (scenario, cell) in SCENARIOS.iter().zip(columns.last().unwrap().as_ref().unwrap()) {
         assert_eq!(cell, scenario.adieu, "adieu: {}", scenario.title);

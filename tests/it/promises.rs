@@ -33,7 +33,11 @@ const SECTIONS: [(&str, &str); 9] = [
 
 /// Promises of test files that list theirs here.
 const ELSEWHERE: [(&str, &str, &[&str]); 2] = [
-    ("Anywhere", "the promises hold for every tree", &["simulation::every_seed_keeps_the_promises"]),
+    (
+        "Anywhere",
+        "the promises hold for every tree",
+        &["simulation::every_seed_keeps_the_promises"],
+    ),
     (
         "For whoever changes it",
         "who sends, blocks, reaps, reads, starts; what decides does nothing else; `docs/architecture.md` \
@@ -77,12 +81,17 @@ fn promises_of(source: &str, module: &str) -> Vec<Shown> {
                 in_promise = false;
                 let name = line.strip_prefix("fn ").and_then(|rest| rest.split('(').next());
                 for promise in promises.drain(..) {
-                    let (section, promise) = promise["Promise (".len()..]
-                        .split_once("): ")
-                        .unwrap_or_else(|| panic!("{module}: not 'Promise (SECTION): TEXT': {promise}"));
+                    let (section, promise) =
+                        promise["Promise (".len()..].split_once("): ").unwrap_or_else(|| {
+                            panic!("{module}: not 'Promise (SECTION): TEXT': {promise}")
+                        });
                     let name = name.unwrap_or_else(|| panic!("{module}: no test below: {promise}"));
                     let test = format!("{module}::{name}");
-                    found.push(Shown { section: section.to_owned(), promise: promise.to_owned(), test });
+                    found.push(Shown {
+                        section: section.to_owned(),
+                        promise: promise.to_owned(),
+                        test,
+                    });
                 }
             }
         }
@@ -96,7 +105,8 @@ fn root() -> &'static Path {
 
 /// The files below a folder, in the order of their names, with their modules.
 fn sources(folder: &Path, module: &str) -> Vec<(PathBuf, String)> {
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let mut found = Vec::new();
     for path in paths {
@@ -115,11 +125,13 @@ fn sources(folder: &Path, module: &str) -> Vec<(PathBuf, String)> {
 fn all() -> Vec<Shown> {
     let mut all = Vec::new();
     let faults = root().join("tests/faults.rs");
-    let files = sources(&root().join("tests/it"), "").into_iter().chain([(faults, "faults".to_owned())]);
+    let files =
+        sources(&root().join("tests/it"), "").into_iter().chain([(faults, "faults".to_owned())]);
     for (path, module) in files.filter(|(_, module)| !NO_PROMISES.contains(&&**module)) {
         let source = fs::read_to_string(path).unwrap();
         let promises = promises_of(&source, &module);
-        let has_tests = ["const TESTS: &[Test]", "const ALONE: &[Test]"].iter().any(|it| source.contains(it));
+        let has_tests =
+            ["const TESTS: &[Test]", "const ALONE: &[Test]"].iter().any(|it| source.contains(it));
         assert!(
             !has_tests || !promises.is_empty(),
             "no test of {module} has a comment 'Promise (SECTION): TEXT'"
@@ -165,7 +177,10 @@ fn the_page_of_promises_is_that_of_the_tests() {
     assert!(all.len() > 300, "only {} tests have promises", all.len());
     let sections: BTreeSet<&str> = SECTIONS.iter().map(|(section, _)| *section).collect();
     for Shown { section, promise, test } in &all {
-        assert!(sections.contains(&**section), "{test}: no section '{section}' (promise: {promise})");
+        assert!(
+            sections.contains(&**section),
+            "{test}: no section '{section}' (promise: {promise})"
+        );
     }
     for (_, _, tests) in ELSEWHERE {
         for (file, test) in tests.iter().filter_map(|it| it.split_once("::")) {

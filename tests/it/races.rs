@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, adieu, page, pid_namespace, pid_namespace_or_less, say, server, status_field,
-    tool,
+    Adieu, Finished, Running, adieu, page, pid_namespace, pid_namespace_or_less, say, server,
+    status_field, tool,
 };
 use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
 
@@ -49,7 +49,12 @@ fn wait_until_blocked(running: &Running) {
 }
 
 /// Sends a signal to each of many, ever later, and checks how each of them ends.
-fn race(tries: u32, start: impl Fn() -> Running + Sync, signal: Signal, check: impl Fn(&Finished) + Sync) {
+fn race(
+    tries: u32,
+    start: impl Fn() -> Running + Sync,
+    signal: Signal,
+    check: impl Fn(&Finished) + Sync,
+) {
     const AT_A_TIME: u32 = 4;
     let run = &|first: u32| {
         for attempt in (first..tries).step_by(AT_A_TIME as usize) {
@@ -81,7 +86,12 @@ fn died_or_finished(signal: &str, number: i32) -> impl Fn(&Finished) {
     move |finished| {
         let died = finished.code == 128 + number && finished.count(" got ") == 0;
         if !died {
-            assert_eq!(finished.code, 9, "neither {} nor the server's own\n{finished}", 128 + number);
+            assert_eq!(
+                finished.code,
+                9,
+                "neither {} nor the server's own\n{finished}",
+                128 + number
+            );
             finished.assert_order([&*told, "server done"]);
         }
     }
@@ -195,7 +205,8 @@ fn a_term_as_the_program_ends_by_itself_leaves_one_status_or_the_other() {
 /// Promise (Running): no signal is lost at the start
 fn a_term_pending_from_before_the_start_reaches_the_server() {
     let pending = "kill -TERM $$; exec \"$ADIEU\" -- \"$SERVER\" --by signalfd --exit 9";
-    let ways = [Some(Adieu::new().as_child()), pid_namespace_or_less().then(|| Adieu::new().as_pid1())];
+    let ways =
+        [Some(Adieu::new().as_child()), pid_namespace_or_less().then(|| Adieu::new().as_pid1())];
     for way in ways.into_iter().flatten() {
         // Blocked in the server too, as it would be without adieu: it takes the signal whenever it
         // comes to it.
@@ -230,8 +241,16 @@ fn a_term_while_a_shell_starts_a_command_is_for_both() {
 fn the_program_of_a_copy_that_was_told_as_an_orphan_is_told() {
     const SCRIPT: &str = "trap 'exit 3' HUP INT TERM; kill -TERM $PPID; sleep 1h & wait";
     tool("strace");
-    let slowly = ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=rt_sigaction:delay_enter=20ms"];
-    Adieu::new().as_child().program("strace").args(slowly).arg(adieu()).arg(SCRIPT).start().expect_exit(3);
+    let slowly =
+        ["-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=rt_sigaction:delay_enter=20ms"];
+    Adieu::new()
+        .as_child()
+        .program("strace")
+        .args(slowly)
+        .arg(adieu())
+        .arg(SCRIPT)
+        .start()
+        .expect_exit(3);
 }
 
 pub(crate) const TESTS: &[Test] = tests![

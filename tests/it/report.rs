@@ -46,7 +46,8 @@ impl Reported {
         let finished = running.expect_exit(code);
         let report = read(&path);
         assert_eq!(report["exit_status"], code, "{report:#}");
-        let all: Vec<_> = fs::read_dir(scratch.path()).unwrap().flatten().map(|it| it.file_name()).collect();
+        let all: Vec<_> =
+            fs::read_dir(scratch.path()).unwrap().flatten().map(|it| it.file_name()).collect();
         assert_eq!(all, ["report.json"], "a temporary file is left");
         Self { finished, report }
     }
@@ -61,7 +62,12 @@ impl Reported {
 
     /// The processes of that name.
     fn all(&self, name: &str) -> Vec<&Value> {
-        self.report["processes"].as_array().unwrap().iter().filter(|it| it["name"] == name).collect()
+        self.report["processes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|it| it["name"] == name)
+            .collect()
     }
 
     fn one(&self, name: &str) -> &Value {
@@ -77,7 +83,9 @@ impl Reported {
 }
 
 fn told_once_sleep_runs(running: &mut Running) {
-    eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S'));
+    eventually("sleep runs", || {
+        running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S')
+    });
     running.signal(SIGTERM);
 }
 
@@ -135,7 +143,8 @@ fn v_prints_one_line_for_each_event_with_its_time_its_process_and_the_reason() {
             continue;
         }
         let found = finished.err.iter().skip(place).position(|line| line.contains(event));
-        place += found.unwrap_or_else(|| panic!("{event:?} is missing, or too early\n{finished}")) + 1;
+        place +=
+            found.unwrap_or_else(|| panic!("{event:?} is missing, or too early\n{finished}")) + 1;
     }
     // `adieu:   301 ms  …`, one time for each event, and the times rise.
     let times: Vec<u64> = finished
@@ -143,8 +152,10 @@ fn v_prints_one_line_for_each_event_with_its_time_its_process_and_the_reason() {
         .iter()
         .take_while(|line| !line.contains("stopped in"))
         .map(|line| {
-            let time = line.strip_prefix("adieu: ").and_then(|rest| rest.trim_start().split_once(" ms  "));
-            time.and_then(|(ms, _)| ms.parse().ok()).unwrap_or_else(|| panic!("no time: {line}\n{finished}"))
+            let time =
+                line.strip_prefix("adieu: ").and_then(|rest| rest.trim_start().split_once(" ms  "));
+            time.and_then(|(ms, _)| ms.parse().ok())
+                .unwrap_or_else(|| panic!("no time: {line}\n{finished}"))
         })
         .collect();
     assert!(times.is_sorted() && times.last().is_some_and(|last| *last >= 300), "{finished}");
@@ -152,14 +163,23 @@ fn v_prints_one_line_for_each_event_with_its_time_its_process_and_the_reason() {
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn v_draws_a_timeline_of_80_columns_with_roles_and_how_each_ended() {
-    let script = "server --name hung --never & server --name one --work 300ms | cat; exec sleep 3600";
+    let script =
+        "server --name hung --never & server --name one --work 300ms | cat; exec sleep 3600";
     let finished = stopped(with(["-v", "-t", "1s", script]), 2, 143);
-    let lines: Vec<String> =
-        finished.err.iter().skip_while(|line| !line.contains("stopped in")).skip(1).cloned().collect();
+    let lines: Vec<String> = finished
+        .err
+        .iter()
+        .skip_while(|line| !line.contains("stopped in"))
+        .skip(1)
+        .cloned()
+        .collect();
     assert!(lines.len() >= 4 && lines.iter().all(|line| line.len() <= 80), "{finished}");
     let bars = bars(&lines);
     assert_eq!(bars.len(), lines.len(), "one bar for each\n{finished}");
-    assert!(bars.iter().all(|(bar, _)| bar.len() == bars[0].0.len() && bar.len() >= 10), "{finished}");
+    assert!(
+        bars.iter().all(|(bar, _)| bar.len() == bars[0].0.len() && bar.len() >= 10),
+        "{finished}"
+    );
     let shows = |begin, end, how| {
         let mut all = bars.iter().map(|(bar, how)| (bar.trim_end(), how));
         all.any(|(bar, it)| bar.starts_with(begin) && bar.ends_with(end) && it.starts_with(how))
@@ -177,8 +197,8 @@ fn v_draws_a_timeline_of_80_columns_with_roles_and_how_each_ended() {
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn the_timeline_is_as_wide_as_the_terminal() {
     for columns in [80, 120, 100] {
-        let mut pty =
-            with(["-v", "-t", "1s", "server --never & server --work 100ms | cat; :"]).start_on_pty();
+        let mut pty = with(["-v", "-t", "1s", "server --never & server --work 100ms | cat; :"])
+            .start_on_pty();
         pty.resize(40, columns);
         for _ in 0..2 {
             pty.wait_text("server ready");
@@ -190,7 +210,11 @@ fn the_timeline_is_as_wide_as_the_terminal() {
         pty.wait_text("\n");
         let lines: Vec<String> =
             pty.text().lines().filter(|it| it.contains(" |")).map(str::to_owned).collect();
-        assert!(lines.len() == 4 && lines.iter().all(|it| it.len() <= columns.into()), "{}", pty.text());
+        assert!(
+            lines.len() == 4 && lines.iter().all(|it| it.len() <= columns.into()),
+            "{}",
+            pty.text()
+        );
         let longest = lines.iter().map(String::len).max().unwrap();
         assert!(longest + 10 > columns.into(), "{longest} of {columns}\n{}", pty.text());
     }
@@ -212,7 +236,9 @@ fn how_adieu_s_own_children_ended_is_told() {
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn without_v_a_stop_that_goes_well_says_nothing() {
-    for words in [&["server | cat; echo after"][..], &["-t", "9s", "server; :"], &["-q", "server; :"]] {
+    for words in
+        [&["server | cat; echo after"][..], &["-t", "9s", "server; :"], &["-q", "server; :"]]
+    {
         let finished = stopped(with(words.iter().copied()), 1, 0);
         assert!(finished.err.is_empty(), "{finished}");
     }
@@ -222,7 +248,8 @@ fn without_v_a_stop_that_goes_well_says_nothing() {
 fn a_stop_that_lasts_names_whom_it_waits_for_after_5_and_10_s() {
     let script = "server --name a --never & server --name b --work 7s & wait; exec sleep 3600";
     let finished = stopped(with(["-t", "11s", script]), 2, 143);
-    let waits: Vec<&String> = finished.err.iter().filter(|line| line.contains("still waiting")).collect();
+    let waits: Vec<&String> =
+        finished.err.iter().filter(|line| line.contains("still waiting")).collect();
     assert_eq!(waits.len(), 2, "{finished}");
     assert!(
         waits[0].contains("still waiting 5.") && waits[0].contains("after SIGTERM for server ("),
@@ -301,7 +328,9 @@ fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn the_schema_describes_every_property_and_allows_no_other() {
-    let schema = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report.schema.json")).unwrap();
+    let schema =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report.schema.json"))
+            .unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!(schema["properties"]["schema"]["const"], 2);
@@ -311,7 +340,15 @@ fn the_schema_describes_every_property_and_allows_no_other() {
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took() {
     let stop = Reported::stopped(
-        &["-t", "1m", "-r", "USR1=0", "--epilogue", "2s", "cd / && server --work 300ms | cat; exit 7"],
+        &[
+            "-t",
+            "1m",
+            "-r",
+            "USR1=0",
+            "--epilogue",
+            "2s",
+            "cd / && server --work 300ms | cat; exit 7",
+        ],
         1,
         7,
     );
@@ -336,7 +373,10 @@ fn the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took() {
     assert!(told < 250 && ended >= told + 300 && whole >= ended, "{report:#}");
     assert!(Duration::from_millis(whole) <= stop.finished.took, "{report:#}\n{}", stop.finished);
     let settings = &report["settings"];
-    assert_eq!((&settings["timeout_ms"], &settings["epilogue_ms"]), (&60_000.into(), &2_000.into()));
+    assert_eq!(
+        (&settings["timeout_ms"], &settings["epilogue_ms"]),
+        (&60_000.into(), &2_000.into())
+    );
     assert_eq!(settings["rewrites"], json!(["SIGUSR1=0"]));
     assert_eq!(settings["stop_on"], json!(["SIGINT", "SIGQUIT", "SIGTERM"]));
     assert_eq!(report["processes_omitted"], 0);
@@ -345,7 +385,12 @@ fn the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took() {
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn the_report_of_a_stop_that_nobody_handles() {
     let stop = Reported::of(container(), &["sleep 3600; :"], 143, told_once_sleep_runs);
-    assert_eq!(stop.report["stages"], json!([{ "name": "last call", "began_ms": 0 }]), "{:#}", stop.report);
+    assert_eq!(
+        stop.report["stages"],
+        json!([{ "name": "last call", "began_ms": 0 }]),
+        "{:#}",
+        stop.report
+    );
     assert_eq!(stop.report["main"]["ended"], json!({ "signal": "SIGTERM" }));
     for name in ["sh", "sleep"] {
         assert_eq!(
@@ -357,8 +402,11 @@ fn the_report_of_a_stop_that_nobody_handles() {
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn the_report_of_a_timeout_has_the_killed() {
-    let stop =
-        Reported::stopped(&["-t", "1s", "server --name hung --never & server --work 100ms & wait"], 2, 143);
+    let stop = Reported::stopped(
+        &["-t", "1s", "server --name hung --never & server --work 100ms & wait"],
+        2,
+        143,
+    );
     let [timed_out, whole] = ["timed_out_ms", "duration_ms"].map(|it| stop.ms(&stop.report[it]));
     assert!((1000..2000).contains(&timed_out) && timed_out <= whole, "{:#}", stop.report);
     let (killed, ended): (Vec<_>, Vec<_>) =
@@ -391,7 +439,9 @@ fn the_report_of_a_repeated_signal() {
         running.wait_line("ready");
         running.signal(SIGTERM);
         let told = running.wait_line("got TERM").at;
-        eventually("more than a second has passed", || told.elapsed() > Duration::from_millis(1_200));
+        eventually("more than a second has passed", || {
+            told.elapsed() > Duration::from_millis(1_200)
+        });
         running.signal(SIGTERM);
     });
     let repeats = stop.report["repeats"].as_array().unwrap();
@@ -424,7 +474,8 @@ fn the_reports_of_daemons_groups_and_other_settings() {
     assert_eq!(rewritten.report["cause"]["delivered"], "SIGQUIT");
     assert_eq!(rewritten.one("server")["signal"], "SIGQUIT");
 
-    let trapped = Reported::of(container(), &["trap 'exit 3' TERM; sleep 3600; :"], 3, told_once_sleep_runs);
+    let trapped =
+        Reported::of(container(), &["trap 'exit 3' TERM; sleep 3600; :"], 3, told_once_sleep_runs);
     assert_eq!(trapped.one("sleep")["role"], "foreground");
 
     let ok = Reported::of(container(), &["-e", "143", "sleep 3600"], 0, told_once_sleep_runs);
@@ -585,7 +636,11 @@ fn command_lines_appear_only_where_they_are_asked_for() {
     let (stop, said, ..) = of(&["--show-args"]);
     let commands: Vec<&Value> = stop.all("server").into_iter().map(|it| &it["command"]).collect();
     assert!(commands.contains(&&"server --name s3cret --never".into()), "{commands:?}");
-    assert!(stop.one("sh")["command"].as_str().unwrap().ends_with(": s3cret3"), "{:#}", stop.report);
+    assert!(
+        stop.one("sh")["command"].as_str().unwrap().ends_with(": s3cret3"),
+        "{:#}",
+        stop.report
+    );
     assert!(said.contains("server --name s3cret --never"), "{said}");
 }
 
@@ -598,7 +653,8 @@ fn refused(option: &str, path: &Path) -> Finished {
     } else {
         vec![format!("{option}={}", path.display()).into()]
     };
-    let finished = stopped(container().args(option.clone()).arg("server --work 100ms; exit 3"), 1, 3);
+    let finished =
+        stopped(container().args(option.clone()).arg("server --work 100ms; exit 3"), 1, 3);
     assert_at_once(&finished);
     let option = option[0].to_str().unwrap().split('=').next().unwrap();
     assert_warned(&finished, [option, path.to_str().unwrap(), "unchanged"]);
@@ -626,7 +682,9 @@ fn what_is_no_regular_file_is_left_alone() {
     symlink(scratch.join("nowhere"), scratch.join("dangling")).unwrap();
     let fifo = fifo(&scratch);
     for option in ["--report", "--termination-log"] {
-        for path in [&scratch.join("link"), &scratch.join("dangling"), &fifo, &PathBuf::from("/dev/full")] {
+        for path in
+            [&scratch.join("link"), &scratch.join("dangling"), &fifo, &PathBuf::from("/dev/full")]
+        {
             refused(option, path);
         }
     }
@@ -642,8 +700,12 @@ fn what_is_no_regular_file_is_left_alone() {
 fn a_fifo_with_a_reader_is_left_alone_too() {
     let scratch = Scratch::new();
     let fifo = fifo(&scratch);
-    let mut reader =
-        OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(&fifo).unwrap();
+    let mut reader = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(&fifo)
+        .unwrap();
     for option in ["--report", "--termination-log"] {
         refused(option, &fifo);
     }
@@ -656,7 +718,12 @@ fn in_a_mount_namespace(script: &str) -> Finished {
     pid_namespace();
     let scratch = Scratch::new();
     let script = format!("cd \"$1\"; {script}");
-    through_sh(&script).arg("sh").arg(scratch.path()).env("STOP", STOPS_ITSELF).start().expect_exit(0)
+    through_sh(&script)
+        .arg("sh")
+        .arg(scratch.path())
+        .env("STOP", STOPS_ITSELF)
+        .start()
+        .expect_exit(0)
 }
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
@@ -695,13 +762,18 @@ fn where_no_process_is_to_be_had_the_stop_is_the_same_without_a_report() {
         let report = scratch.join("report");
         let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
         let running = Adieu::new().as_child().program(&setpriv).args(nobody).arg(adieu());
-        let running =
-            running.env("SERVER", server()).args([option, "--report"]).arg(&report).arg(&string).start();
+        let running = running
+            .env("SERVER", server())
+            .args([option, "--report"])
+            .arg(&report)
+            .arg(&string)
+            .start();
         running.wait_line("server ready");
         running.signal(SIGTERM);
         let finished = running.expect_exit(0);
         finished.assert_order(["server ready", "server got TERM", "server done"]);
-        let named = finished.err.iter().filter(|line| line.contains("cannot start the process")).count();
+        let named =
+            finished.err.iter().filter(|line| line.contains("cannot start the process")).count();
         assert_eq!((finished.err.len(), named), (complaints, complaints), "{finished}");
         assert!(!report.exists(), "{finished}");
     }
@@ -710,7 +782,13 @@ fn where_no_process_is_to_be_had_the_stop_is_the_same_without_a_report() {
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn q_silences_these_warnings_as_well() {
     let finished = stopped(
-        with(["-q", "--report", "/no/such/directory/report", "--termination-log=/no/such/log", "server; :"]),
+        with([
+            "-q",
+            "--report",
+            "/no/such/directory/report",
+            "--termination-log=/no/such/log",
+            "server; :",
+        ]),
         1,
         0,
     );
@@ -730,7 +808,11 @@ fn logged(before: &str, words: &[&str], ready: usize, code: i32) -> String {
     let finished = stopped(container().arg(option).args(words.iter().copied()), ready, code);
     assert!(finished.err.iter().all(|line| !line.contains("termination")), "{finished}");
     let text = fs::read_to_string(&log).unwrap();
-    assert!(text.starts_with(before) && (text.len() <= 4096 || text == before), "{} bytes", text.len());
+    assert!(
+        text.starts_with(before) && (text.len() <= 4096 || text == before),
+        "{} bytes",
+        text.len()
+    );
     text
 }
 
@@ -740,16 +822,21 @@ fn the_termination_log_says_what_was_waited_for_and_what_was_killed() {
     let text = logged("", &["-t", "1s", script], 2, 3);
     let lines: Vec<&str> = text.lines().collect();
     assert!(
-        lines[0].starts_with("adieu: stopped by SIGTERM in 1.") && lines[0].ends_with(", exit status 3"),
+        lines[0].starts_with("adieu: stopped by SIGTERM in 1.")
+            && lines[0].ends_with(", exit status 3"),
         "{text}"
     );
     assert!(lines[1].starts_with("timeout after 1.0"), "{text}");
     assert!(
-        lines.iter().any(|it| it.starts_with("killed: server (") && it.contains("handler, after 1.")),
+        lines
+            .iter()
+            .any(|it| it.starts_with("killed: server (") && it.contains("handler, after 1.")),
         "{text}"
     );
     assert!(
-        lines.iter().any(|it| it.starts_with("waited for: server (") && it.contains("ended after ")),
+        lines
+            .iter()
+            .any(|it| it.starts_with("waited for: server (") && it.contains("ended after ")),
         "{text}"
     );
     assert!(text.ends_with('\n') && lines.len() == 4, "{text}");
@@ -793,7 +880,10 @@ fn the_termination_log_lies_where_kubernetes_looks_for_it() {
          cat /dev/termination-log",
     );
     finished.assert_order(["status 143", "mine"]);
-    assert!(finished.out.iter().any(|it| it.starts_with("adieu: stopped by SIGTERM in ")), "{finished}");
+    assert!(
+        finished.out.iter().any(|it| it.starts_with("adieu: stopped by SIGTERM in ")),
+        "{finished}"
+    );
 }
 
 // --- Nothing of this blocks a stop ---------------------------------------------------------------
@@ -803,7 +893,11 @@ fn no_output_that_nobody_takes_delays_a_stop() {
     let scratch = Scratch::new();
     let fifo = fifo(&scratch);
     let files = |adieu: Adieu| {
-        adieu.arg("-v").arg("--report").arg(&fifo).arg(format!("--termination-log={}", fifo.display()))
+        adieu
+            .arg("-v")
+            .arg("--report")
+            .arg(&fifo)
+            .arg(format!("--termination-log={}", fifo.display()))
     };
     let (_unread, full) = full_pipe();
     let (_unread_too, full_too) = full_pipe();
@@ -819,13 +913,20 @@ fn no_output_that_nobody_takes_delays_a_stop() {
         ("a full pipe and -", container().args(["-v", "--report", "-"]).stderr(full_too)),
         ("/dev/full and -", container().args(["-v", "--report", "-"]).stderr(dev_full())),
         ("closed", files(through_sh("exec \"$ADIEU\" \"$@\" 2>&-").arg("sh"))),
-        ("closed and -", through_sh("exec \"$ADIEU\" \"$@\" 2>&-").args(["sh", "-v", "--report", "-"])),
+        (
+            "closed and -",
+            through_sh("exec \"$ADIEU\" \"$@\" 2>&-").args(["sh", "-v", "--report", "-"]),
+        ),
     ];
     for (stderr, adieu) in cases {
         let finished = stopped(adieu.args(options), 2, 143);
         assert!(finished.took >= Duration::from_secs(1), "{stderr}\n{finished}");
         assert!(finished.took < Duration::from_secs(1) + AT_ONCE, "{stderr}\n{finished}");
-        assert_eq!((finished.count("got TERM"), finished.count("done")), (2, 1), "{stderr}\n{finished}");
+        assert_eq!(
+            (finished.count("got TERM"), finished.count("done")),
+            (2, 1),
+            "{stderr}\n{finished}"
+        );
     }
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
 }
@@ -863,8 +964,7 @@ fn with_a_disk_that_does_not_answer(script: &str) -> (Scratch, Running) {
 
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn a_disk_that_does_not_answer_is_given_up() {
-    let script =
-        "exec \"$ADIEU\" --report slow/report --termination-log=slow/log 'server --work 200ms; exit 3'";
+    let script = "exec \"$ADIEU\" --report slow/report --termination-log=slow/log 'server --work 200ms; exit 3'";
     let (_scratch, running) = with_a_disk_that_does_not_answer(script);
     running.wait_line("ready");
     running.signal(SIGTERM);
@@ -876,7 +976,8 @@ fn a_disk_that_does_not_answer_is_given_up() {
 /// So that `adieu … | cat` ends although the kernel may keep what waits for a disk.
 /// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
 fn what_waits_for_a_disk_keeps_nothing_of_the_callers_open_and_goes_with_adieu() {
-    let script = "\"$ADIEU\" --report slow/report -- sh -c \"$STOP\" 3<&- 4</dev/null; echo \"status $?\"
+    let script =
+        "\"$ADIEU\" --report slow/report -- sh -c \"$STOP\" 3<&- 4</dev/null; echo \"status $?\"
         while grep -qx adieu /proc/[0-9]*/comm; do sleep 0.05; done; echo gone";
     let (scratch, running) = with_a_disk_that_does_not_answer(script);
     let slow = scratch.join("slow");
@@ -890,7 +991,9 @@ fn what_waits_for_a_disk_keeps_nothing_of_the_callers_open_and_goes_with_adieu()
         let [above, writer] = adieu[..] else { return false };
         let [inherited, own] = [above, writer].map(files);
         let pipe = own.iter().find(|it| inherited.contains(it));
-        inherited.len() > 4 && pipe.is_some() && own.iter().all(|it| Some(it) == pipe || *it == slow)
+        inherited.len() > 4
+            && pipe.is_some()
+            && own.iter().all(|it| Some(it) == pipe || *it == slow)
     });
     running.expect_exit(0).assert_order(["status 143", "gone"]);
 }

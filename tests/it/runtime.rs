@@ -11,14 +11,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support;
+use crate::support::engine::Daemon;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, adieu, eventually, libraries, missing_package, output, pid_namespace,
-    root, server, spawn, tool,
+    Adieu, Finished, Running, Scratch, adieu, eventually, libraries, missing_package, output,
+    pid_namespace, root, server, spawn, tool,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use crate::support::engine::Daemon;
 
 /// What a stop may take where nothing is waited for: nobody was killed, as the engine's own grace
 /// is 10 s.
@@ -98,10 +98,24 @@ fn names(directory: &Path) -> Vec<OsString> {
 fn every_other_call_is_handed_over_byte_for_byte() {
     let odd = OsString::from_vec(b"\xff=\x01 -- ".to_vec());
     for words in [
-        vec![OsString::from("/proc/self/cmdline"), "--".into(), odd, "".into(), "--adieu-help".into()],
-        vec!["/proc/self/cmdline".into(), "--".into(), "delete".into(), "--force".into(), "create".into()],
+        vec![
+            OsString::from("/proc/self/cmdline"),
+            "--".into(),
+            odd,
+            "".into(),
+            "--adieu-help".into(),
+        ],
+        vec![
+            "/proc/self/cmdline".into(),
+            "--".into(),
+            "delete".into(),
+            "--force".into(),
+            "create".into(),
+        ],
     ] {
-        let said = output(Command::new(wrapper()).arg(real("/bin/cat")).args(&words).stderr(Stdio::null()));
+        let said = output(
+            Command::new(wrapper()).arg(real("/bin/cat")).args(&words).stderr(Stdio::null()),
+        );
         let mut expected = b"/bin/cat\0".to_vec();
         words.iter().for_each(|word| {
             expected.extend(word.as_bytes());
@@ -119,7 +133,8 @@ fn the_runtime_gets_the_environment_signals_and_descriptors_that_the_engine_gave
     let said = output(env.arg(real("/usr/bin/env")).env_clear().env("X", &odd));
     assert_eq!(said, b"ADIEU_RUNTIME_DEPTH=1\nX=a\xff\n");
     let state = |adieu: Adieu| {
-        let started = adieu.ignoring([Signal::SIGPIPE, Signal::SIGINT]).blocking([Signal::SIGUSR1]).start();
+        let started =
+            adieu.ignoring([Signal::SIGPIPE, Signal::SIGINT]).blocking([Signal::SIGUSR1]).start();
         started.expect_exit(0).out
     };
     for [program, words @ ..] in
@@ -149,7 +164,8 @@ fn the_runtime_is_named_by_option_by_variable_or_found_on_the_path() {
     support::script(&two, "runc", "echo \"runc $*\"");
     support::script(&two, "crun", "echo \"crun $*\"");
     let path = format!("{}:{}:/usr/bin:/bin", one.display(), two.display());
-    let said = |adieu: Adieu| adieu.env("PATH", &path).args(["state", "c"]).start().expect_exit(0).out;
+    let said =
+        |adieu: Adieu| adieu.env("PATH", &path).args(["state", "c"]).start().expect_exit(0).out;
     assert_eq!(said(runtime()), ["runc state c"]);
     assert_eq!(said(runtime().program(one.join("runc"))), ["runc state c"]);
     assert_eq!(said(runtime().env("ADIEU_RUNTIME", "crun")), ["crun state c"]);
@@ -179,7 +195,9 @@ fn a_runtime_that_leads_back_to_the_wrapper_is_refused() {
 /// Promise (As an OCI runtime): `--adieu-help`, `--adieu-check`
 fn help_and_check_do_nothing_but_say() {
     let help = runtime().arg("--adieu-help").start().expect_exit(0);
-    for word in ["--adieu-runtime=", "ADIEU_RUNTIME", "--adieu-binary=", "ADIEU_BINARY", "io.adieu.timeout"] {
+    for word in
+        ["--adieu-runtime=", "ADIEU_RUNTIME", "--adieu-binary=", "ADIEU_BINARY", "io.adieu.timeout"]
+    {
         assert_eq!(help.count(word), 1, "{word}\n{help}");
     }
     let check = |bundle: &Scratch| {
@@ -195,7 +213,10 @@ fn help_and_check_do_nothing_but_say() {
     for wrong in ["--adieu-check", "--adieu-runtime=", "--adieu-help=x", "--adieu-root=/x"] {
         let refused = runtime().args([wrong, "state", "c"]).start().expect_exit(125);
         let name = wrong.split('=').next().unwrap();
-        assert!(refused.err[0].contains(name) && refused.err[0].contains("--adieu-help"), "{refused}");
+        assert!(
+            refused.err[0].contains(name) && refused.err[0].contains("--adieu-help"),
+            "{refused}"
+        );
     }
 }
 
@@ -250,7 +271,8 @@ fn create_run_and_restore_change_the_bundle_and_no_other_call_does() {
     ];
     for (words, changes) in calls {
         let bundle = bundle(args(&["sh"]));
-        let call = runtime().arg(real("/bin/true")).args(words.iter().copied()).current_dir(bundle.path());
+        let call =
+            runtime().arg(real("/bin/true")).args(words.iter().copied()).current_dir(bundle.path());
         call.start().expect_exit(0);
         assert_eq!(config(&bundle)["process"]["args"][0] == "/dev/adieu", changes, "{words:?}");
     }
@@ -282,16 +304,27 @@ fn what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log() {
             125,
             &["annotation io.adieu.timeout 'soon'", "'30s'"],
         ),
-        (annotated("io.adieu.inject", "off"), String::new(), 125, &["io.adieu.inject", "'off'", "'false'"]),
+        (
+            annotated("io.adieu.inject", "off"),
+            String::new(),
+            125,
+            &["io.adieu.inject", "'off'", "'false'"],
+        ),
         (good(), binary(Path::new(&missing)), 127, &[&missing, "--adieu-binary=", "ADIEU_BINARY"]),
         (good(), binary(Path::new("adieu")), 127, &["not absolute"]),
         (good(), binary(&private), 127, &["mode 700", "chmod 755"]),
         (good(), format!("--adieu-runtime={missing}"), 127, &[&missing, "ADIEU_RUNTIME"]),
-        (good(), "--adieu-runtime=adieu-none".into(), 127, &["adieu-none", "PATH", "ADIEU_RUNTIME"]),
+        (
+            good(),
+            "--adieu-runtime=adieu-none".into(),
+            127,
+            &["adieu-none", "PATH", "ADIEU_RUNTIME"],
+        ),
     ];
     for (bundle, option, code, expected) in cases {
         let before = fs::read(bundle.join("config.json")).ok();
-        let call = runtime().arg(real("/bin/true")).args(Some(option).filter(|option| !option.is_empty()));
+        let call =
+            runtime().arg(real("/bin/true")).args(Some(option).filter(|option| !option.is_empty()));
         let call = call.arg("--log").arg(&log).args(["--log-format", "json", "create", "--bundle"]);
         let refused = call.arg(bundle.path()).arg("c").start().expect_exit(code);
         let line: Value = serde_json::from_str(&fs::read_to_string(&log).unwrap()).unwrap();
@@ -310,7 +343,10 @@ fn what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log() {
     let refused = runtime().arg(real(&missing)).arg("--log").arg(&log).args(["state", "c"]).start();
     refused.expect_exit(127);
     let text = fs::read_to_string(&log).unwrap();
-    assert!(text.starts_with("time=\"") && text.contains("level=error msg=\"adieu-runtime: "), "{text}");
+    assert!(
+        text.starts_with("time=\"") && text.contains("level=error msg=\"adieu-runtime: "),
+        "{text}"
+    );
     let alone = bundle(args(&["tini", "sh"]));
     let call = runtime().arg(real("/bin/true")).arg(format!("--adieu-binary={missing}"));
     call.args(["create", "-b"]).arg(alone.path()).start().expect_exit(0);
@@ -334,7 +370,11 @@ impl Runc {
 
     fn call(&self, words: &[&str]) -> Adieu {
         let state = self.bundle.join("state");
-        runtime().arg("--root").arg(state).args(words.iter().copied()).current_dir(self.bundle.path())
+        runtime()
+            .arg("--root")
+            .arg(state)
+            .args(words.iter().copied())
+            .current_dir(self.bundle.path())
     }
 
     fn run(&self) -> Running {
@@ -374,7 +414,8 @@ fn in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace() {
     assert_eq!(ended.out, ["server ready", "server got TERM", "server done", "adieu"], "{ended}");
     assert!(ended.err.is_empty(), "{ended}");
     // runc itself makes the mount points of the specification.
-    let made = names(&container.bundle.join("rootfs")).into_iter().filter(|name| !before.contains(name));
+    let made =
+        names(&container.bundle.join("rootfs")).into_iter().filter(|name| !before.contains(name));
     assert_eq!(made.collect::<Vec<_>>(), ["dev", "proc", "sys"]);
     assert!(names(&container.bundle.join("rootfs/dev")).is_empty());
 
@@ -405,7 +446,10 @@ fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
     let run = container.run();
     run.wait_line("server ready");
     container.kill("TERM");
-    assert_eq!(run.expect_exit(0).out, ["1234", "adieu", "server ready", "server got TERM", "server done"]);
+    assert_eq!(
+        run.expect_exit(0).out,
+        ["1234", "adieu", "server ready", "server got TERM", "server done"]
+    );
 
     // Without a fresh /dev there is a trace, as with every mount point: an empty file in the
     // container's root.
@@ -483,7 +527,8 @@ fn image_archive(scratch: &Scratch) -> PathBuf {
         "rootfs": { "type": "layers", "diff_ids": [format!("sha256:{sum}")] },
     });
     fs::write(image.join("config.json"), config.to_string()).unwrap();
-    let manifest = json!([{ "Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"] }]);
+    let manifest =
+        json!([{ "Config": "config.json", "RepoTags": [IMAGE], "Layers": ["layer.tar"] }]);
     fs::write(image.join("manifest.json"), manifest.to_string()).unwrap();
     let archive = scratch.join("image.tar");
     tar(&image, &archive);
@@ -517,10 +562,24 @@ impl Docker {
         let host = format!("unix://{}", socket.display());
         let mut command = Command::new(dockerd);
         command.arg("--config-file").arg(scratch.join("daemon.json"));
-        command.arg("--data-root").arg(scratch.join("root")).arg("--exec-root").arg(scratch.join("exec"));
-        command.arg("--pidfile").arg(scratch.join("pid")).args(["-H", &host, "--storage-driver", "vfs"]);
+        command
+            .arg("--data-root")
+            .arg(scratch.join("root"))
+            .arg("--exec-root")
+            .arg(scratch.join("exec"));
+        command.arg("--pidfile").arg(scratch.join("pid")).args([
+            "-H",
+            &host,
+            "--storage-driver",
+            "vfs",
+        ]);
         let name = Daemon::name();
-        command.args(["--cgroup-parent", &format!("/{name}"), "--exec-opt", "native.cgroupdriver=cgroupfs"]);
+        command.args([
+            "--cgroup-parent",
+            &format!("/{name}"),
+            "--exec-opt",
+            "native.cgroupdriver=cgroupfs",
+        ]);
         command.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"]);
         command.arg("--ip-forward=false");
         let daemon = Daemon::start(&name, &command, &log);
@@ -533,7 +592,8 @@ impl Docker {
 
     fn wait_for_daemon(&mut self, log: &Path) {
         let (client, host) = (self.client.clone(), self.host.clone());
-        let info = || Adieu::new().as_child().program(&client).env("DOCKER_HOST", &host).arg("info");
+        let info =
+            || Adieu::new().as_child().program(&client).env("DOCKER_HOST", &host).arg("info");
         self.daemon.wait_for("dockerd answers", log, || info().start().finish().code == 0);
     }
 
@@ -553,7 +613,8 @@ impl Docker {
     /// The command of PID 1 in such a container.
     fn pid1(&self, options: &[&str]) -> String {
         let show = ["sh", "-c", "cat /proc/1/cmdline | tr '\\0' ' '"];
-        let said = self.run(&[&["--rm"], options].concat(), &["sh", "-c", show[2]]).start().finish();
+        let said =
+            self.run(&[&["--rm"], options].concat(), &["sh", "-c", show[2]]).start().finish();
         assert_eq!(said.code, 0, "{options:?}\n{said}");
         said.out.concat()
     }
@@ -582,7 +643,15 @@ fn docker_runs_containers_with_adieu_and_leaves_alone_what_has_an_init_or_says_s
         &["--user", "1234:1234"],
         &["--workdir", "/app"],
         &["--tmpfs", "/run"],
-        &["--read-only", "--user", "1234", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"],
+        &[
+            "--read-only",
+            "--user",
+            "1234",
+            "--cap-drop",
+            "ALL",
+            "--security-opt",
+            "no-new-privileges",
+        ],
     ] {
         let pid1 = docker.pid1(options);
         assert!(pid1.starts_with("/dev/adieu -- sh -c "), "{options:?}: {pid1}");
@@ -602,7 +671,9 @@ fn docker_runs_containers_with_adieu_and_leaves_alone_what_has_an_init_or_says_s
     assert_eq!(run.expect_exit(0).out, ["server ready", "server got TERM", "server done"]);
     assert!(docker.said(&["diff", "relative"]).out.iter().all(|line| !line.contains("adieu")));
 
-    for (code, command) in [(0, "true"), (3, "exit 3"), (143, "kill -TERM $$"), (127, "no-such-command")] {
+    for (code, command) in
+        [(0, "true"), (3, "exit 3"), (143, "kill -TERM $$"), (127, "no-such-command")]
+    {
         docker.run(&["--rm"], &["sh", "-c", command]).start().expect_exit(code);
     }
     let missing = docker.run(&["--rm"], &["no-such-command"]).start().expect_exit(127);
@@ -616,7 +687,9 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
     docker.run(&["--detach", "--name", "web"], &start).start().expect_exit(0);
     let told = ["server ready", "server got TERM", "server done"];
     let wait_ready = |times: usize| {
-        eventually("the server is ready", || docker.said(&["logs", "web"]).count("server ready") == times);
+        eventually("the server is ready", || {
+            docker.said(&["logs", "web"]).count("server ready") == times
+        });
     };
     wait_ready(1);
     let inside = docker.said(&["exec", "web", "ps", "-o", "pid,args"]);
@@ -630,7 +703,9 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
     docker.said(&["start", "web"]);
     wait_ready(3);
     docker.said(&["kill", "--signal", "HUP", "web"]);
-    eventually("the signal is dropped", || complaints(&docker.said(&["logs", "web"]), "SIGHUP dropped") == 1);
+    eventually("the signal is dropped", || {
+        complaints(&docker.said(&["logs", "web"]), "SIGHUP dropped") == 1
+    });
     docker.said(&["stop", "web"]);
     assert_eq!(docker.said(&["logs", "web"]).out, [told, told, told].concat());
 
@@ -656,12 +731,18 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
 fn docker_shows_what_is_wrong_and_has_no_half_started_container() {
     let docker = Docker::start();
     let cases: [(&[&str], &str); 3] = [
-        (&["--runtime", "no-runtime"], "adieu-runtime: the real runtime '/missing/runc' is missing"),
+        (
+            &["--runtime", "no-runtime"],
+            "adieu-runtime: the real runtime '/missing/runc' is missing",
+        ),
         (
             &["--runtime", "no-binary"],
             "adieu-runtime: cannot mount the adieu binary /missing/adieu: No such file",
         ),
-        (&["--env", "ADIEU_INJECT=maybe"], "ADIEU_INJECT in its environment is 'maybe'; write 'false'"),
+        (
+            &["--env", "ADIEU_INJECT=maybe"],
+            "ADIEU_INJECT in its environment is 'maybe'; write 'false'",
+        ),
     ];
     for (options, complaint) in cases {
         let refused = docker.run(options, &["true"]).start().expect_exit(125);
@@ -736,7 +817,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
 
     fn ask(&self, call: &str, what: &Value) -> Finished {
         let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/cri.py");
-        let asked = Adieu::new().as_child().program(&self.python).arg(client).arg(&self.socket).arg(call);
+        let asked =
+            Adieu::new().as_child().program(&self.python).arg(client).arg(&self.socket).arg(call);
         asked.arg(what.to_string()).deadline(Duration::from_secs(90)).start().finish()
     }
 
@@ -763,7 +845,8 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
 fn containerds_cri_runs_pods_with_adieu_and_their_sandboxes_without() {
     let containerd = Containerd::start();
     let ps = |id: &Value| {
-        let said = containerd.answer("exec", &json!({ "id": id, "command": ["ps", "-o", "pid,args"] }));
+        let said =
+            containerd.answer("exec", &json!({ "id": id, "command": ["ps", "-o", "pid,args"] }));
         said["out"].as_str().unwrap().to_owned()
     };
     let server = json!({
@@ -784,16 +867,21 @@ fn containerds_cri_runs_pods_with_adieu_and_their_sandboxes_without() {
         containerd.container("shared", json!({ "command": ["sleep", "3600"], "share_pid": true }));
     containerd.answer("start", &json!({ "id": id }));
     let tree = ps(&id);
-    assert!(tree.contains("1 /pause") && tree.contains(" sleep 3600") && !tree.contains("adieu"), "{tree}");
+    assert!(
+        tree.contains("1 /pause") && tree.contains(" sleep 3600") && !tree.contains("adieu"),
+        "{tree}"
+    );
     containerd.answer("remove-pod", &json!({ "pod": pod }));
 
-    let off = json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.inject": "false" } });
+    let off =
+        json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.inject": "false" } });
     let (pod, id) = containerd.container("off", off);
     containerd.answer("start", &json!({ "id": id }));
     assert!(ps(&id).contains("1 sleep 3600"), "{}", ps(&id));
     containerd.answer("remove-pod", &json!({ "pod": pod }));
 
-    let wrong = json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.timeout": "soon" } });
+    let wrong =
+        json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.timeout": "soon" } });
     let (pod, id) = containerd.container("wrong", wrong);
     let refused = containerd.ask("start", &json!({ "id": id }));
     assert_eq!(refused.code, 1, "{refused}");

@@ -23,10 +23,13 @@ pub(crate) const EPILOGUE: Duration = Duration::from_secs(1);
 pub(crate) fn container() -> Adieu {
     let path = env::var_os("PATH").unwrap_or_default();
     let own = server().parent().unwrap().to_path_buf();
-    let directories =
-        [own].into_iter().chain(env::split_paths(&path)).chain(["/usr/sbin".into(), "/sbin".into()]);
-    let adieu =
-        Adieu::new().env("PATH", env::join_paths(directories).unwrap()).env("ADIEU", support::adieu());
+    let directories = [own]
+        .into_iter()
+        .chain(env::split_paths(&path))
+        .chain(["/usr/sbin".into(), "/sbin".into()]);
+    let adieu = Adieu::new()
+        .env("PATH", env::join_paths(directories).unwrap())
+        .env("ADIEU", support::adieu());
     if can_be_pid1() { adieu } else { adieu.as_child() }
 }
 
@@ -74,8 +77,12 @@ pub(crate) fn assert_at_once(finished: &Finished) {
     assert!(finished.took < AT_ONCE, "{finished}");
 }
 
-pub(crate) fn assert_warned<'a>(finished: &Finished, parts: impl IntoIterator<Item = &'a str> + Clone) {
-    let warned = finished.err.iter().any(|line| parts.clone().into_iter().all(|part| line.contains(part)));
+pub(crate) fn assert_warned<'a>(
+    finished: &Finished,
+    parts: impl IntoIterator<Item = &'a str> + Clone,
+) {
+    let warned =
+        finished.err.iter().any(|line| parts.clone().into_iter().all(|part| line.contains(part)));
     assert!(warned, "no such warning\n{finished}");
 }
 

@@ -59,7 +59,10 @@ fn a_process_that_got_the_pid_of_another_is_never_signalled() {
     let strace = tool("strace");
     for refused in ["", "error=ENOSYS:"] {
         // Which numbers the neighbours have is chance.
-        assert!((0..3).any(|_| among_neighbours(&strace, refused)), "{refused}: no number was given again");
+        assert!(
+            (0..3).any(|_| among_neighbours(&strace, refused)),
+            "{refused}: no number was given again"
+        );
     }
 }
 
@@ -217,8 +220,9 @@ fn under_each_limit_the_stop_is_graceful_and_the_status_unchanged() {
         let text = fs::read_to_string(&report).unwrap();
         assert_eq!(text.starts_with('{'), written, "{limit}: {text}\n{finished}");
         assert_eq!(text == "old", !written, "{limit}: {text}");
-        let warned =
-            |option: &str| finished.err.iter().any(|l| l.contains(option) && l.contains("File too large"));
+        let warned = |option: &str| {
+            finished.err.iter().any(|l| l.contains(option) && l.contains("File too large"))
+        };
         assert_eq!(
             (warned("--report"), warned("--termination-log")),
             (!written, !written),
@@ -228,7 +232,8 @@ fn under_each_limit_the_stop_is_graceful_and_the_status_unchanged() {
     }
     // And where the log is a file that may not grow.
     let stderr = scratch.join("stderr");
-    let adieu = outside().program(&prlimit).arg("--fsize=0").arg(adieu()).args(["-v", "server; exit 3"]);
+    let adieu =
+        outside().program(&prlimit).arg("--fsize=0").arg(adieu()).args(["-v", "server; exit 3"]);
     let finished = stopped(adieu.stderr(fs::File::create(&stderr).unwrap()), 1, 3);
     assert_finished(&finished, "server");
     assert_eq!(fs::read_to_string(&stderr).unwrap(), "");
@@ -299,7 +304,11 @@ fn what_adieu_keeps_of_each_process_is_bounded() {
 
 /// All that adieu writes of a stop, told apart: stderr with `-v`, report, termination log, and
 /// `--explain` before it.
-fn everything_shown(adieu_: Adieu, options: &[&str], words: &[&str]) -> Vec<(&'static str, String)> {
+fn everything_shown(
+    adieu_: Adieu,
+    options: &[&str],
+    words: &[&str],
+) -> Vec<(&'static str, String)> {
     let scratch = Scratch::new();
     let [report, log] = ["report", "log"].map(|name| scratch.join(name));
     let running = adieu_
@@ -338,31 +347,40 @@ fn names_and_arguments_can_forge_no_line_and_steer_no_terminal() {
     let shown = everything_shown(outside(), &["--show-args"], &["--", "sh", "-c", script, evil]);
     for (where_, text) in shown {
         let unfit = |c: char| {
-            c.is_control() && c != '\n' || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            c.is_control() && c != '\n'
+                || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         };
         assert!(!text.contains(unfit), "{where_}: {text:?}");
         assert!(!text.contains("\\u001b") && !text.contains("\\n"), "{where_}: {text:?}");
         assert!(text.contains("?adieu:"), "{where_}: {text:?}");
         assert!(!text.lines().any(|line| line.starts_with("adieu: forged")), "{where_}: {text:?}");
         assert!(
-            where_ != "-v" || text.lines().all(|line| line.starts_with("adieu: ") || line == "Terminated"),
+            where_ != "-v"
+                || text.lines().all(|line| line.starts_with("adieu: ") || line == "Terminated"),
             "{text}"
         );
     }
     // Nor by an error, which is the first line of the log of a container that does not start.
-    for words in
-        [&["--timeout", evil, "true"][..], &["--", evil], &[evil, "a"], &["--report", "-", "-x\u{1b}"]]
-    {
+    for words in [
+        &["--timeout", evil, "true"][..],
+        &["--", evil],
+        &[evil, "a"],
+        &["--report", "-", "-x\u{1b}"],
+    ] {
         let finished = outside().args(words.iter().copied()).start().finish();
-        assert!(!finished.err.join("\n").contains(|c: char| c.is_control() && c != '\n'), "{finished}");
+        assert!(
+            !finished.err.join("\n").contains(|c: char| c.is_control() && c != '\n'),
+            "{finished}"
+        );
     }
 }
 
 /// Promise (Against programs that mean harm): logs and reports show no secrets and no forged lines
 fn neither_environment_nor_arguments_are_shown_unasked() {
     let shown = |options: &[&str]| {
-        let secret =
-            outside().env("PASSWORD", "in-the-environment").env("ADIEU_SECRET", "in-the-environment");
+        let secret = outside()
+            .env("PASSWORD", "in-the-environment")
+            .env("ADIEU_SECRET", "in-the-environment");
         let script = "server --name quiet --print USR1,USR2 & exec server --name x\"$2\"; : in-the-arguments";
         everything_shown(secret, options, &["-c", script, "sh", "in-the-arguments"])
     };
@@ -396,11 +414,17 @@ fn written_after(this: &str) -> (Scratch, Finished) {
 }
 
 fn names(directory: PathBuf) -> BTreeSet<String> {
-    fs::read_dir(directory).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect()
+    fs::read_dir(directory)
+        .unwrap()
+        .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 fn warned(finished: &Finished, option: &str, why: &str) -> bool {
-    finished.err.iter().any(|line| line.contains(option) && line.contains(why) && line.contains("unchanged"))
+    finished
+        .err
+        .iter()
+        .any(|line| line.contains(option) && line.contains(why) && line.contains("unchanged"))
 }
 
 /// Promise (Against programs that mean harm): report and termination log are written where they
@@ -423,10 +447,19 @@ fn a_directory_that_was_made_anew_and_links_from_before_are_followed() {
     assert_eq!(names(scratch.join("logs")), both, "{finished}");
 
     symlink("elsewhere", scratch.join("link")).unwrap();
-    let words = ["--report", "link/../link/report", "--termination-log=link/log", "mkdir link/late; server"];
+    let words = [
+        "--report",
+        "link/../link/report",
+        "--termination-log=link/log",
+        "mkdir link/late; server",
+    ];
     let finished = stopped(outside().current_dir(scratch.path()).args(words), 1, 0);
     let late = stopped(
-        outside().current_dir(scratch.path()).args(["--report", "link/new/report", "mkdir link/new; server"]),
+        outside().current_dir(scratch.path()).args([
+            "--report",
+            "link/new/report",
+            "mkdir link/new; server",
+        ]),
         1,
         0,
     );
@@ -456,10 +489,16 @@ fn a_link_or_pipe_in_the_place_of_a_file_is_left_alone() {
         for (option, why) in [("--report", report), ("--termination-log", log)] {
             let complained = finished.err.iter().any(|line| line.contains(option));
             assert_eq!(complained, why.is_some(), "{this}, {option}\n{finished}");
-            assert!(why.is_none_or(|why| warned(&finished, option, why)), "{this}, {option}\n{finished}");
+            assert!(
+                why.is_none_or(|why| warned(&finished, option, why)),
+                "{this}, {option}\n{finished}"
+            );
         }
         if report.is_none() {
-            assert!(fs::read_to_string(scratch.join("logs/report")).unwrap().starts_with('{'), "{this}");
+            assert!(
+                fs::read_to_string(scratch.join("logs/report")).unwrap().starts_with('{'),
+                "{this}"
+            );
         }
         assert_eq!(names(scratch.join("elsewhere")), BTreeSet::new());
     }
@@ -468,9 +507,14 @@ fn a_link_or_pipe_in_the_place_of_a_file_is_left_alone() {
 /// Promise (Against programs that mean harm): report and termination log are written where they
 /// were asked for, or not at all
 fn a_report_to_an_open_descriptor_or_device_is_refused() {
-    for path in
-        ["/proc/self/fd/1", "/dev/stdout", "/dev/fd/2", "/dev/null", "/proc/self/fd/77", "/proc/self/mem"]
-    {
+    for path in [
+        "/proc/self/fd/1",
+        "/dev/stdout",
+        "/dev/fd/2",
+        "/dev/null",
+        "/proc/self/fd/77",
+        "/proc/self/mem",
+    ] {
         let finished = stopped(outside().args(["--report", path, "server; exit 3"]), 1, 3);
         assert!(warned(&finished, "--report", path), "{finished}");
         let finished =
@@ -484,8 +528,10 @@ fn a_report_to_an_open_descriptor_or_device_is_refused() {
 /// Comments, which speak of it too, are not counted.
 fn uses_of_unsafe(source: &str) -> usize {
     let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
-    code.map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| *w == "unsafe").count())
-        .sum()
+    code.map(|line| {
+        line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| *w == "unsafe").count()
+    })
+    .sum()
 }
 
 /// Promise (Against programs that mean harm): `unsafe` and dependencies are those of the page
@@ -504,7 +550,8 @@ fn unsafe_is_where_and_as_often_as_the_page_says() {
         let count = uses_of_unsafe(&source);
         if count > 0 {
             assert!(
-                file.starts_with("system/sys/") || ["main.rs", "bin/adieu-runtime.rs"].contains(&file),
+                file.starts_with("system/sys/")
+                    || ["main.rs", "bin/adieu-runtime.rs"].contains(&file),
                 "{file} has `unsafe`, which is for src/system/sys alone"
             );
             let row = format!("| `src/{file}` | {count} |");

@@ -73,7 +73,8 @@ fn assert_log(finished: &Finished, patterns: &[&str]) {
     let places: Vec<_> = patterns
         .iter()
         .map(|pattern| {
-            let hits = finished.lines.iter().enumerate().filter(|(_, line)| line.text.contains(pattern));
+            let hits =
+                finished.lines.iter().enumerate().filter(|(_, line)| line.text.contains(pattern));
             let places: Vec<_> = hits.map(|(place, _)| place).collect();
             assert_eq!(places.len(), 1, "not exactly once: {pattern:?}\n{finished}");
             places[0]
@@ -114,7 +115,12 @@ fn get(port: u16) -> JoinHandle<Vec<u8>> {
 
 /// Sends the stop signal once the request is being worked on, and opens the gate once the program
 /// says that it was `told`. Returns the response.
-fn stop_in_flight(running: &Running, scratch: &Scratch, request: JoinHandle<Vec<u8>>, told: &str) -> Vec<u8> {
+fn stop_in_flight(
+    running: &Running,
+    scratch: &Scratch,
+    request: JoinHandle<Vec<u8>>,
+    told: &str,
+) -> Vec<u8> {
     running.wait_line("request begins");
     running.signal(SIGTERM);
     running.wait_line(told);
@@ -133,7 +139,11 @@ fn assert_whole(response: &[u8], finished: &Finished) {
     let response = String::from_utf8_lossy(response);
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     let ok = head.split(' ').nth(1) == Some("200");
-    assert!(ok && body == "x".repeat(BODY_LENGTH), "{head}\n{} bytes of body\n{finished}", body.len());
+    assert!(
+        ok && body == "x".repeat(BODY_LENGTH),
+        "{head}\n{} bytes of body\n{finished}",
+        body.len()
+    );
 }
 
 // --- Java ----------------------------------------------------------------------------------------
@@ -142,13 +152,17 @@ fn assert_whole(response: &[u8], finished: &Finished) {
 fn java(scratch: &Scratch, class: &str, body: &str) -> String {
     let (java, javac) = (needs("java"), tool("javac"));
     let source = scratch.join(format!("{class}.java"));
-    let body = format!("public static void main(String[] arguments) throws Exception {{\n{body}\n}}");
+    let body =
+        format!("public static void main(String[] arguments) throws Exception {{\n{body}\n}}");
     fs::write(&source, format!("public class {class} {{\n{body}\n}}\n")).unwrap();
-    // By way of the harness, since a fork of our own could hold open a script that another test writes.
+    // By way of the harness, since a fork of our own could hold open a script that another test
+    // writes.
     let compiler = Adieu::new().as_child().program(javac).arg("-J-XX:-UsePerfData");
     let compiler = compiler.args(["-XDignore.symbol.file", "-d"]);
     compiler.arg(scratch.path()).arg(source).start().expect_exit(0);
-    format!("{java} -Xmx64m -XX:-UsePerfData -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $OPTIONS -cp . {class}")
+    format!(
+        "{java} -Xmx64m -XX:-UsePerfData -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $OPTIONS -cp . {class}"
+    )
 }
 
 const HOOK: &str = r#"
@@ -207,11 +221,13 @@ fn java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear() {
         echo neighbour ready
         while :; do sleep 1 & wait $!; done",
     );
-    let commands =
-        format!("./neighbour.sh &\n{java}\nstatus=$?; echo \"java ended\"; >go; wait; (exit $status)");
+    let commands = format!(
+        "./neighbour.sh &\n{java}\nstatus=$?; echo \"java ended\"; >go; wait; (exit $status)"
+    );
     // The VM pauses before it has any handler, until this file is removed.
     let paused = scratch.join("paused");
-    let options = "-XX:+UnlockDiagnosticVMOptions -XX:+PauseAtStartup -XX:PauseAtStartupFile=paused";
+    let options =
+        "-XX:+UnlockDiagnosticVMOptions -XX:+PauseAtStartup -XX:PauseAtStartupFile=paused";
     let running = below_script(&scratch, &[], &commands).env("OPTIONS", options).start();
     running.wait_line("neighbour ready");
     eventually("the VM pauses", || paused.exists());
@@ -219,8 +235,11 @@ fn java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear() {
     running.wait_line("neighbour got the signal");
     fs::remove_file(paused).unwrap();
     // Its hooks run only if it has got that far when adieu looks: as with `exec java`.
-    let finished =
-        graceful(running, 143, &["neighbour ready", "neighbour got the signal", "java ended", "neighbour done"]);
+    let finished = graceful(
+        running,
+        143,
+        &["neighbour ready", "neighbour got the signal", "java ended", "neighbour done"],
+    );
     assert_eq!(finished.count("java got the signal"), finished.count("java done"), "{finished}");
     assert!(finished.count("java got the signal") <= 1, "{finished}");
     // What a shell says of a child that a signal ended: this one was told before it could hear.
@@ -307,7 +326,8 @@ fn nginx_that_daemonizes_finishes_its_requests() {
 fn redis_saves_before_it_ends() {
     let redis = needs("redis-server");
     let (scratch, port) = (Scratch::new(), free_port());
-    let commands = format!("{redis} --bind 127.0.0.1 --port {port} --save '3600 1' --daemonize no --dir .");
+    let commands =
+        format!("{redis} --bind 127.0.0.1 --port {port} --save '3600 1' --daemonize no --dir .");
     let running = below_script(&scratch, &[], &commands).start();
     running.wait_line("Ready to accept connections");
     assert_eq!(exchange(port, b"SET last words\r\nQUIT\r\n"), b"+OK\r\n+OK\r\n");
@@ -363,7 +383,8 @@ fn node_finishes_its_request(arguments: impl FnOnce(&Scratch) -> Vec<String>) ->
     needs("node");
     needs("npm");
     let (scratch, port) = (Scratch::new(), free_port());
-    let package = r#"{"name": "app", "private": true, "scripts": {"start": "cd . && node server.js"}}"#;
+    let package =
+        r#"{"name": "app", "private": true, "scripts": {"start": "cd . && node server.js"}}"#;
     let server = format!(
         r#"
 const server = require("http").createServer((request, response) => {{
@@ -398,7 +419,13 @@ server.listen({port}, "127.0.0.1", () => console.log("node ready"));
     let response = stop_in_flight(&running, &scratch, get(port), "node got TERM");
     let finished = running.expect_exit(0);
     finished.assert_no("killing").assert_no("npm ERR").assert_no("npm error");
-    finished.assert_order(["node ready", "request begins", "node got TERM", "request done", "node done"]);
+    finished.assert_order([
+        "node ready",
+        "request begins",
+        "node got TERM",
+        "request done",
+        "node done",
+    ]);
     assert_whole(&response, &finished);
     finished
 }
@@ -426,8 +453,8 @@ fn php_fpm() -> String {
     let directories = env::split_paths(&path).chain(["/usr/sbin".into()]);
     let names = directories.filter_map(|it| fs::read_dir(it).ok()).flatten().flatten();
     let mut names = names.filter_map(|it| it.file_name().into_string().ok());
-    let name =
-        names.find(|it| it.strip_prefix("php-fpm").is_some_and(|it| !it.contains(char::is_alphabetic)));
+    let name = names
+        .find(|it| it.strip_prefix("php-fpm").is_some_and(|it| !it.contains(char::is_alphabetic)));
     pid_namespace();
     match name.and_then(|name| page::find(&name)) {
         Some(path) => quoted(&path),
@@ -442,7 +469,8 @@ fn fastcgi(script: &Path) -> Vec<u8> {
         [&[1, kind, 0, 1, high, low, 0, 0], content].concat()
     };
     let mut parameters = Vec::new();
-    for (name, value) in [("REQUEST_METHOD", "GET"), ("SCRIPT_FILENAME", script.to_str().unwrap())] {
+    for (name, value) in [("REQUEST_METHOD", "GET"), ("SCRIPT_FILENAME", script.to_str().unwrap())]
+    {
         // The highest bit says that the length has four bytes.
         for length in [name.len(), value.len()] {
             parameters.extend((u32::try_from(length).unwrap() | 1 << 31).to_be_bytes());
@@ -539,7 +567,11 @@ fn prefork_master_loses_no_job() {
     open_gate(&scratch);
     let finished = graceful(running, 0, &["master ready", "master got the signal", "jobs lost: 0"]);
     for job in ["a", "b", "c"] {
-        finished.assert_order(["master got the signal", &format!("job {job} done"), "jobs lost: 0"]);
+        finished.assert_order([
+            "master got the signal",
+            &format!("job {job} done"),
+            "jobs lost: 0",
+        ]);
     }
 }
 
@@ -630,7 +662,10 @@ fn server_below_runuser_finishes() {
 }
 
 fn server_below_setpriv_finishes() {
-    server_of_another_user_finishes("setpriv", "--reuid=65534 --regid=65534 --clear-groups /bin/sh -c");
+    server_of_another_user_finishes(
+        "setpriv",
+        "--reuid=65534 --regid=65534 --clear-groups /bin/sh -c",
+    );
 }
 
 pub(crate) const TESTS: &[Test] = tests![

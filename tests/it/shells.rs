@@ -103,8 +103,8 @@ fn a_pipe_keeps_the_last_lines(shell: &Shell) {
 /// Promise (Who is told, and when): the same under each shell
 fn a_start_script_without_exec_goes_on(shell: &Shell) {
     let scratch = Scratch::new();
-    let script =
-        scratch.script("start.sh", &format!("#!{}\ncd /\nserver\necho after\nexit 6\n", shell.words));
+    let script = scratch
+        .script("start.sh", &format!("#!{}\ncd /\nserver\necho after\nexit 6\n", shell.words));
     for words in [&["--"][..], &[]] {
         let finished = stop(container().args(words.iter().copied()).arg(&script), 1, SIGTERM);
         assert_each_told_once(&finished, "TERM", &["server"]);
@@ -132,7 +132,9 @@ fn a_loop_with_a_trap_ends_at_once(shell: &Shell) {
     // By path: ksh93 has a sleep of its own.
     let script = "trap 'echo trapped; exit 9' TERM; while :; do date; /bin/sleep 3600; done";
     let running = shell.adieu(script).start();
-    eventually("the loop sleeps", || running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S'));
+    eventually("the loop sleeps", || {
+        running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S')
+    });
     running.signal(SIGTERM);
     let finished = running.expect_exit(shell.exit_9_in_trap);
     finished.assert_order(["trapped"]);

@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Scratch, adieu, eventually, pid_namespace, pid_namespace_or_less, process, server, tool,
-    tool_or_less,
+    Adieu, Finished, Scratch, adieu, eventually, pid_namespace, pid_namespace_or_less, process,
+    server, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
@@ -38,15 +38,18 @@ fn path_with_server() -> (Scratch, OsString) {
     let scratch = Scratch::new();
     symlink(server(), scratch.join("server")).unwrap();
     let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths([scratch.path().to_owned()].into_iter().chain(env::split_paths(&path)));
+    let path =
+        env::join_paths([scratch.path().to_owned()].into_iter().chain(env::split_paths(&path)));
     (scratch, path.unwrap())
 }
 
 /// An executable file with exactly this text. Written by a process of its own: a test that forks
 /// meanwhile would hold it open for writing.
 fn executable(scratch: &Scratch, name: &str, bytes: &[u8]) {
-    let mut writer =
-        shell("cat > \"$0\" && chmod 755 \"$0\"").arg(scratch.join(name)).stdin(Stdio::piped()).start();
+    let mut writer = shell("cat > \"$0\" && chmod 755 \"$0\"")
+        .arg(scratch.join(name))
+        .stdin(Stdio::piped())
+        .start();
     std::io::Write::write_all(&mut writer.stdin(), bytes).unwrap();
     writer.expect_exit(0);
 }
@@ -84,7 +87,8 @@ fn after_two_dashes_and_with_two_words_nothing_is_left_to_a_shell() {
     }
     let scratch = Scratch::new();
     scratch.script("my server", "echo \"it runs with $# arguments\"");
-    let finished = child().current_dir(scratch.path()).args(["--", "./my server"]).start().expect_exit(0);
+    let finished =
+        child().current_dir(scratch.path()).args(["--", "./my server"]).start().expect_exit(0);
     assert_eq!(finished.out, ["it runs with 0 arguments"]);
 }
 
@@ -137,7 +141,8 @@ fn a_script_without_a_first_line_runs_as_a_shell_would_run_it() {
     executable(&scratch, "empty", b"");
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths(env::split_paths(&path).chain([scratch.path().to_owned()])).unwrap();
-    let at = |words: &[&str]| child().current_dir(scratch.path()).env("PATH", &path).args(words).start();
+    let at =
+        |words: &[&str]| child().current_dir(scratch.path()).env("PATH", &path).args(words).start();
     assert_eq!(at(&["--", "./own-script", "a", "b c"]).expect_exit(6).out, ["./own-script 2 b c"]);
     assert_eq!(at(&["./own-script a 'b c'"]).expect_exit(6).out, ["./own-script 2 b c"]);
     let found = at(&["--", "own-script", "a", "b c"]).expect_exit(6);
@@ -163,8 +168,11 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason
         ("missing-program", 127, &["missing-program", "PATH"]),
         ("./orphaned", 127, &["./orphaned", "interpreter"]),
     ] {
-        let finished =
-            child().current_dir(scratch.path()).args(["--", program, "x"]).start().expect_exit(code);
+        let finished = child()
+            .current_dir(scratch.path())
+            .args(["--", program, "x"])
+            .start()
+            .expect_exit(code);
         assert_says(&finished, parts);
         assert!(finished.out.is_empty() && finished.err.len() == 1, "{finished}");
         assert!(finished.err[0].starts_with("adieu: "), "{finished}");
@@ -173,8 +181,7 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason
 
 /// Promise (The command): exit statuses, `--ok-exit`, 125, 126, 127, 128+n
 fn a_string_in_the_place_of_a_program_is_told_from_a_missing_program() {
-    let string =
-        "a shell string is one argument, in quotes and without -- before it: adieu 'cd /app && ./server'";
+    let string = "a shell string is one argument, in quotes and without -- before it: adieu 'cd /app && ./server'";
     for (words, shown) in [
         (&["--", "cd /x && ./y"][..], "cannot run cd /x && ./y: no such file"),
         (&["--", "no-such --port 80"], "cannot run no-such --port 80: no such program in PATH"),
@@ -195,12 +202,19 @@ fn without_a_shell_a_string_of_plain_words_is_missed_by_its_program() {
     let unshare = tool("unshare");
     let within = |string: &str| {
         let map = (!support::is_root()).then_some("--map-root-user");
-        let jail = child().program(&unshare).args(map).arg("--root").arg(empty.path()).env("PATH", "/bin");
+        let jail =
+            child().program(&unshare).args(map).arg("--root").arg(empty.path()).env("PATH", "/bin");
         jail.args(["/adieu", string]).start().finish()
     };
     let missing = within("servr --x");
-    assert_says(&missing, &["cannot run servr: no such program in PATH (/bin)", "no shell here (/bin/sh)"]);
-    assert_says(&within("./servr --x"), &["cannot run ./servr: no such file", "no shell here (/bin/sh)"]);
+    assert_says(
+        &missing,
+        &["cannot run servr: no such program in PATH (/bin)", "no shell here (/bin/sh)"],
+    );
+    assert_says(
+        &within("./servr --x"),
+        &["cannot run ./servr: no such file", "no shell here (/bin/sh)"],
+    );
     assert_eq!((missing.code, missing.err.len()), (127, 1), "{missing}");
     let refused = within("/text");
     assert_says(&refused, &["cannot run /text: permission denied"]);
@@ -226,7 +240,9 @@ fn a_directory_of_path_without_the_program_or_the_right_to_it_is_passed_over() {
 
 /// Promise (The command): a script without `#!`; strings that are empty or unterminated
 fn an_empty_or_unterminated_string_never_ends_silently() {
-    for words in [&[""][..], &[" \t\n"], &["-c", ""], &["-c", "  ", "name"], &["--", ""], &["-v", ""]] {
+    for words in
+        [&[""][..], &[" \t\n"], &["-c", ""], &["-c", "  ", "name"], &["--", ""], &["-v", ""]]
+    {
         let finished = run(words);
         assert_eq!(finished.code, 125, "{words:?}\n{finished}");
         assert_says(&finished, &["empty", "write for example adieu '"]);
@@ -257,7 +273,8 @@ fn shell_chooses_the_shell_by_option_and_by_variable() {
     let own = || child().current_dir(scratch.path()).env("ADIEU_SHELL", "no-such-shell -c");
     let chosen = own().args(["--shell", "'./own shell' -x", "echo plain"]).start().expect_exit(0);
     assert_eq!(chosen.out, ["<-x>", "<echo plain>"]);
-    let with_arguments = own().args(["--shell", "'./own shell'", "-c", "a;", "b"]).start().expect_exit(0);
+    let with_arguments =
+        own().args(["--shell", "'./own shell'", "-c", "a;", "b"]).start().expect_exit(0);
     assert_eq!(with_arguments.out, ["<a;>", "<b>"]);
     // No shell is asked for a program.
     own().args(["--", "true"]).start().expect_exit(0);
@@ -335,30 +352,46 @@ fn deliver_child_tells_the_main_program_first_by_option_and_by_variable() {
         (child().args(["--deliver", "child"]), false),
         (child().env("ADIEU_DELIVER", "child"), false),
     ] {
-        let running =
-            adieu.arg("\"$SERVER\" --name proxy --work 0s & \"$SERVER\" --work 400ms; exit 4").start();
+        let running = adieu
+            .arg("\"$SERVER\" --name proxy --work 0s & \"$SERVER\" --work 400ms; exit 4")
+            .start();
         running.wait_lines(2, "ready");
         running.signal(SIGTERM);
         let finished = running.expect_exit(4);
-        let order =
-            if proxy_first { ["proxy got TERM", "server done"] } else { ["server done", "proxy got TERM"] };
+        let order = if proxy_first {
+            ["proxy got TERM", "server done"]
+        } else {
+            ["server done", "proxy got TERM"]
+        };
         finished.assert_order(order);
     }
 }
 
 /// Promise (The command): every option and its variable
 fn rewrite_and_stop_on_change_what_is_delivered_and_what_stops() {
-    for rewrite in
-        [&["-r", "TERM=QUIT"][..], &["--rewrite", "15:3"], &["--rewrite=SIGTERM=sigquit", "-r", "INT=0"]]
-    {
-        let running =
-            child().args(rewrite).args(["sh", "-c", "exec \"$SERVER\" --work 0s --on QUIT"]).start();
+    for rewrite in [
+        &["-r", "TERM=QUIT"][..],
+        &["--rewrite", "15:3"],
+        &["--rewrite=SIGTERM=sigquit", "-r", "INT=0"],
+    ] {
+        let running = child()
+            .args(rewrite)
+            .args(["sh", "-c", "exec \"$SERVER\" --work 0s --on QUIT"])
+            .start();
         running.wait_line("server ready");
         running.signal(SIGTERM);
         running.expect_exit(0).assert_order(["server ready", "server got QUIT", "server done"]);
     }
     let running = child()
-        .args(["--stop-on", "USR1", "-r", "TERM=0", "sh", "-c", "exec \"$SERVER\" --work 0s --on USR1"])
+        .args([
+            "--stop-on",
+            "USR1",
+            "-r",
+            "TERM=0",
+            "sh",
+            "-c",
+            "exec \"$SERVER\" --work 0s --on USR1",
+        ])
         .start();
     running.wait_line("server ready");
     running.signal(SIGTERM);
@@ -401,7 +434,8 @@ fn verbose_and_quiet_by_option_and_by_variable() {
         let finished = running.expect_exit(0);
         let warned = finished.err.iter().any(|line| line.contains("SIGHUP dropped"));
         let told = finished.err.iter().any(|line| line.contains("SIGTERM arrived"));
-        let timeline = finished.err.iter().any(|line| line.contains("server (2)") && line.contains("#"));
+        let timeline =
+            finished.err.iter().any(|line| line.contains("server (2)") && line.contains("#"));
         let seen = (warned, told, timeline);
         let expected = match expected {
             "quiet" => (false, false, false),
@@ -417,7 +451,8 @@ fn verbose_and_quiet_by_option_and_by_variable() {
 fn parent_death_stops_the_server_gracefully() {
     for option in [&["-p", "TERM"][..], &["--parent-death=15"]] {
         // The `:` keeps the shell from calling exec; adieu is its child.
-        let running = shell("\"$ADIEU\" \"$@\" \"$SERVER\" --work 200ms; :").arg("sh").args(option).start();
+        let running =
+            shell("\"$ADIEU\" \"$@\" \"$SERVER\" --work 200ms; :").arg("sh").args(option).start();
         running.wait_line("server ready");
         running.signal(SIGKILL);
         running.expect_exit(137).assert_order(["server ready", "server got TERM", "server done"]);
@@ -430,7 +465,9 @@ fn without_parent_death_adieu_survives_its_parent() {
     let adieu = running.process("adieu").pid;
     running.signal(SIGKILL);
     running.wait_end();
-    eventually("adieu has another parent", || process(adieu).is_none_or(|it| it.parent != running.pid()));
+    eventually("adieu has another parent", || {
+        process(adieu).is_none_or(|it| it.parent != running.pid())
+    });
     kill(adieu, SIGTERM).unwrap();
     running.expect_exit(137).assert_order(["server ready", "server got TERM", "server done"]);
 }
@@ -472,14 +509,18 @@ fn every_option_of_tini_dumb_init_and_catatonit_is_accepted_or_answered() {
         let listed = child().program(program).arg(help).start().finish();
         let options = listed.lines.iter().filter_map(|line| {
             let line = line.text.trim_start();
-            let words =
-                line.split([' ', ',', ':', '\t']).filter(|word| word.starts_with('-') && word.len() > 1);
+            let words = line
+                .split([' ', ',', ':', '\t'])
+                .filter(|word| word.starts_with('-') && word.len() > 1);
             line.starts_with('-').then(|| words.take(2).map(str::to_owned).collect::<Vec<_>>())
         });
         let options: Vec<String> = options.flatten().filter(|it| it != "--").collect();
         assert!(options.len() > 4, "{listed}");
         for option in options {
-            assert!(section.contains(&format!("`{option}")), "{init} {option} is not in docs/migrating.md");
+            assert!(
+                section.contains(&format!("`{option}")),
+                "{init} {option} is not in docs/migrating.md"
+            );
             let value = match &*option {
                 "-p" => Some("TERM"),
                 "-e" => Some("1"),
@@ -509,7 +550,10 @@ fn the_version_is_one_line_as_dockerd_parses_it() {
         // dockerd cuts at " - ", looks for a commit behind it, and for a version behind this
         // prefix.
         let version = finished.out[0].strip_prefix("tini version ").unwrap();
-        assert!(version.starts_with(env!("CARGO_PKG_VERSION")) && !version.contains(' '), "{version}");
+        assert!(
+            version.starts_with(env!("CARGO_PKG_VERSION")) && !version.contains(' '),
+            "{version}"
+        );
     }
 }
 
@@ -518,7 +562,8 @@ fn help_goes_to_stdout_and_names_every_variable() {
     let finished = child().arg("--help").start().expect_exit(0);
     assert!(finished.err.is_empty(), "{finished}");
     let help = finished.out.join("\n");
-    for variable in ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"] {
+    for variable in ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"]
+    {
         assert!(help.contains(variable), "{variable}");
     }
 }
@@ -550,8 +595,12 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
         (&["-x"], &["-x", "--help"]),
         (&["--linger=yes"], &["--linger", "yes"]),
     ] {
-        let finished =
-            child().current_dir(scratch.path()).args(words).args(["touch", "started"]).start().finish();
+        let finished = child()
+            .current_dir(scratch.path())
+            .args(words)
+            .args(["touch", "started"])
+            .start()
+            .finish();
         assert_refused(&finished, &scratch, parts);
     }
     for (variable, value, example) in [
@@ -565,7 +614,11 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
     ] {
         let bad = child().current_dir(scratch.path()).env(variable, value);
         let finished = bad.args(["--", "touch", "started"]).start().finish();
-        assert_refused(&finished, &scratch, &[variable, &format!("'{value}'"), "write for example", example]);
+        assert_refused(
+            &finished,
+            &scratch,
+            &[variable, &format!("'{value}'"), "write for example", example],
+        );
     }
     // An option of which the value or the command is missing.
     for words in [&[][..], &["-v"], &["--"], &["-t", "5s"], &["-v", "--"]] {
@@ -597,19 +650,26 @@ fn bytes_that_are_no_utf8_are_refused_with_their_place_or_used_as_they_are() {
         "--ok-exit",
         "--parent-death",
     ] {
-        for adieu in [child().arg(option).arg(odd(b"")), child().arg(odd(format!("{option}=T").as_bytes()))] {
+        for adieu in
+            [child().arg(option).arg(odd(b"")), child().arg(odd(format!("{option}=T").as_bytes()))]
+        {
             let finished = touch(adieu);
             assert_eq!(finished.code, 125, "{finished}");
             assert_says(&finished, &["adieu: ", option, "UTF-8"]);
         }
     }
-    for variable in ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"] {
+    for variable in ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"]
+    {
         let finished = touch(child().env(variable, odd(b"1")));
         assert_eq!(finished.code, 125, "{finished}");
         assert_says(&finished, &["adieu: ", variable, "UTF-8"]);
     }
     for option in ["--", "-\u{e9}", "--linger="] {
-        assert_eq!(child().arg(odd(option.as_bytes())).arg("true").start().finish().code, 125, "{option}");
+        assert_eq!(
+            child().arg(odd(option.as_bytes())).arg("true").start().finish().code,
+            125,
+            "{option}"
+        );
     }
     for option in ["--explain", "--signal", "--format"] {
         let finished = child().args(["--explain", "1"]).arg(option).arg(odd(b"x")).start().finish();
@@ -619,8 +679,9 @@ fn bytes_that_are_no_utf8_are_refused_with_their_place_or_used_as_they_are() {
     assert!(!marker.exists(), "something was started");
 
     // What is a path, a word or a string of the user's may be anything.
-    let finished =
-        child().args([OsString::from("-c"), odd(b"printf %s \"$0\" | od -An -tx1; #"), odd(b"a")]).start();
+    let finished = child()
+        .args([OsString::from("-c"), odd(b"printf %s \"$0\" | od -An -tx1; #"), odd(b"a")])
+        .start();
     assert_eq!(finished.expect_exit(0).out, [" 61 ff fe"]);
     let program = scratch.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
     symlink(tool("true"), &program).unwrap();
@@ -643,8 +704,12 @@ fn bytes_that_are_no_utf8_are_refused_with_their_place_or_used_as_they_are() {
 fn a_negative_value_is_refused_as_the_value_that_it_is() {
     let scratch = Scratch::new();
     for words in [["-t", "-5s"], ["--timeout", "-5s"]] {
-        let finished =
-            child().current_dir(scratch.path()).args(words).args(["touch", "started"]).start().finish();
+        let finished = child()
+            .current_dir(scratch.path())
+            .args(words)
+            .args(["touch", "started"])
+            .start()
+            .finish();
         assert_refused(&finished, &scratch, &["--timeout", "'-5s'", "for example '30s'"]);
     }
 }
@@ -660,7 +725,8 @@ fn assert_refused(finished: &Finished, scratch: &Scratch, parts: &[&str]) {
 /// Promise (The command): bad values: 125, nothing started, where, what, what instead
 fn usage_errors_are_the_same_as_pid1() {
     pid_namespace();
-    let finished = Adieu::new().as_pid1().args(["-t", "5 parsecs", "true"]).start().expect_exit(125);
+    let finished =
+        Adieu::new().as_pid1().args(["-t", "5 parsecs", "true"]).start().expect_exit(125);
     assert_says(&finished, &["--timeout", "'5 parsecs'", "'30s'"]);
 }
 
@@ -688,8 +754,9 @@ fn a_death_by_signal_is_128_and_its_number_real_time_signals_included() {
 
 /// Promise (The command): exit statuses, `--ok-exit`, 125, 126, 127, 128+n
 fn ok_exit_turns_the_named_statuses_into_0_and_no_others() {
-    let expected: Vec<_> =
-        (0..=255).map(|n| format!("{n} {}", if [3, 143, 255].contains(&n) { 0 } else { n })).collect();
+    let expected: Vec<_> = (0..=255)
+        .map(|n| format!("{n} {}", if [3, 143, 255].contains(&n) { 0 } else { n }))
+        .collect();
     assert_eq!(statuses(0..=255, "-e 143 --ok-exit 3 --ok-exit=255 \"exit $n\""), expected);
     let running = child().args(["-e", "143", "sleep", "1h"]).start();
     eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
@@ -701,8 +768,11 @@ fn ok_exit_turns_the_named_statuses_into_0_and_no_others() {
 
 /// Promise (The command): exit statuses, `--ok-exit`, 125, 126, 127, 128+n
 fn the_status_is_the_main_processs_whoever_else_ends() {
-    for adieu in [Some(child()), pid_namespace_or_less().then(|| child().as_pid1())].into_iter().flatten() {
-        let running = adieu.arg("(exit 1) & sh -c 'sleep 0.01; exit 2' & kill -9 $! & wait; exit 9").start();
+    for adieu in
+        [Some(child()), pid_namespace_or_less().then(|| child().as_pid1())].into_iter().flatten()
+    {
+        let running =
+            adieu.arg("(exit 1) & sh -c 'sleep 0.01; exit 2' & kill -9 $! & wait; exit 9").start();
         running.expect_exit(9);
     }
 }

@@ -30,20 +30,28 @@ fn shell(program: impl Into<PathBuf>, args: &[&str]) -> Pty {
     let mut command = Command::new(program.into());
     command.args(args).env("ADIEU", adieu()).env("SERVER", server());
     // Neither what a user's shell reads first, nor a prompt that looks like what is waited for.
-    command.env_remove("ENV").env_remove("PROMPT_COMMAND").env("PS1", "> ").env("HISTFILE", "/dev/null");
+    command
+        .env_remove("ENV")
+        .env_remove("PROMPT_COMMAND")
+        .env("PS1", "> ")
+        .env("HISTFILE", "/dev/null");
     Pty::spawn(command)
 }
 
 /// The shells with job control that are here.
 fn interactive_shells() -> Vec<Pty> {
-    let bash = tool_or_less("bash").map(|bash| shell(bash, &["--norc", "--noprofile", "--noediting", "-i"]));
+    let bash = tool_or_less("bash")
+        .map(|bash| shell(bash, &["--norc", "--noprofile", "--noediting", "-i"]));
     let dash = tool_or_less("dash").map(|dash| shell(dash, &["-i"]));
     [bash, dash].into_iter().flatten().collect()
 }
 
 /// The one process of that name below the terminal's first.
 fn below(pty: &Pty, name: &str) -> Process {
-    pty.tree().into_iter().find(|it| it.name == name).unwrap_or_else(|| panic!("no {name}\n{}", pty.text()))
+    pty.tree()
+        .into_iter()
+        .find(|it| it.name == name)
+        .unwrap_or_else(|| panic!("no {name}\n{}", pty.text()))
 }
 
 fn state(pid: Pid) -> Option<char> {
@@ -64,7 +72,8 @@ fn wait_foreground(pty: &Pty, group: Pid) {
 /// Promise (Running): a process group of its own, and the terminal
 fn ctrl_c_reaches_the_program_once_and_adieu_exits_with_its_status() {
     for adieu in ways() {
-        let mut pty = adieu.args(["--", "sh", "-c", "exec \"$SERVER\" --work 300ms --exit 9"]).start_on_pty();
+        let mut pty =
+            adieu.args(["--", "sh", "-c", "exec \"$SERVER\" --work 300ms --exit 9"]).start_on_pty();
         pty.wait_text("server ready\n");
         assert_eq!(pty.foreground(), below(&pty, "server").pid);
         pty.type_keys(INTERRUPT);
@@ -139,7 +148,8 @@ fn a_script_reads_from_the_terminal_after_adieu() {
         ("\"$ADIEU\" \"$ADIEU\" -- \"$SERVER\" --work 0s", INTERRUPT),
     ] {
         // The trap keeps the script from its own Ctrl-C.
-        let script = format!("trap : INT; {command}; echo back; read -r word; echo \"<$word>\"; exit 4");
+        let script =
+            format!("trap : INT; {command}; echo back; read -r word; echo \"<$word>\"; exit 4");
         let mut pty = shell("/bin/sh", &["-c", &script]);
         for _ in command.matches("$SERVER") {
             pty.wait_text("server ready\n");
@@ -154,7 +164,8 @@ fn a_script_reads_from_the_terminal_after_adieu() {
 }
 
 fn a_script_reads_from_the_terminal_after_an_adieu_that_could_start_nothing() {
-    let script = "\"$ADIEU\" -- ./no-such-program; echo back; read -r word; echo \"<$word>\"; exit 4";
+    let script =
+        "\"$ADIEU\" -- ./no-such-program; echo back; read -r word; echo \"<$word>\"; exit 4";
     let mut pty = shell("/bin/sh", &["-c", script]);
     pty.wait_text("back\n");
     assert_eq!(pty.foreground(), pty.pid());
@@ -195,7 +206,9 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
                 pty.type_keys(SUSPEND);
                 wait_foreground(&pty, own);
                 let job = [server.pid, below(&pty, "adieu").pid];
-                eventually("all of the job is stopped", || job.iter().all(|pid| state(*pid) == Some('T')));
+                eventually("all of the job is stopped", || {
+                    job.iter().all(|pid| state(*pid) == Some('T'))
+                });
                 pty.type_keys("fg\n");
                 wait_foreground(&pty, server.group);
                 eventually("the server goes on", || state(server.pid) == Some('S'));
@@ -265,7 +278,9 @@ fn a_background_program_that_reads_is_stopped_until_it_is_in_the_foreground() {
         pty.type_keys("\"$ADIEU\" cat &\n");
         eventually("cat wants to read and is stopped, and its job with it", || {
             let tree = pty.tree();
-            ["adieu", "cat"].iter().all(|name| tree.iter().any(|it| it.name == *name && it.state == 'T'))
+            ["adieu", "cat"]
+                .iter()
+                .all(|name| tree.iter().any(|it| it.name == *name && it.state == 'T'))
         });
         let cat = below(&pty, "cat");
         assert_eq!(pty.foreground(), pty.pid());
@@ -285,8 +300,10 @@ fn a_program_started_in_the_background_reads_once_it_is_in_the_foreground() {
         let own = pty.pid();
         let go = scratch.join(number.to_string());
         // A job that runs is not continued by `fg`: no signal tells adieu that it has the terminal.
-        let script =
-            format!("until test -e {}; do sleep 0.02; done; read -r word; echo \"<$word>\"", go.display());
+        let script = format!(
+            "until test -e {}; do sleep 0.02; done; read -r word; echo \"<$word>\"",
+            go.display()
+        );
         pty.type_keys(&format!("\"$ADIEU\" '{script}' &\n"));
         eventually("the script runs", || pty.tree().iter().any(|it| it.name == "sleep"));
         wait_foreground(&pty, own);
@@ -302,7 +319,8 @@ fn a_program_started_in_the_background_reads_once_it_is_in_the_foreground() {
 
 /// Promise (Running): a process group of its own, and the terminal
 fn ctrl_z_freezes_no_container() {
-    for string in ["\"$SERVER\" --work 0s --exit 9", "\"$SERVER\" --work 0s --exit 9 | cat; exit 9"] {
+    for string in ["\"$SERVER\" --work 0s --exit 9", "\"$SERVER\" --work 0s --exit 9 | cat; exit 9"]
+    {
         for adieu in ways() {
             let mut pty = adieu.args(["-t", "20s", string]).start_on_pty();
             pty.wait_text("server ready\n");
@@ -355,8 +373,11 @@ fn the_end_of_the_terminal_stops_the_program() {
     ] {
         let start = "exec 3>&1; exec script -qc \"$0\" /dev/null >/dev/null";
         let words = format!("exec 2>&3; {words}");
-        let running =
-            Adieu::new().as_child().program("/bin/sh").env("ADIEU", adieu()).env("SERVER", server());
+        let running = Adieu::new()
+            .as_child()
+            .program("/bin/sh")
+            .env("ADIEU", adieu())
+            .env("SERVER", server());
         let running = running.env("SHELL", "/bin/sh").args(["-c", start, &words]).start();
         running.wait_line("server ready");
         running.signal(SIGKILL);
@@ -367,7 +388,10 @@ fn the_end_of_the_terminal_stops_the_program() {
             Some(&last.to_owned()),
             "{words}\n{finished}"
         );
-        assert!(last == "server ready" || finished.count("server done") == 1, "{words}\n{finished}");
+        assert!(
+            last == "server ready" || finished.count("server done") == 1,
+            "{words}\n{finished}"
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! A shell string without shell syntax runs without a shell, and nobody can tell: whatever the
-//! string, adieu prints and exits as the shells do.
+//! A shell string without shell syntax runs without a shell, and no difference can be seen:
+//! whatever the string, adieu prints and exits as the shells do.
 //!
 //! `ADIEU_TEST_TRIES` is how many strings are made up, 300 by default; where it is set, they are
 //! others each time.
@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 
 use crate::support::runner::{Test, tests};
 use crate::support::{Adieu, Scratch, adieu, tool_or_less};
-use adieu::cli::command::{self, Surroundings};
+use adieu::cli::command::{self, ShellEnvironment};
 use adieu::cli::settings;
 use adieu::cli::{Typed, TypedCommand};
 use proptest::prelude::*;
@@ -23,7 +23,10 @@ impl Fixtures {
         let scratch = Scratch::new();
         // Each word in brackets, so that none can hide.
         for name in ["args", "my-args", "a.b", "a:b", "a+b", "a@b", "a%b", "a,b", "_x", "9", "A"] {
-            scratch.script(name, "printf '%s:' \"${0##*/}\"\nprintf '[%s]' \"$@\"\necho\nexit \"$#\"\n");
+            scratch.script(
+                name,
+                "printf '%s:' \"${0##*/}\"\nprintf '[%s]' \"$@\"\necho\nexit \"$#\"\n",
+            );
         }
         scratch.script("sub", "echo sub; exit 3");
         Self(scratch)
@@ -79,7 +82,7 @@ struct Outcome {
 /// Whether adieu runs it without a shell.
 fn is_direct(string: &str) -> bool {
     let settings = settings::resolve(&Typed::default(), |_| None).unwrap();
-    let around = Surroundings { path: true, shell_state: false };
+    let around = ShellEnvironment { path: true, shell_state: false };
     let typed = TypedCommand::Shell(string.into(), Vec::new());
     command::resolve(typed, &settings, || around).is_ok_and(|command| command.direct.is_some())
 }
@@ -89,7 +92,10 @@ fn shells() -> Vec<(&'static str, Vec<OsString>)> {
     let all = [("dash", &["-c"][..]), ("bash", &["-c"]), ("busybox", &["sh", "-c"])];
     let found = all.into_iter().filter_map(|(name, options)| {
         let path = tool_or_less(name)?;
-        Some((name, [path.into_os_string()].into_iter().chain(options.iter().map(OsString::from)).collect()))
+        Some((
+            name,
+            [path.into_os_string()].into_iter().chain(options.iter().map(OsString::from)).collect(),
+        ))
     });
     found.collect()
 }
@@ -119,7 +125,9 @@ fn compare(strings: &[String]) -> Result<(), String> {
         let words: Vec<&OsStr> = shell.iter().map(OsString::as_os_str).collect();
         for ((string, ours), theirs) in direct.iter().zip(&ours).zip(run(&words, &direct)) {
             if ours.out != theirs.out {
-                return Err(format!("{string:?} runs without a shell\nadieu: {ours:?}\n{name}: {theirs:?}"));
+                return Err(format!(
+                    "{string:?} runs without a shell\nadieu: {ours:?}\n{name}: {theirs:?}"
+                ));
             }
         }
     }
@@ -130,15 +138,16 @@ fn compare(strings: &[String]) -> Result<(), String> {
 /// `/` but in whole words: nothing may be written outside of the directory. No `set` and `export`:
 /// they print how the test calls them.
 const PIECES: &[&str] = &[
-    "args", "./args", "my-args", "sub", "a", "b c", "x=1", "--x=y", "-", ".", ",", ":", "+", "@", "%", "=",
-    "_", "^", " ", "  ", "\t", "'", "'", "\"", "\"", "\\", "$", "$A", "${A}", "$(sub)", "`sub`", "*", "?",
-    "[", "]", "[a-z]", "{", "}", "{a,b}", "~", "#", "!", "&&", "||", ";", ";;", "|", "<", ">", "(", ")",
-    "\n", "\r", "\u{b}", "é", "\u{a0}", "\u{7f}", "if", "then", "exit", "echo", "true", "false", "test", "[",
-    "!", "A=1", "B= ", "''", "\"\"", "'a b'", "\"a b\"", "'$A'", "\"$A\"", "\"!\"", "'!'", "\"\\\\\"",
-    "'\\'", "-e", "nosuch", "9", "\\\n", "\r\n", "\u{2028}", "\u{3000}", "\u{feff}", "~root", "~+", "=args",
-    "%1", "@(a)", "$'a'", "$\"a\"", "|&", "2>&1", ">&-", "<<x\n", "$((1))", "${A:-b}", "time", "coproc",
-    "exec", "eval", "command", "builtin", ".", ":", "unset", "trap", "cd", "alias", "for", "while", "case",
-    "esac", "fi", "do", "done", "function", "select", "until", "elif", "else", "in", "[[", "]]", "((", "let",
+    "args", "./args", "my-args", "sub", "a", "b c", "x=1", "--x=y", "-", ".", ",", ":", "+", "@",
+    "%", "=", "_", "^", " ", "  ", "\t", "'", "'", "\"", "\"", "\\", "$", "$A", "${A}", "$(sub)",
+    "`sub`", "*", "?", "[", "]", "[a-z]", "{", "}", "{a,b}", "~", "#", "!", "&&", "||", ";", ";;",
+    "|", "<", ">", "(", ")", "\n", "\r", "\u{b}", "é", "\u{a0}", "\u{7f}", "if", "then", "exit",
+    "echo", "true", "false", "test", "[", "!", "A=1", "B= ", "''", "\"\"", "'a b'", "\"a b\"",
+    "'$A'", "\"$A\"", "\"!\"", "'!'", "\"\\\\\"", "'\\'", "-e", "nosuch", "9", "\\\n", "\r\n",
+    "\u{2028}", "\u{3000}", "\u{feff}", "~root", "~+", "=args", "%1", "@(a)", "$'a'", "$\"a\"",
+    "|&", "2>&1", ">&-", "<<x\n", "$((1))", "${A:-b}", "time", "coproc", "exec", "eval", "command",
+    "builtin", ".", ":", "unset", "trap", "cd", "alias", "for", "while", "case", "esac", "fi",
+    "do", "done", "function", "select", "until", "elif", "else", "in", "[[", "]]", "((", "let",
     "printf", "IFS=a", "PATH=", "A=", "A+=1", "A[1]=2", "--", "-", "+", "\u{1}", "\u{1b}", "\u{c}",
 ];
 
@@ -152,13 +161,14 @@ fn string() -> impl Strategy<Value = String> {
     ];
     let word = prop_oneof![6 => plain, 4 => quoted];
     let gap = prop_oneof![4 => Just(" "), 1 => Just("  "), 1 => Just("\t")];
-    let rest = proptest::collection::vec((gap, word).prop_map(|(gap, word)| format!("{gap}{word}")), 0..6);
+    let rest =
+        proptest::collection::vec((gap, word).prop_map(|(gap, word)| format!("{gap}{word}")), 0..6);
     let first = prop_oneof![
         6 => Just("args"), 2 => Just("./args"), 1 => Just("'args'"), 1 => Just(" my-args"), 1 => Just("a%b"), 1 => Just("a:b"), 1 => Just("9"),
     ];
     let words = (first, rest).prop_map(|(first, rest)| format!("{first}{}", rest.concat()));
-    let pieces =
-        proptest::collection::vec(proptest::sample::select(PIECES), 1..9).prop_map(|pieces| pieces.concat());
+    let pieces = proptest::collection::vec(proptest::sample::select(PIECES), 1..9)
+        .prop_map(|pieces| pieces.concat());
     let started = proptest::collection::vec(proptest::sample::select(PIECES), 0..6)
         .prop_map(|pieces| format!("args {}", pieces.concat()));
     prop_oneof![2 => words, 1 => pieces, 1 => started]
@@ -167,14 +177,19 @@ fn string() -> impl Strategy<Value = String> {
 /// Promise (The command): a string without shell syntax needs no shell, and runs as a shell would
 /// run it
 fn made_up_strings_run_as_the_shells_run_them() {
-    let tries: Option<usize> = env::var("ADIEU_TEST_TRIES").ok().map(|tries| tries.parse().unwrap());
+    let tries: Option<usize> =
+        env::var("ADIEU_TEST_TRIES").ok().map(|tries| tries.parse().unwrap());
     const BATCH: usize = 100;
     let cases = u32::try_from(tries.unwrap_or(300).div_ceil(BATCH)).unwrap();
     // The message names the one string that differs: nothing to shrink, or to keep in files.
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
+    let config =
+        Config { cases, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let mut runner =
-        if tries.is_some() { TestRunner::new(config) } else { TestRunner::new_with_rng(config, rng) };
+    let mut runner = if tries.is_some() {
+        TestRunner::new(config)
+    } else {
+        TestRunner::new_with_rng(config, rng)
+    };
     let strings = proptest::collection::vec(string(), BATCH);
     let result = runner.run(&strings, |strings| compare(&strings).map_err(TestCaseError::fail));
     if let Err(error) = result {
@@ -414,9 +429,12 @@ fn nasty_strings_run_as_the_shells_run_them() {
 /// Promise (The command): a string without shell syntax needs no shell, and runs as a shell would
 /// run it
 fn what_needs_no_shell_gets_none() {
-    for plain in
-        ["args a b", " args\t'a b' \"c d\" ''", "./args a=b --c=d,e:f@g%h+i", "java -Xmx1g -jar 'my app.jar'"]
-    {
+    for plain in [
+        "args a b",
+        " args\t'a b' \"c d\" ''",
+        "./args a=b --c=d,e:f@g%h+i",
+        "java -Xmx1g -jar 'my app.jar'",
+    ] {
         assert!(is_direct(plain), "{plain}");
     }
 }
@@ -436,7 +454,8 @@ fn a_program_is_found_where_the_shell_finds_it() {
     std::fs::write(scratch.join("file"), "").unwrap();
     std::fs::create_dir(scratch.join("no-magic")).unwrap();
     std::fs::write(scratch.join("no-magic/args"), "echo \"no magic $*\"; exit 5\n").unwrap();
-    std::fs::set_permissions(scratch.join("no-magic/args"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(scratch.join("no-magic/args"), std::fs::Permissions::from_mode(0o755))
+        .unwrap();
     let good = fixtures.0.path().display().to_string();
     let at = |names: &[&str]| -> String {
         let all = names.iter().map(|name| match *name {
@@ -472,7 +491,8 @@ fn a_program_is_found_where_the_shell_finds_it() {
             assert!(is_direct(string));
             let run = |words: &[&OsStr]| {
                 let adieu = Adieu::new().as_child().program(words[0]).args(&words[1..]).arg(string);
-                let finished = adieu.env("PATH", &path).current_dir(scratch.join("here")).start().finish();
+                let finished =
+                    adieu.env("PATH", &path).current_dir(scratch.join("here")).start().finish();
                 (finished.code, finished.out, finished.err)
             };
             let ours = run(&[adieu().as_os_str(), OsStr::new("-c")]);
@@ -487,12 +507,13 @@ fn a_program_is_found_where_the_shell_finds_it() {
 /// Promise (The command): a string without shell syntax needs no shell, and runs as a shell would
 /// run it
 fn no_builtin_or_reserved_word_of_a_shell_runs_without_it() {
-    let busybox =
-        "{ help; busybox --list; busybox --list; } | tr -s '[:space:]' '\\n' | tail -n +3 | sort | uniq -u";
-    for (shell, options, list) in [("bash", &["-c"][..], "compgen -bk"), ("busybox", &["sh", "-c"], busybox)]
+    let busybox = "{ help; busybox --list; busybox --list; } | tr -s '[:space:]' '\\n' | tail -n +3 | sort | uniq -u";
+    for (shell, options, list) in
+        [("bash", &["-c"][..], "compgen -bk"), ("busybox", &["sh", "-c"], busybox)]
     {
         let Some(path) = tool_or_less(shell) else { continue };
-        let listed = Adieu::new().as_child().program(path).args(options).arg(list).start().expect_exit(0);
+        let listed =
+            Adieu::new().as_child().program(path).args(options).arg(list).start().expect_exit(0);
         assert!(listed.out.iter().any(|word| word == "exec"), "{shell}: {listed}");
         let direct: Vec<_> = listed.out.iter().filter(|word| is_direct(word)).collect();
         assert!(direct.is_empty(), "{shell}: {direct:?}");

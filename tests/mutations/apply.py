@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads mutations.txt: `names`, `title NAME`, or `apply NAME ROOT`, which fails where the text is not there once."""
+"""Reads mutations.txt: `names`, `title NAME`, or `apply NAME ROOT`, which fails unless the text is there exactly once."""
 
 import pathlib
 import sys
@@ -22,7 +22,7 @@ def main():
         return
     found = [m for m in mutations() if m[0] == words[0]]
     if not found:
-        sys.exit(f"mutations: there is no {words[0]}")
+        sys.exit(f"mutations: no mutation is called {words[0]}")
     name, title, file, old, new = found[0]
     if command == "title":
         print(title)
@@ -30,7 +30,7 @@ def main():
     path = pathlib.Path(words[1]) / file
     text = path.read_text()
     if text.count(old) != 1:
-        sys.exit(f"mutations: {name}: its text is {text.count(old)} times in {file}, not once; adapt mutations.txt")
+        sys.exit(f"mutations: {name}: its text is in {file} {text.count(old)} times, not once; change mutations.txt")
     path.write_text(text.replace(old, new))
 
 

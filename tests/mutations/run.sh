@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Plants each bug of mutations.txt in a copy of the source and runs the simulation, which has to find it.
-#   tests/mutations/run.sh check          each mutation still applies
-#   tests/mutations/run.sh [NAME…]        builds and runs all, or those named; prints the table of docs/simulation.md
-# ADIEU_SEEDS is how many seeds each may take (20000).
+# Plants each bug of mutations.txt in a copy of the source and runs the simulation, which has to find the bug.
+#   tests/mutations/run.sh check          checks that each mutation still applies
+#   tests/mutations/run.sh [NAME…]        builds and runs all or those named, and prints the table of docs/simulation.md
+# ADIEU_SEEDS is the number of seeds to try with each bug (20000).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
 work=$root/target/mutations
 mkdir -p "$work"
 
-# The source afresh; files that are the same keep their time, so cargo builds only what changed.
+# Copies the source again. Files that are the same keep their time, so cargo builds only what changed.
 restore() {
   for path in Cargo.toml Cargo.lock src tests/simulation.rs tests/simulation benches build.rs; do
     [ -e "$path" ] || continue

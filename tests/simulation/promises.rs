@@ -1,8 +1,8 @@
-//! What is promised, checked against the ground truth of the world. Nothing here calls adieu's own
-//! decisions: roles and phases are worked out anew from the contract, from what the processes are
-//! and not from how adieu sees them.
+//! What is promised, checked against what the simulated processes really are and do. Nothing here
+//! calls adieu's own decisions: roles and stages are worked out from the contract, and from what
+//! the processes are, not from how adieu sees them.
 
-use crate::scenario::{Chosen, MS, Micros, SECOND, Sight};
+use crate::scenario::{Access, MS, Micros, Options, SECOND};
 use crate::world::{ADIEU, MAIN, Proc, World};
 use adieu::decide::terms::{FIRST_WARNING, KILL_LIMIT, LAST_WORD, LEFTOVERS_TIMEOUT, REPEAT};
 use adieu::decide::{Note, SignalProcess};
@@ -27,33 +27,37 @@ macro_rules! promises {
 }
 
 promises! {
-    OwnersAtOnce: "An owner, the first on its branch that handles the signal, is told at once.",
-    LateHandlers: "One that registers its handler only now is told as soon as it is seen.",
-    Foreground: "What a shell with a trap waits for is told with it, so that the trap can run.",
-    Leftovers: "What an owner leaves behind is looked at afresh: owners among it are told then.",
-    NobodyHandles: "When nobody handles the signal everybody is told at once.",
-    Epilogue: "When the last owner is done the spared are told.",
-    LastCall: "At the last call whatever is left is told, shells included.",
-    Repeats: "A repeat after a second is passed on to the owners, and ends the epilogue.",
-    Once: "Nobody is told twice, but for a repeated stop.",
-    Owned: "Nothing below a living owner is told.",
-    Shielded: "A shielded process is not told before the last call.",
-    Spared: "The spared are not told while there is an owner.",
-    ScriptsTime: "What the script starts now, pipe readers and who ignores the signal have the epilogue to end by themselves.",
-    KillEarly: "Nothing is killed before the timeout, and nothing at all without one.",
-    KillUnasked: "Nobody is killed without having been told, but for what cannot be told, and each has a last word.",
-    KillMissing: "At the timeout all that is left is killed.",
-    Outside: "Nothing outside the tree is ever signalled.",
-    Lasts: "A stop never lasts longer than the timeout and what the killed take to disappear.",
-    Ends: "Every run ends: something always wakes adieu, and it exits as soon as nothing is left.",
-    ExitsEarly: "adieu does not exit while there is anybody whom it has to wait for.",
-    Status: "The exit status is the main process's, 137 where that is still there, 0 for --ok-exit.",
-    Deadlines: "The next deadline lies ahead: adieu never spins.",
-    Looks: "adieu looks rarely, and but for the killing never for more than a share of the time.",
+    HandlersAtOnce: "A handler, the first on its branch that handles the signal, gets it at once.",
+    LateHandlers: "A process that registers a handler late gets the signal as soon as it is seen.",
+    Foreground: "What a shell with a trap waits for gets the signal too, so that the trap can run.",
+    Leftovers: "What a handler leaves behind gets new roles, and the handlers among it the signal.",
+    NoHandler: "When no process handles the signal, every process gets it at once.",
+    Epilogue: "When the last handler has ended, the bystanders get the signal.",
+    LastCall: "At the last call every process that is left gets the signal, shells included.",
+    Repeats: "A repeat after a second goes to the handlers again, and ends the epilogue.",
+    Once: "No process gets the signal twice, but for a repeat of it.",
+    Workers: "No process below a living handler gets the signal.",
+    Shielded: "No shielded process gets the signal before the last call.",
+    Bystanders: "No bystander gets the signal while there is a handler.",
+    TimeToEnd: "Pipe readers, what ignores the signal and what the script starts during the stop \
+                have the epilogue to end by themselves.",
+    KillEarly: "No process is killed before the timeout, and none at all without one.",
+    KillUnsignalled: "No process is killed without having had the signal, but for one that no \
+                      signal reaches; what first gets it at the timeout has 200 ms.",
+    KillAll: "At the timeout every process that is left is killed.",
+    Outside: "No process outside adieu's tree is ever signalled.",
+    TimeLimit: "A stop lasts no longer than the timeout and the time for the killed to disappear.",
+    Ends: "Every run ends: something always wakes adieu, and it exits when no process is left.",
+    ExitsEarly: "adieu does not exit while there is a process that it has to wait for.",
+    Status: "The exit status is the main process's, 137 where that is still there, and 0 where \
+             --ok-exit names it.",
+    Deadlines: "The next deadline is always later than now: adieu never runs in a busy loop.",
+    Looks: "adieu looks at the tree rarely, and only for a share of the time, but for the killing.",
     Notes: "What adieu says is what it does.",
-    Warnings: "While it waits, adieu says so after 5, 10, 20, 40 s.",
-    Forwarding: "A signal that does not stop goes to its owners, once, and is dropped with a warning where there is none.",
-    GroupSignals: "WINCH, TSTP and CONT go to the group.",
+    Warnings: "While adieu waits, it warns after 5, 10, 20, 40 s.",
+    Forwarding: "A signal that does not stop goes to its handlers, once. Where there is none, it \
+                 is dropped with a warning.",
+    GroupSignals: "WINCH, TSTP and CONT go to the main process's group.",
     Continued: "A stopped process gets SIGCONT after the signal.",
     Panics: "Nothing panics.",
 }
@@ -79,16 +83,17 @@ pub(crate) enum Role {
     Bystander,
 }
 
-/// One process at a look, and what the contract makes of it.
+/// One process at a look, and what it is by the contract.
 #[derive(Clone, Debug)]
 struct View {
     process: Proc,
     role: Role,
     disposition: Disposition,
     is_copy: bool,
-    /// It reads what an owner in the same foreground pipeline of a trap writes.
-    reads_owner: bool,
-    /// In the foreground of a trap, its owner gone: it may carry on for as long as the epilogue.
+    /// It reads what a handler writes, in a pipeline in the foreground of a shell with a trap.
+    reads_handler: bool,
+    /// It is in the foreground of a shell with a trap, and its handler is gone: it may go on for as
+    /// long as the epilogue.
     carries_on: bool,
 }
 
@@ -98,31 +103,37 @@ impl View {
     }
 }
 
-/// How long a shell may be taken for a copy, in hundredths of a second.
+/// Up to this age, in hundredths of a second, a shell may be taken for a copy of its parent.
 const YOUTH: u64 = 200;
 
-/// What was done about one process, as the world saw it.
+/// What was done about one process.
 #[derive(Clone, Debug)]
-struct Marks {
+struct Record {
     id: ProcId,
     role: Role,
     first_seen: Micros,
-    first_told: Option<Micros>,
-    /// Told with the request that holds.
-    told: bool,
+    first_signalled: Option<Micros>,
+    /// It got the signal of the request that holds.
+    signalled: bool,
     by_group: bool,
-    /// What it was told was lost: it was the copy of a shell.
+    /// It may have been the copy of a shell when it got the signal, and have lost it then.
     as_copy: bool,
-    /// Told as an owner.
-    owner: bool,
+    /// It got the signal as a handler.
+    as_handler: bool,
+    /// It was started after the first look.
     newcomer: bool,
-    /// Known to be the init of a namespace.
+    /// It is known to be the init of a namespace.
     init: bool,
+    /// It was below a handler, or came to adieu as an orphan.
     left_behind: bool,
+    /// It read what a handler wrote, in the foreground of a shell with a trap.
     reader: bool,
     ignored: bool,
+    /// In the foreground of a shell with a trap: since when its handler is gone.
     free_since: Option<Micros>,
+    /// The kernel refuses to signal it.
     refused: bool,
+    /// SIGKILL was sent to it.
     killed: bool,
 }
 
@@ -134,9 +145,9 @@ enum Stage {
     Killing,
 }
 
-/// The contract, in step with one run.
+/// Follows one run, and checks the promises at each step.
 pub(crate) struct Oracle {
-    chosen: Chosen,
+    options: Options,
     is_init: bool,
     pub(crate) began: Option<Micros>,
     by_signal: bool,
@@ -149,39 +160,47 @@ pub(crate) struct Oracle {
     first_look: Option<Micros>,
     /// When the last look was, in hundredths of a second.
     tick: u64,
-    /// Since when somebody is to be looked at again, who was another program by the time that he
-    /// was to be told.
+    /// A process had executed another program before it was signalled: since when it is to be
+    /// looked at again.
     changed: Option<Micros>,
-    marks: Vec<Marks>,
-    /// Whom the last look asks to tell, and by which promise.
+    records: Vec<Record>,
+    /// Which processes have to get the signal after the last look, and by which promise.
     due: Vec<(ProcId, Promise)>,
-    /// The look that holds, and whom it showed.
+    /// What the last look showed.
     seen: Vec<View>,
+    /// What the last look missed.
     missed: Vec<ProcId>,
+    /// What any look has missed.
     ever_missed: Vec<ProcId>,
-    ever_blind: bool,
+    /// A look could not read /proc.
+    ever_without_proc: bool,
     pub(crate) main_end: Option<End>,
     looks: u64,
+    /// How long the looks took in all, but for those of the killing.
     costs: Micros,
     pub(crate) inputs: u64,
     warnings: u64,
+    /// Which signals adieu has said that it sends, and has not sent yet.
     said: Vec<(ProcId, Signal)>,
     said_killed: Vec<ProcId>,
+    /// The group's members when it was last signalled.
     group_said: Vec<ProcId>,
-    /// What is to go to the group now.
+    /// The signal that has to go to the group now.
     for_group: Option<Signal>,
     /// The job was stopped by a signal that arrived for it.
     suspended: bool,
+    /// A signal that does not stop: which one, which processes have to get it, which got it, and
+    /// whether adieu said that it is dropped.
     forwarded: Option<(Signal, Vec<ProcId>, Vec<ProcId>, bool)>,
-    /// What the kernel refused and nothing has said yet.
+    /// What the kernel refused, and adieu has not said yet.
     refusals: Vec<(ProcId, Signal)>,
 }
 
 impl Oracle {
     pub(crate) fn new(scenario: &crate::scenario::Scenario) -> Self {
-        let (chosen, world) = (scenario.settings.clone(), &scenario.world);
+        let (options, world) = (scenario.settings.clone(), &scenario.world);
         Self {
-            chosen,
+            options,
             is_init: world.is_init,
             began: None,
             by_signal: false,
@@ -194,12 +213,12 @@ impl Oracle {
             first_look: None,
             tick: 0,
             changed: None,
-            marks: Vec::new(),
+            records: Vec::new(),
             due: Vec::new(),
             seen: Vec::new(),
             missed: Vec::new(),
             ever_missed: Vec::new(),
-            ever_blind: false,
+            ever_without_proc: false,
             main_end: None,
             looks: 0,
             costs: 0,
@@ -215,34 +234,35 @@ impl Oracle {
         }
     }
 
-    fn marks(&self, id: ProcId) -> Option<&Marks> {
-        self.marks.iter().find(|m| m.id == id)
+    fn record(&self, id: ProcId) -> Option<&Record> {
+        self.records.iter().find(|m| m.id == id)
     }
 
-    fn marks_mut(&mut self, id: ProcId) -> Option<&mut Marks> {
-        self.marks.iter_mut().find(|m| m.id == id)
+    fn record_mut(&mut self, id: ProcId) -> Option<&mut Record> {
+        self.records.iter_mut().find(|m| m.id == id)
     }
 
     fn rewritten(&self, arrived: Signal) -> Option<Signal> {
-        let rule = self.chosen.rewrites.iter().find(|(from, _)| *from == arrived);
+        let rule = self.options.rewrites.iter().find(|(from, _)| *from == arrived);
         rule.map_or(Some(arrived), |(_, to)| *to)
     }
 
     pub(crate) fn ignored(&self) -> SignalSet {
-        self.chosen.ignored.iter().copied().collect()
+        self.options.ignored.iter().copied().collect()
     }
 
     // --- what happens to adieu ---
 
-    /// A signal arrives, and what it means is worked out from the contract.
+    /// A signal arrives: works out from the contract what it asks for.
     pub(crate) fn arrives(&mut self, arrived: Signal, now: Micros) {
         let Some(signal) = self.rewritten(arrived) else { return };
-        let deaf = self.chosen.ignored.contains(&arrived) && signal == arrived;
-        let stops = self.chosen.stop_on.contains(&arrived) || self.chosen.stop_on.contains(&signal);
-        if !stops || deaf {
+        let ignored = self.options.ignored.contains(&arrived) && signal == arrived;
+        let stops =
+            self.options.stop_on.contains(&arrived) || self.options.stop_on.contains(&signal);
+        if !stops || ignored {
             self.for_group = match signal {
                 Signal::WINCH | Signal::CONT => Some(signal),
-                // Who was told to end must not be stopped from it.
+                // A stopped process cannot finish, and nothing would resume it.
                 Signal::TSTP => Some(signal).filter(|_| self.began.is_none()),
                 _ => None,
             };
@@ -267,18 +287,20 @@ impl Oracle {
             Stage::Killing => {}
             Stage::Handlers => {
                 self.repeated = true;
-                let child = self.chosen.deliver == "child";
-                self.marks.iter_mut().filter(|m| m.owner || child).for_each(|m| m.told = false);
+                let child = self.options.deliver == "child";
+                self.records
+                    .iter_mut()
+                    .filter(|m| m.as_handler || child)
+                    .for_each(|m| m.signalled = false);
             }
             Stage::Epilogue(_) | Stage::LastCall => {
                 self.stage = Stage::LastCall;
-                self.marks.iter_mut().for_each(|m| m.told = false);
+                self.records.iter_mut().for_each(|m| m.signalled = false);
             }
         }
     }
 
-    /// The main process was stopped by a terminal's signal. Where nobody could continue it, it goes
-    /// on.
+    /// A terminal's signal stopped the main process. Where nothing could resume it, adieu does.
     pub(crate) fn main_stopped(&mut self, signal: Signal) {
         if signal.is_terminal_stop() && !(self.suspended && self.began.is_none()) {
             self.for_group = Some(Signal::CONT);
@@ -288,24 +310,25 @@ impl Oracle {
     pub(crate) fn begin(&mut self, signal: Signal, by_signal: bool, now: Micros) {
         let leftovers = u64::try_from(LEFTOVERS_TIMEOUT.as_micros()).expect("small");
         let limit = if by_signal {
-            self.chosen.timeout
+            self.options.timeout
         } else {
-            Some(self.chosen.timeout.unwrap_or(leftovers))
+            Some(self.options.timeout.unwrap_or(leftovers))
         };
         self.forwarded = None;
         (self.began, self.by_signal, self.signal) = (Some(now), by_signal, signal);
         (self.passed, self.deadline) = (vec![(signal, now)], limit.map(|limit| now + limit));
     }
 
-    /// The main process ended by itself: what it left is stopped, unless adieu lingers.
+    /// Children were reaped. If the main process was among them, what it left running is stopped,
+    /// unless adieu lingers.
     pub(crate) fn reaped(&mut self, left: bool, now: Micros) {
-        if self.main_end.is_some() && left && self.began.is_none() && !self.chosen.linger {
+        if self.main_end.is_some() && left && self.began.is_none() && !self.options.linger {
             let signal = self.rewritten(Signal::TERM).unwrap_or(Signal::TERM);
             self.begin(signal, false, now);
         }
     }
 
-    // --- roles, from the truth ---
+    // --- roles, from what the processes are ---
 
     fn counts(
         &self,
@@ -313,34 +336,34 @@ impl Oracle {
         p: &Proc,
         signal: Signal,
         known_only: bool,
-        anybody: bool,
+        any_seen: bool,
     ) -> bool {
         let sure = match p.kind(world.now) {
             Kind::Wrapper => return false,
-            Kind::Shell => p.hears(signal, world.now) == Some(crate::scenario::How::Handler),
-            Kind::Program => p.hears(signal, world.now).is_some(),
+            Kind::Shell => p.handling(signal, world.now) == Some(crate::scenario::How::Handler),
+            Kind::Program => p.handling(signal, world.now).is_some(),
         };
-        let hidden_wait = p.sight == Sight::Hidden
-            && p.hears(signal, world.now).is_none_or(|how| how == crate::scenario::How::SigWait);
-        match p.sight {
-            // What cannot be read counts as handling.
-            Sight::Unreadable => true,
-            Sight::Hidden
+        let hidden_wait = p.access == Access::Hidden
+            && p.handling(signal, world.now).is_none_or(|how| how == crate::scenario::How::SigWait);
+        match p.access {
+            // A process that cannot be read counts as a handler.
+            Access::Unreadable => true,
+            Access::Hidden
                 if p.kind(world.now) == Kind::Program && hidden_wait && !p.ignores(signal) =>
             {
-                !(known_only || p.reads && anybody)
+                !(known_only || p.reads && any_seen)
             }
-            // Who sits in sigwait behind closed doors and ignores the signal beside looks as if it
-            // ignored it.
-            Sight::Hidden if hidden_wait && p.hears(signal, world.now).is_some() => {
-                !(known_only || p.reads && anybody)
+            // Of a process in sigwait that also ignores the signal, /proc shows only that it
+            // ignores it, where its system call cannot be read.
+            Access::Hidden if hidden_wait && p.handling(signal, world.now).is_some() => {
+                !(known_only || p.reads && any_seen)
             }
             _ => sure,
         }
     }
 
-    /// The roles of all processes that were seen, in their order; `fresh` without what was done
-    /// before.
+    /// The roles of all processes that were seen, in their order; with `fresh` without regard to
+    /// what was done before.
     fn views(
         &self,
         world: &World,
@@ -349,13 +372,13 @@ impl Oracle {
         fresh: bool,
         now: Micros,
     ) -> Vec<View> {
-        let anybody = seen.iter().any(|p| self.counts(world, p, signal, true, false));
-        let marks = |p: &Proc| self.marks(p.id).filter(|_| !fresh);
-        let known_handler = |p: &Proc| marks(p).is_some_and(|m| m.owner);
+        let any_seen = seen.iter().any(|p| self.counts(world, p, signal, true, false));
+        let record = |p: &Proc| self.record(p.id).filter(|_| !fresh);
+        let known_handler = |p: &Proc| record(p).is_some_and(|m| m.as_handler);
         let newcomer = |p: &Proc| !fresh && self.is_newcomer(p);
         let handles: Vec<bool> = seen
             .iter()
-            .map(|p| known_handler(p) || self.counts(world, p, signal, fresh, anybody))
+            .map(|p| known_handler(p) || self.counts(world, p, signal, fresh, any_seen))
             .collect();
         let settled = |at: usize| handles[at] && (known_handler(&seen[at]) || !newcomer(&seen[at]));
         let parent = |at: usize| seen.iter().position(|p| p.id.pid == seen[at].parent);
@@ -369,16 +392,17 @@ impl Oracle {
                 }
             }
         }
-        // Whether this child of a shell with a trap is the shell's foreground command, as far as it
-        // shows.
+        // Whether this child of a shell with a trap is the shell's foreground command, as far as
+        // /proc shows that.
         let awaited = |shell: usize, child: usize| {
             let (shell, child) = (&seen[shell], &seen[child]);
             let shows = |s: Signal| {
-                let deaf = child.sight != Sight::Unreadable
-                    && child.hears(s, world.now).is_none()
+                let ignored = child.access != Access::Unreadable
+                    && child.handling(s, world.now).is_none()
                     && child.ignores(s);
-                deaf && !(shell.sight != Sight::Unreadable && shell.ignores(s))
-                    && !self.chosen.ignored.contains(&s)
+                ignored
+                    && !(shell.access != Access::Unreadable && shell.ignores(s))
+                    && !self.options.ignored.contains(&s)
             };
             let waits =
                 world.in_wait(shell) && world.disposition(shell, signal) == Disposition::Caught;
@@ -397,11 +421,11 @@ impl Oracle {
                 .any(|other| parent(other) == Some(up) && (settled(other) || settled_below[other]))
         };
         let carries_on = |at: usize| {
-            marks(&seen[at]).filter(|m| {
+            record(&seen[at]).filter(|m| {
                 let in_time = m
                     .free_since
-                    .is_none_or(|since| now < since.saturating_add(self.chosen.epilogue));
-                (m.role == Role::Shielded || m.reader) && in_time && !m.told
+                    .is_none_or(|since| now < since.saturating_add(self.options.epilogue));
+                (m.role == Role::Shielded || m.reader) && in_time && !m.signalled
             })
         };
         let of = |at: usize, above: Option<(usize, Role)>| {
@@ -422,7 +446,7 @@ impl Oracle {
                 _ => (mine, false, false),
             }
         };
-        // From the top: whose parent is settled is settled next.
+        // From the top of the tree: a process is settled once its parent is.
         let mut found: Vec<Option<(Role, bool, bool)>> = vec![None; seen.len()];
         while found.contains(&None) {
             for at in 0..seen.len() {
@@ -436,20 +460,21 @@ impl Oracle {
             seen.iter().map(|p| (world.disposition(p, signal), p.is_copy(world.now))).collect();
         let all = seen.into_iter().zip(found).zip(facts);
         all.map(|((process, found), (disposition, is_copy))| {
-            let (role, reads_owner, carries_on) = found.unwrap_or((Role::Bystander, false, false));
-            View { process, role, disposition, is_copy, reads_owner, carries_on }
+            let (role, reads_handler, carries_on) =
+                found.unwrap_or((Role::Bystander, false, false));
+            View { process, role, disposition, is_copy, reads_handler, carries_on }
         })
         .collect()
     }
 
     fn is_newcomer(&self, p: &Proc) -> bool {
-        match self.marks(p.id) {
-            Some(marks) => marks.newcomer,
-            None => self.first_look.is_some_and(|first| p.born > first),
+        match self.record(p.id) {
+            Some(record) => record.newcomer,
+            None => self.first_look.is_some_and(|first| p.started > first),
         }
     }
 
-    /// Whether adieu hears of its end.
+    /// Whether its end will be reported to adieu.
     fn watched(&self, world: &World, id: ProcId) -> bool {
         world.watched.contains(&id)
             || world.find(id.pid).is_some_and(|p| p.id == id && p.parent == ADIEU)
@@ -457,7 +482,8 @@ impl Oracle {
 
     // --- what adieu does ---
 
-    /// adieu looked: what the contract asks for now. `at` is when it saw, `now` when it acts.
+    /// adieu looked: works out what the contract asks for now. `at` is when it looked, `now` when
+    /// it acts.
     pub(crate) fn looked(
         &mut self,
         world: &World,
@@ -473,34 +499,35 @@ impl Oracle {
         let seen: Vec<Proc> =
             world.alive.iter().filter(|p| !lost.contains(&p.id)).cloned().collect();
         self.looks += 1;
-        // While it kills, what is still being forked has to be found: there it may look half of the
-        // time.
+        // While adieu kills, it has to find what is still being forked: there looks may take half
+        // of the time.
         self.costs += if self.stage == Stage::Killing { 0 } else { now - at };
         let first = self.first_look.is_none();
         for p in seen.iter().filter(|p| p.kind(at) != Kind::Shell) {
-            if let Some(m) = self.marks_mut(p.id).filter(|m| m.as_copy) {
-                // Its shell's handler caught what it was told before it was a program.
-                (m.told, m.owner, m.as_copy) = (false, false, false);
+            if let Some(m) = self.record_mut(p.id).filter(|m| m.as_copy) {
+                // It got the signal before it had executed its program: its shell's handler caught
+                // that, and it is lost.
+                (m.signalled, m.as_handler, m.as_copy) = (false, false, false);
             }
         }
         let mut views = self.views(world, seen, self.signal, false, now);
-        // What the first look left out is as if it were not so.
+        // What the first look did not read counts as false.
         for view in views.iter_mut().filter(|_| quick) {
             (view.process.nested_init, view.process.reads) = (false, false);
         }
         for view in &views {
             let p = &view.process;
-            if self.marks(p.id).is_none() {
+            if self.record(p.id).is_none() {
                 let newcomer = self.is_newcomer(p);
-                self.marks.push(Marks {
+                self.records.push(Record {
                     id: p.id,
                     role: view.role,
                     first_seen: now,
-                    first_told: None,
-                    told: false,
+                    first_signalled: None,
+                    signalled: false,
                     by_group: false,
                     as_copy: false,
-                    owner: false,
+                    as_handler: false,
                     newcomer,
                     init: p.nested_init,
                     left_behind: p.parent == ADIEU,
@@ -511,22 +538,22 @@ impl Oracle {
                     killed: false,
                 });
             }
-            let Some(m) = self.marks_mut(p.id) else { continue };
+            let Some(m) = self.record_mut(p.id) else { continue };
             if p.nested_init && !m.init {
-                // Told before that was known, it heard nothing.
-                (m.told, m.init) = (false, true);
+                // The kernel dropped what it got before that was known.
+                (m.signalled, m.init) = (false, true);
             }
             m.left_behind |= view.role == Role::Worker;
             m.ignored = view.disposition == Disposition::Ignored;
-            m.reader |= view.reads_owner;
+            m.reader |= view.reads_handler;
             m.free_since = view.carries_on.then(|| m.free_since.unwrap_or(now));
             if m.role != Role::Shielded || view.role != Role::Bystander {
                 m.role = view.role;
             }
         }
-        // Pids are not given away again that soon, so whoever is gone needs no memory.
+        // Pids are not given out again that soon, so no record of a process that is gone is needed.
         let there = |id| world.by_id(id).is_some() || world.is_unreported(id);
-        self.marks.retain(|m| there(m.id));
+        self.records.retain(|m| there(m.id));
         self.first_look.get_or_insert(at);
         self.tick = world.tick();
         self.changed = None;
@@ -540,38 +567,38 @@ impl Oracle {
         let handled = self.seen.iter().any(|v| v.role == Role::Handler);
         if first && !handled && self.by_signal {
             self.stage = Stage::LastCall;
-            self.collect(Promise::NobodyHandles, first);
+            self.collect(Promise::NoHandler, first);
         }
         if self.stage == Stage::Killing {
             self.collect(Promise::LastCall, first);
         }
         if self.stage == Stage::Handlers {
-            self.collect(Promise::OwnersAtOnce, first);
-            if !self.waits_for_owner(world) {
-                self.stage = Stage::Epilogue(now.saturating_add(self.chosen.epilogue));
+            self.collect(Promise::HandlersAtOnce, first);
+            if !self.waits_for_handler(world) {
+                self.stage = Stage::Epilogue(now.saturating_add(self.options.epilogue));
             }
         }
         if self.repeated && matches!(self.stage, Stage::Epilogue(_)) {
             self.stage = Stage::LastCall;
         }
-        // Who could not be told before is nobody to pass the repeat on to.
+        // The repeat is not passed on to a process that could not be signalled before.
         let sees = |v: &View| {
-            let marks = self.marks(v.process.id);
+            let record = self.record(v.process.id);
             let due =
                 || v.role == Role::Handler && self.due.iter().any(|(id, _)| *id == v.process.id);
-            !marks.is_some_and(|m| m.refused) && (marks.is_some_and(|m| m.owner) || due())
+            !record.is_some_and(|m| m.refused) && (record.is_some_and(|m| m.as_handler) || due())
         };
         self.repeated &= self.stage == Stage::Handlers && !self.seen.iter().any(sees);
         if let Stage::Epilogue(until) = self.stage {
             self.collect(Promise::Epilogue, first);
-            let told = |v: &View| {
+            let signalled = |v: &View| {
                 let id = v.process.id;
-                self.marks(id).is_some_and(|m| m.told)
+                self.record(id).is_some_and(|m| m.signalled)
                     || self.due.iter().any(|(other, _)| *other == id)
             };
-            if self.waits_for_owner(world) {
+            if self.waits_for_handler(world) {
                 self.stage = Stage::Handlers;
-            } else if until <= now || self.seen.iter().all(told) {
+            } else if until <= now || self.seen.iter().all(signalled) {
                 self.stage = Stage::LastCall;
             }
         }
@@ -580,48 +607,48 @@ impl Oracle {
         }
     }
 
-    pub(crate) fn looked_in_vain(&mut self) {
-        self.ever_blind = true;
+    pub(crate) fn looked_without_proc(&mut self) {
+        self.ever_without_proc = true;
         self.changed = None;
     }
 
-    /// The timeout has come and adieu knows it.
+    /// adieu is woken by a deadline, perhaps by the timeout.
     pub(crate) fn deadline(&mut self, now: Micros) {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.stage = Stage::Killing;
         }
     }
 
-    fn waits_for_owner(&self, world: &World) -> bool {
-        self.marks.iter().any(|m| {
-            let told =
-                m.owner || self.due.iter().any(|(id, _)| *id == m.id) && m.role == Role::Handler;
+    fn waits_for_handler(&self, world: &World) -> bool {
+        self.records.iter().any(|m| {
+            let signalled = m.as_handler
+                || self.due.iter().any(|(id, _)| *id == m.id) && m.role == Role::Handler;
             let there = self.seen.iter().any(|v| v.process.id == m.id)
                 || world.is_unreported(m.id)
                 || self.missed.contains(&m.id) && self.watched(world, m.id);
-            told && !m.refused && there
+            signalled && !m.refused && there
         })
     }
 
-    /// Notes who is to be told now.
+    /// Notes which processes have to get the signal now.
     fn collect(&mut self, why: Promise, first: bool) {
         for View { process: p, role, disposition, .. } in &self.seen {
-            let Some(m) = self.marks(p.id) else { continue };
+            let Some(m) = self.record(p.id) else { continue };
             if self.stage != Stage::Killing
-                && self.is_deaf_init(p.id)
+                && self.is_unreachable_init(p.id)
                 && self.has_others_inside(p.id)
             {
                 continue;
             }
             let since = m.newcomer && !m.left_behind;
-            let in_group = self.chosen.deliver == "group" && p.group == MAIN;
+            let in_group = self.options.deliver == "group" && p.group == MAIN;
             let at_once = match role {
                 Role::Handler | Role::Foreground => true,
                 Role::Shielded => false,
                 Role::Worker | Role::Bystander => in_group,
             };
-            // What may not be read cannot be seen to register late.
-            let unseen = *disposition == Disposition::Hidden && !m.owner && p.reads;
+            // Of a process that may not be read, a late handler cannot be seen.
+            let unseen = *disposition == Disposition::Hidden && !m.as_handler && p.reads;
             let filter = unseen && *role == Role::Handler && !first && !m.left_behind;
             let due = match self.stage {
                 Stage::Handlers => at_once && m.role != Role::Shielded && !since && !filter,
@@ -635,32 +662,32 @@ impl Oracle {
                 Stage::LastCall => *role != Role::Worker,
                 Stage::Killing => true,
             };
-            if !due || m.told || self.due.iter().any(|(id, _)| *id == p.id) {
+            if !due || m.signalled || self.due.iter().any(|(id, _)| *id == p.id) {
                 continue;
             }
-            let late = !first && *role == Role::Handler && m.first_told.is_none();
+            let late = !first && *role == Role::Handler && m.first_signalled.is_none();
             let promise = match (why, role) {
-                (Promise::OwnersAtOnce, Role::Handler) if self.repeated && m.owner => {
+                (Promise::HandlersAtOnce, Role::Handler) if self.repeated && m.as_handler => {
                     Promise::Repeats
                 }
-                (Promise::OwnersAtOnce, Role::Handler) if late && m.left_behind => {
+                (Promise::HandlersAtOnce, Role::Handler) if late && m.left_behind => {
                     Promise::Leftovers
                 }
-                (Promise::OwnersAtOnce, Role::Handler) if late => Promise::LateHandlers,
-                (Promise::OwnersAtOnce, Role::Foreground) => Promise::Foreground,
-                _ if m.first_told.is_some() && !m.by_group => Promise::Repeats,
+                (Promise::HandlersAtOnce, Role::Handler) if late => Promise::LateHandlers,
+                (Promise::HandlersAtOnce, Role::Foreground) => Promise::Foreground,
+                _ if m.first_signalled.is_some() && !m.by_group => Promise::Repeats,
                 _ => why,
             };
             self.due.push((p.id, promise));
         }
     }
 
-    /// A namespace's init that does not handle the signal: the kernel drops it.
-    fn is_deaf_init(&self, id: ProcId) -> bool {
+    /// Whether it is a namespace's init without a handler, for which the kernel drops the signal.
+    fn is_unreachable_init(&self, id: ProcId) -> bool {
         let view = self.seen.iter().find(|v| v.process.id == id);
         view.is_some_and(|v| {
             v.process.nested_init
-                && v.process.sight != Sight::Unreadable
+                && v.process.access != Access::Unreadable
                 && v.disposition == Disposition::Default
         })
     }
@@ -675,36 +702,38 @@ impl Oracle {
 
     pub(crate) fn says(&mut self, note: &Note, world: &World, now: Micros) -> Check {
         match note {
-            Note::Sends(who, _, signal) => self.said.push((who.id, *signal)),
-            Note::Kills(_, whom) => {
-                for who in whom {
-                    if self.said_killed.contains(&who.id) {
+            Note::Sends(process, _, signal) => self.said.push((process.id, *signal)),
+            Note::Kills(_, processes) => {
+                for process in processes {
+                    if self.said_killed.contains(&process.id) {
                         return broken(
                             Promise::Notes,
-                            format!("({}) is said to be killed twice", who.id.pid),
+                            format!("({}) is said twice to be killed", process.id.pid),
                         );
                     }
-                    self.said_killed.push(who.id);
+                    self.said_killed.push(process.id);
                 }
             }
-            Note::Ended(who, _) => {
-                if world.by_id(who.id).is_some() && !self.missed.contains(&who.id) {
+            Note::Ended(process, _) => {
+                if world.by_id(process.id).is_some() && !self.missed.contains(&process.id) {
                     return broken(
                         Promise::Notes,
-                        format!("{} is said to have ended", world.name(who.id.pid)),
+                        format!("{} is said to have ended", world.name(process.id.pid)),
                     );
                 }
             }
-            Note::Refused(who, signal) => {
-                let of = |refused: &(ProcId, Signal)| *refused == (who.id, *signal);
-                let known = self.marks(who.id).is_some_and(|m| m.refused);
+            Note::Refused(process, signal) => {
+                let of = |refused: &(ProcId, Signal)| *refused == (process.id, *signal);
+                let known = self.record(process.id).is_some_and(|m| m.refused);
                 let Some(at) = self.refusals.iter().position(of) else {
-                    if known && self.ever_missed.contains(&who.id) {
-                        // Missed twice, it is a stranger again.
+                    if known && self.ever_missed.contains(&process.id) {
+                        // Two looks missed it, so to adieu it is a new process.
                         return Ok(());
                     }
-                    let how =
-                        format!("{signal} is said to be refused for ({}) and was not", who.id.pid);
+                    let how = format!(
+                        "{signal} to ({}) is said to be refused, and was not",
+                        process.id.pid
+                    );
                     return broken(Promise::Notes, how);
                 };
                 self.refusals.swap_remove(at);
@@ -724,12 +753,13 @@ impl Oracle {
             Note::Dropped(_) => {
                 if let Some((_, expected, _, dropped)) = &mut self.forwarded {
                     *dropped = true;
-                    if let Some(id) = expected.first().filter(|_| self.chosen.deliver == "programs")
+                    if let Some(id) =
+                        expected.first().filter(|_| self.options.deliver == "programs")
                     {
                         let name = world.name(id.pid);
                         return broken(
                             Promise::Forwarding,
-                            format!("dropped, but {name} handles it"),
+                            format!("the signal is dropped, but {name} handles it"),
                         );
                     }
                 }
@@ -739,7 +769,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// A look for a signal that does not stop: who should get it.
+    /// adieu looked because of a signal that does not stop: works out which processes should get
+    /// it.
     pub(crate) fn looked_to_forward(
         &mut self,
         world: &World,
@@ -750,87 +781,90 @@ impl Oracle {
         let seen: Vec<Proc> =
             world.alive.iter().filter(|p| !lost.contains(&p.id)).cloned().collect();
         let views = self.views(world, seen, signal, true, world.now);
-        let owners = views.iter().filter(|v| v.role == Role::Handler);
-        let expected = owners.map(|v| v.process.id).collect();
+        let handlers = views.iter().filter(|v| v.role == Role::Handler);
+        let expected = handlers.map(|v| v.process.id).collect();
         self.forwarded = Some((signal, expected, Vec::new(), false));
     }
 
     /// adieu sends a signal to one process.
-    pub(crate) fn tells(&mut self, tell: &SignalProcess, world: &World, now: Micros) -> Check {
-        let Some(p) = world.by_id(tell.id).cloned() else {
-            let role = self.view(tell.id).map(|v| v.role);
-            self.forget_due(tell.id);
-            if !world.zombies.contains(&tell.id) {
-                // News, after which adieu looks at once.
+    pub(crate) fn signals(&mut self, order: &SignalProcess, world: &World, now: Micros) -> Check {
+        let Some(p) = world.by_id(order.id).cloned() else {
+            let role = self.view(order.id).map(|v| v.role);
+            self.forget_due(order.id);
+            if !world.zombies.contains(&order.id) {
+                // adieu looks at once after it learns this.
                 self.inputs += 1;
-                self.marks.retain(|m| m.id != tell.id);
-            } else if let Some(m) = self.marks_mut(tell.id).filter(|_| tell.signal != Signal::CONT)
+                self.records.retain(|m| m.id != order.id);
+            } else if let Some(m) =
+                self.record_mut(order.id).filter(|_| order.signal != Signal::CONT)
             {
-                // A child that was not reaped takes every signal: to adieu it is an owner until its
-                // end is reported.
-                (m.told, m.owner) = (true, m.owner || role == Some(Role::Handler));
+                // `kill` succeeds for a child that was not reaped: to adieu it is a handler until
+                // its end is reported.
+                (m.signalled, m.as_handler) = (true, m.as_handler || role == Some(Role::Handler));
             }
-            return self.heard(tell);
+            return self.announced(order);
         };
         let name = p.name();
-        if let Some((signal, expected, told, _)) = &mut self.forwarded {
-            if tell.signal == *signal {
-                let exact = self.chosen.deliver == "programs";
-                if told.contains(&tell.id) || exact && !expected.contains(&tell.id) {
-                    return broken(Promise::Forwarding, format!("{signal} goes to {name}"));
+        if let Some((signal, expected, signalled, _)) = &mut self.forwarded {
+            if order.signal == *signal {
+                let exact = self.options.deliver == "programs";
+                if signalled.contains(&order.id) || exact && !expected.contains(&order.id) {
+                    return broken(Promise::Forwarding, format!("{name} gets {signal}"));
                 }
-                told.push(tell.id);
+                signalled.push(order.id);
                 return Ok(());
             }
         }
-        if tell.signal == Signal::CONT {
+        if order.signal == Signal::CONT {
             return Ok(());
         }
-        if tell.signal == Signal::KILL {
+        if order.signal == Signal::KILL {
             return self.kills(&p, now);
         }
-        self.heard(tell)?;
-        self.checks_target(&p, tell, now)?;
-        if self.view(p.id).is_some_and(|v| v.process.stopped) && !tell.resume {
+        self.announced(order)?;
+        self.checks_target(&p, order, now)?;
+        if self.view(p.id).is_some_and(|v| v.process.stopped) && !order.resume {
             return broken(
                 Promise::Continued,
-                format!("{name} is stopped and is told without SIGCONT"),
+                format!("{name} is stopped and gets the signal without SIGCONT"),
             );
         }
-        self.note_told(&p, false, now);
+        self.note_signal(&p, false, now);
         Ok(())
     }
 
-    /// Who was to be told is another program by now, and is told as that, soon.
-    pub(crate) fn changed(&mut self, tell: &SignalProcess, now: Micros) -> Check {
-        if tell.signal == Signal::KILL {
-            self.said.retain(|(id, _)| *id != tell.id);
+    /// The process has executed another program since the look. It has to get the signal as that
+    /// program, soon.
+    pub(crate) fn changed(&mut self, order: &SignalProcess, now: Micros) -> Check {
+        if order.signal == Signal::KILL {
+            self.said.retain(|(id, _)| *id != order.id);
         }
-        self.heard(tell)?;
-        // News, after which adieu looks at once.
+        self.announced(order)?;
+        // adieu looks at once after it learns this.
         self.inputs += 1;
         self.changed.get_or_insert(now);
-        self.forget_due(tell.id);
-        if let Some(m) = self.marks_mut(tell.id) {
-            (m.told, m.owner, m.as_copy) = (false, false, false);
+        self.forget_due(order.id);
+        if let Some(m) = self.record_mut(order.id) {
+            (m.signalled, m.as_handler, m.as_copy) = (false, false, false);
         }
         Ok(())
     }
 
-    /// Every telling is announced.
-    fn heard(&mut self, tell: &SignalProcess) -> Check {
-        if tell.signal == Signal::CONT || tell.signal == Signal::KILL {
+    /// Every signal to a process is announced by a note.
+    fn announced(&mut self, order: &SignalProcess) -> Check {
+        if order.signal == Signal::CONT || order.signal == Signal::KILL {
             return Ok(());
         }
-        match self.said.iter().position(|(id, signal)| *id == tell.id && *signal == tell.signal) {
+        match self.said.iter().position(|(id, signal)| *id == order.id && *signal == order.signal) {
             Some(at) => {
                 self.said.swap_remove(at);
                 Ok(())
             }
             None if self.forwarded.is_some() => Ok(()),
-            None => {
-                broken(Promise::Notes, format!("({}) is told and nothing says so", tell.id.pid))
-            }
+            None => broken(
+                Promise::Notes,
+                format!("({}) gets a signal and nothing says so", order.id.pid),
+            ),
         }
     }
 
@@ -838,10 +872,10 @@ impl Oracle {
         self.due.retain(|(other, _)| *other != id);
     }
 
-    fn note_told(&mut self, p: &Proc, by_group: bool, now: Micros) {
+    fn note_signal(&mut self, p: &Proc, by_group: bool, now: Micros) {
         let role = self.view(p.id).map(|v| v.role);
-        // A young shell below a trap may be a copy that has yet to execute its program, and what it
-        // hears is lost then. So may an orphan whose shell is gone.
+        // A young shell below a shell with a trap may be a copy of it that has yet to execute its
+        // program: then the signal is lost. The same holds for an orphan whose shell is gone.
         let above = self
             .view(p.id)
             .and_then(|v| self.seen.iter().find(|up| up.process.id.pid == v.process.parent));
@@ -853,94 +887,100 @@ impl Oracle {
         let young = self.tick.saturating_sub(p.id.start) < YOUTH;
         let copy = below_trap && shell && young && !by_group;
         self.forget_due(p.id);
-        if let Some(m) = self.marks_mut(p.id) {
-            m.first_told.get_or_insert(now);
-            (m.told, m.by_group, m.as_copy) = (true, by_group, copy);
-            m.owner |= role == Some(Role::Handler) && !by_group;
+        if let Some(m) = self.record_mut(p.id) {
+            m.first_signalled.get_or_insert(now);
+            (m.signalled, m.by_group, m.as_copy) = (true, by_group, copy);
+            m.as_handler |= role == Some(Role::Handler) && !by_group;
         }
     }
 
-    fn checks_target(&mut self, p: &Proc, tell: &SignalProcess, now: Micros) -> Check {
+    fn checks_target(&mut self, p: &Proc, order: &SignalProcess, now: Micros) -> Check {
         let name = p.name();
-        // The roles of the other two ways to deliver are left to the unit tests.
-        if self.ever_blind || self.stage == Stage::Killing || self.chosen.deliver != "programs" {
+        // The unit tests have the roles of --deliver group and --deliver child.
+        if self.ever_without_proc
+            || self.stage == Stage::Killing
+            || self.options.deliver != "programs"
+        {
             return Ok(());
         }
         let Some(view) = self.view(p.id) else {
             return broken(
                 Promise::Outside,
-                format!("{name} is told and was not there at the look"),
+                format!("{name} gets the signal and was not there at the look"),
             );
         };
-        let (role, Some(m)) = (view.role, self.marks(p.id)) else { return Ok(()) };
-        if m.told {
+        let (role, Some(m)) = (view.role, self.record(p.id)) else { return Ok(()) };
+        if m.signalled {
             if p.foreign {
-                // The kernel let nothing through.
+                // The kernel refused the signal before.
                 return Ok(());
             }
-            let deaf = matches!(view.disposition, Disposition::Default | Disposition::Ignored)
+            let unhandled = matches!(view.disposition, Disposition::Default | Disposition::Ignored)
                 || p.kind(now) == Kind::Wrapper
                 || view.disposition == Disposition::Hidden && p.kind(now) == Kind::Shell;
-            let survives = m.by_group && deaf;
+            let survives = m.by_group && unhandled;
             if !survives {
-                return broken(Promise::Once, format!("{name} is told again"));
+                return broken(Promise::Once, format!("{name} gets the signal again"));
             }
             return Ok(());
         }
-        if self.chosen.deliver == "child" || self.due.iter().any(|(id, _)| *id == p.id) {
+        if self.options.deliver == "child" || self.due.iter().any(|(id, _)| *id == p.id) {
             return Ok(());
         }
-        // A relay above somebody who may not be signalled is asked to pass the signal on.
+        // A wrapper above a process that may not be signalled gets the signal, to pass it on.
         let above_refused = view.process.kind(now) == Kind::Wrapper
-            && self.marks.iter().any(|m| m.refused && is_below(&self.seen, m.id, p.id));
+            && self.records.iter().any(|m| m.refused && is_below(&self.seen, m.id, p.id));
         if above_refused {
-            if let Some(m) = self.marks_mut(p.id) {
-                m.owner = true;
+            if let Some(m) = self.record_mut(p.id) {
+                m.as_handler = true;
             }
             return Ok(());
         }
         let since = m.newcomer && !m.left_behind;
         let promise = match role {
-            Role::Worker => Promise::Owned,
+            Role::Worker => Promise::Workers,
             _ if m.role == Role::Shielded => Promise::Shielded,
-            _ if since || p.reads || m.ignored => Promise::ScriptsTime,
-            _ => Promise::Spared,
+            _ if since || p.reads || m.ignored => Promise::TimeToEnd,
+            _ => Promise::Bystanders,
         };
-        broken(promise, format!("{name} ({:?}, {:?}) gets {}", m.role, self.stage, tell.signal))
+        broken(promise, format!("{name} ({:?}, {:?}) gets {}", m.role, self.stage, order.signal))
     }
 
     fn kills(&mut self, p: &Proc, now: Micros) -> Check {
         let name = p.name();
-        if self.is_deaf_init(p.id) && !self.has_others_inside(p.id) {
-            if let Some(m) = self.marks_mut(p.id) {
+        if self.is_unreachable_init(p.id) && !self.has_others_inside(p.id) {
+            if let Some(m) = self.record_mut(p.id) {
                 m.killed = true;
             }
             self.said.retain(|(id, _)| *id != p.id);
-            self.note_told(p, false, now);
+            self.note_signal(p, false, now);
             return Ok(());
         }
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return broken(Promise::KillEarly, format!("{name} is killed"));
         }
         let killing = self.killing_since.unwrap_or(now);
-        let deaf_init = self.is_deaf_init(p.id);
+        let unreachable_init = self.is_unreachable_init(p.id);
         let missed = self.ever_missed.contains(&p.id);
-        let Some(m) = self.marks_mut(p.id) else { return Ok(()) };
+        let Some(m) = self.record_mut(p.id) else { return Ok(()) };
         m.killed = true;
-        let last_word = u64::try_from(LAST_WORD.as_micros()).expect("small");
+        let grace = u64::try_from(LAST_WORD.as_micros()).expect("small");
         let new = m.first_seen > killing || missed;
-        match m.first_told {
-            // One that could not be told at first has had the same moment as the others.
-            _ if m.refused || deaf_init || p.nested_init => {}
+        match m.first_signalled {
+            // For these the time does not count: no signal reached them.
+            _ if m.refused || unreachable_init || p.nested_init => {}
             None => {
                 return broken(
-                    Promise::KillUnasked,
-                    format!("{name} is killed and was never told"),
+                    Promise::KillUnsignalled,
+                    format!("{name} is killed and never got the signal"),
                 );
             }
-            Some(told) if told < killing || now + MS >= told + last_word || new => {}
+            Some(signalled) if signalled < killing || now + MS >= signalled + grace || new => {}
             Some(_) => {
-                return broken(Promise::KillUnasked, format!("{name} is told and killed at once"));
+                return broken(
+                    Promise::KillUnsignalled,
+                    format!("{name} is killed too soon after it got the signal"),
+                );
             }
         }
         if !self.said_killed.contains(&p.id) {
@@ -950,7 +990,7 @@ impl Oracle {
     }
 
     /// adieu signals the main process's group.
-    pub(crate) fn tells_group(&mut self, signal: Signal, world: &World, now: Micros) -> Check {
+    pub(crate) fn signals_group(&mut self, signal: Signal, world: &World, now: Micros) -> Check {
         if let Some((id, _)) = world.outsiders.iter().find(|(_, group)| *group == MAIN) {
             return broken(Promise::Outside, format!("{signal} goes to the group of ({})", id.pid));
         }
@@ -964,7 +1004,7 @@ impl Oracle {
             let early = self.deadline.is_none_or(|deadline| now < deadline);
             return if early { broken(Promise::KillEarly, "the group is killed") } else { Ok(()) };
         }
-        if self.ever_blind {
+        if self.ever_without_proc {
             self.group_said = world.alive.iter().map(|p| p.id).collect();
             return Ok(());
         }
@@ -972,73 +1012,74 @@ impl Oracle {
         if self.stage != Stage::LastCall && self.stage != Stage::Killing && !self.seen.is_empty() {
             let names: Vec<String> = members.iter().map(Proc::name).collect();
             return broken(
-                Promise::Spared,
-                format!("the whole group is told: {}", names.join(", ")),
+                Promise::Bystanders,
+                format!("the whole group gets the signal: {}", names.join(", ")),
             );
         }
         for p in members.iter().filter(|p| !p.foreign) {
-            if self.marks(p.id).is_some_and(|m| m.told) && self.began.is_some() {
+            if self.record(p.id).is_some_and(|m| m.signalled) && self.began.is_some() {
                 return broken(
                     Promise::Once,
-                    format!("{} is told again, with its group", p.name()),
+                    format!("{} gets the signal again, with its group", p.name()),
                 );
             }
             let view = self.view(p.id);
             let ignores = view.is_some_and(|v| v.disposition == Disposition::Ignored);
-            let init = view.is_some_and(|v| v.process.nested_init) && p.sight != Sight::Unreadable;
-            let deaf = init || ignores;
-            if !deaf {
-                self.note_told(p, true, now);
+            let init =
+                view.is_some_and(|v| v.process.nested_init) && p.access != Access::Unreadable;
+            if !init && !ignores {
+                self.note_signal(p, true, now);
             }
         }
-        // One of another user does not notice; it will be told by itself.
+        // A process of another user does not get it. adieu cannot know that, and signals it by
+        // itself later.
         for p in members.iter().filter(|p| p.foreign) {
             self.forget_due(p.id);
-            if let Some(m) = self.marks_mut(p.id) {
-                (m.told, m.by_group) = (true, true);
-                m.first_told.get_or_insert(now);
+            if let Some(m) = self.record_mut(p.id) {
+                (m.signalled, m.by_group) = (true, true);
+                m.first_signalled.get_or_insert(now);
             }
         }
         self.group_said = members.iter().map(|p| p.id).collect();
         Ok(())
     }
 
-    /// The kernel refuses this signal: what that means, and that it is to be said.
-    pub(crate) fn refused(&mut self, tell: &SignalProcess, now: Micros) {
-        let id = tell.id;
-        if self.forwarded.as_ref().is_some_and(|(signal, ..)| *signal == tell.signal) {
-            // Of the stop it says nothing.
-            self.refusals.push((id, tell.signal));
+    /// The kernel refuses this signal: notes what follows, and that adieu has to say it.
+    pub(crate) fn refused(&mut self, order: &SignalProcess, now: Micros) {
+        let id = order.id;
+        if self.forwarded.as_ref().is_some_and(|(signal, ..)| *signal == order.signal) {
+            // For the stop nothing follows.
+            self.refusals.push((id, order.signal));
             return;
         }
-        // Said once, of the signal of the stop.
+        // adieu says it once, with the signal of the stop.
         let signal = self.signal;
-        if self.marks(id).is_some_and(|m| !m.refused) {
+        if self.record(id).is_some_and(|m| !m.refused) {
             self.refusals.push((id, signal));
         }
-        if tell.signal == Signal::CONT {
-            if let Some(m) = self.marks_mut(id) {
+        if order.signal == Signal::CONT {
+            if let Some(m) = self.record_mut(id) {
                 m.refused = true;
             }
             return;
         }
-        // Each refusal is news, after which adieu looks at once.
+        // adieu looks at once after each refusal.
         self.inputs += 1;
         self.forget_due(id);
         let role = self.view(id).map(|v| v.role);
-        if let Some(m) = self.marks_mut(id) {
-            (m.refused, m.told) = (true, true);
-            m.first_told.get_or_insert(now);
-            m.owner |= role == Some(Role::Handler);
+        if let Some(m) = self.record_mut(id) {
+            (m.refused, m.signalled) = (true, true);
+            m.first_signalled.get_or_insert(now);
+            m.as_handler |= role == Some(Role::Handler);
         }
     }
 
-    /// All that followed from one input is done.
+    /// All that follows from one input has been done: checks that nothing is missing.
     pub(crate) fn settled(&mut self, world: &World, now: Micros, looked: bool) -> Check {
-        if let Some((signal, expected, told, dropped)) = self.forwarded.take() {
-            if self.chosen.deliver == "programs" && !self.ever_blind {
+        if let Some((signal, expected, signalled, dropped)) = self.forwarded.take() {
+            if self.options.deliver == "programs" && !self.ever_without_proc {
                 for id in expected.iter().filter(|id| world.by_id(**id).is_some()) {
-                    if !told.contains(id) {
+                    if !signalled.contains(id) {
                         let how =
                             format!("{} handles {signal} and does not get it", world.name(id.pid));
                         return broken(Promise::Forwarding, how);
@@ -1046,13 +1087,16 @@ impl Oracle {
                 }
             }
             let hangup =
-                signal == Signal::HUP && !self.is_init || self.chosen.deliver != "programs";
-            if told.is_empty() && expected.is_empty() && !dropped && !hangup {
-                return broken(Promise::Forwarding, format!("{signal} vanishes"));
+                signal == Signal::HUP && !self.is_init || self.options.deliver != "programs";
+            if signalled.is_empty() && expected.is_empty() && !dropped && !hangup {
+                return broken(
+                    Promise::Forwarding,
+                    format!("{signal} goes to no process and is not said to be dropped"),
+                );
             }
         }
         if let Some((id, signal)) = self.refusals.pop() {
-            let how = format!("{signal} is refused for ({}) and nothing says so", id.pid);
+            let how = format!("{signal} to ({}) is refused and nothing says so", id.pid);
             return broken(Promise::Notes, how);
         }
         if let Some(signal) = self.for_group.take() {
@@ -1067,34 +1111,37 @@ impl Oracle {
             return broken(Promise::Notes, how);
         }
         if !looked
-            || self.ever_blind
+            || self.ever_without_proc
             || !self.missed.is_empty()
-            || self.chosen.deliver != "programs"
+            || self.options.deliver != "programs"
         {
             return Ok(());
         }
         for (id, promise) in std::mem::take(&mut self.due) {
             let Some(p) = world.by_id(id) else { continue };
-            if self.is_deaf_init(id) && self.has_others_inside(id) {
+            if self.is_unreachable_init(id) && self.has_others_inside(id) {
                 continue;
             }
-            // SIGKILL was sent to it, and nothing follows that.
-            if self.marks_mut(id).is_some_and(|m| m.killed) {
+            // After SIGKILL no other signal is sent.
+            if self.record_mut(id).is_some_and(|m| m.killed) {
                 continue;
             }
-            return broken(promise, format!("{} is not told ({:?})", p.name(), self.stage));
+            return broken(
+                promise,
+                format!("{} does not get the signal ({:?})", p.name(), self.stage),
+            );
         }
         if let (Stage::Killing, Some(killing)) = (self.stage, self.killing_since) {
-            let last_word = u64::try_from(LAST_WORD.as_micros()).expect("small");
+            let grace = u64::try_from(LAST_WORD.as_micros()).expect("small");
             let seen = self.seen.iter().map(|v| &v.process);
             let late = seen.filter(|p| world.by_id(p.id).is_some()).find(|p| {
-                self.marks(p.id).is_some_and(|m| {
-                    let since = killing.max(m.first_seen).max(m.first_told.unwrap_or(0));
-                    !m.killed && now > since + last_word + 100 * MS
+                self.record(p.id).is_some_and(|m| {
+                    let since = killing.max(m.first_seen).max(m.first_signalled.unwrap_or(0));
+                    !m.killed && now > since + grace + 100 * MS
                 })
             });
             if let Some(p) = late.filter(|p| !p.foreign) {
-                return broken(Promise::KillMissing, format!("{} is not killed", p.name()));
+                return broken(Promise::KillAll, format!("{} is not killed", p.name()));
             }
         }
         Ok(())
@@ -1102,7 +1149,7 @@ impl Oracle {
 
     pub(crate) fn exits(&self, code: u8, world: &World, now: Micros) -> Check {
         let raw = self.main_end.map_or(137, End::code);
-        let expected = if self.chosen.ok_exits.contains(&raw) { 0 } else { raw };
+        let expected = if self.options.ok_exits.contains(&raw) { 0 } else { raw };
         if code != expected {
             return broken(Promise::Status, format!("it exits with {code}, not {expected}"));
         }
@@ -1115,28 +1162,31 @@ impl Oracle {
             && world
                 .alive
                 .iter()
-                .all(|p| p.foreign && !self.told_handler(p) || self.view(p.id).is_none());
+                .all(|p| p.foreign && !self.handled_when_seen(p) || self.view(p.id).is_none());
         if over || beyond {
             return Ok(());
         }
         broken(Promise::ExitsEarly, format!("{} processes are left", world.alive.len()))
     }
 
-    /// Where nothing tells everybody, what waits for somebody who was not told waits for ever: with
-    /// --deliver child, and without a readable /proc.
+    /// Whether the run may go on for ever: with --deliver child, and without a readable /proc, not
+    /// every process gets the signal, and a process may wait for one that got none.
     pub(crate) fn may_wait_for_ever(&self) -> bool {
-        self.deadline.is_none() && (self.ever_blind || self.chosen.deliver == "child")
+        self.deadline.is_none() && (self.ever_without_proc || self.options.deliver == "child")
     }
 
-    /// Whether adieu has to be gone by now.
+    /// Checks that the stop does not last too long, and what adieu has to do within a time.
     pub(crate) fn lasts(&self, now: Micros, look: Micros) -> Check {
         let kill_limit = u64::try_from(KILL_LIMIT.as_micros()).expect("small");
         let slack = 100 * MS + 8 * look;
         if self.deadline.is_some_and(|deadline| now > deadline + kill_limit + slack) {
-            return broken(Promise::Lasts, "the timeout is long over");
+            return broken(Promise::TimeLimit, "the timeout has long passed");
         }
         if self.changed.is_some_and(|since| now > since + 10 * (MS + look)) {
-            return broken(Promise::LateHandlers, "who executed another program is not looked at");
+            return broken(
+                Promise::LateHandlers,
+                "a process that executed another program is not looked at again",
+            );
         }
         let began = self.began.unwrap_or(now);
         let due = (0..20).filter(|n| now > began + ((5 * SECOND) << n) + SECOND + 25 * look).count()
@@ -1158,14 +1208,14 @@ impl Oracle {
         if self.costs > share {
             return broken(
                 Promise::Looks,
-                format!("{} of {} ms were spent looking", self.costs / MS, elapsed / MS),
+                format!("looks took {} of {} ms", self.costs / MS, elapsed / MS),
             );
         }
         Ok(())
     }
 
-    /// Seen to handle the signal, so worth waiting for.
-    fn told_handler(&self, p: &Proc) -> bool {
+    /// Whether the last look saw it handle the signal, so that adieu waits for it.
+    fn handled_when_seen(&self, p: &Proc) -> bool {
         let handles =
             |d| matches!(d, Disposition::Caught | Disposition::Blocked | Disposition::Waiting);
         self.view(p.id).is_some_and(|v| handles(v.disposition) && p.kind(0) != Kind::Shell)

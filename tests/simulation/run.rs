@@ -1,9 +1,9 @@
-//! One run: adieu's pure half (`State`) in the made-up world, with the contract watching every
-//! step.
+//! One run: adieu's decisions (`State`) in the simulated Linux. The oracle checks the promises
+//! after every step.
 
 use crate::promises::{Broken, Check, Oracle, Promise};
 use crate::scenario::{Happening, MS, Micros, Random, SECOND, Scenario};
-use crate::world::{ADIEU, MAIN, News, Proc, World, time};
+use crate::world::{ADIEU, MAIN, Notification, Proc, World, time};
 use adieu::cli::Typed;
 use adieu::cli::settings::{self, Settings};
 use adieu::decide::machine::State;
@@ -13,9 +13,9 @@ use adieu::process::{Disposition, Kind, Process};
 use adieu::signal::Signal;
 use std::collections::VecDeque;
 
-/// No run lasts longer: without a timeout whatever might hang ends by itself long before.
+/// No run lasts longer. Without a timeout, whatever might hang ends by itself long before.
 const LONGEST: Micros = 120 * SECOND;
-/// Where nobody asks for an end.
+/// No run lasts longer in which no stop begins.
 const LONGEST_WITHOUT_A_STOP: Micros = 15 * SECOND;
 
 pub(crate) struct Run<'a> {
@@ -24,8 +24,10 @@ pub(crate) struct Run<'a> {
     pub(crate) world: World,
     state: State,
     oracle: Oracle,
-    ambushes: Vec<Happening>,
-    closed: bool,
+    /// What happens right after the next look.
+    after_look: Vec<Happening>,
+    /// adieu cannot open any descriptor.
+    no_descriptors: bool,
     looks: u64,
     random: Random,
 }
@@ -36,9 +38,9 @@ pub(crate) struct Outcome {
     pub(crate) story: Option<String>,
 }
 
-/// Runs a scenario; with its story only where it is to be told, since that takes most of the time.
-pub(crate) fn run(scenario: &Scenario, tells: bool) -> Outcome {
-    let mut run = Run::new(scenario, tells);
+/// Runs a scenario. Writing its story takes most of the time, so it is written only if asked for.
+pub(crate) fn run(scenario: &Scenario, with_story: bool) -> Outcome {
+    let mut run = Run::new(scenario, with_story);
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.run_out()));
     let broken = match result {
         Ok(check) => check.err(),
@@ -72,12 +74,12 @@ fn settings(scenario: &Scenario) -> Settings {
 }
 
 impl<'a> Run<'a> {
-    fn new(scenario: &'a Scenario, tells: bool) -> Self {
+    fn new(scenario: &'a Scenario, with_story: bool) -> Self {
         let settings = settings(scenario);
         let oracle = Oracle::new(scenario);
         let ignored = oracle.ignored();
         let terms = settings.terms(MAIN, scenario.world.is_init, false, ignored);
-        let mut world = World::new(scenario, ignored, tells);
+        let mut world = World::new(scenario, ignored, with_story);
         world.say(|w| format!("adieu's tree:\n{}", w.drawing().trim_end()));
         Self {
             scenario,
@@ -85,8 +87,8 @@ impl<'a> Run<'a> {
             world,
             state: State::new(terms),
             oracle,
-            ambushes: Vec::new(),
-            closed: false,
+            after_look: Vec::new(),
+            no_descriptors: false,
             looks: 0,
             random: Random(scenario.seed ^ 0xadeu64),
         }
@@ -105,7 +107,7 @@ impl<'a> Run<'a> {
             ];
             let Some(next) = next.into_iter().flatten().min() else {
                 if self.oracle.began.is_none() || self.oracle.may_wait_for_ever() {
-                    // Nothing happens any more, and nobody asked for an end.
+                    // Nothing happens any more, and no stop was asked for.
                     return Ok(());
                 }
                 return self.broken(Promise::Ends, "nothing ever wakes adieu again");
@@ -128,7 +130,7 @@ impl<'a> Run<'a> {
                             return Ok(());
                         }
                     }
-                    what if event.ambush => self.ambushes.push(what.clone()),
+                    what if event.after_look => self.after_look.push(what.clone()),
                     what => self.world.happens(what),
                 }
                 self.world.live();
@@ -143,7 +145,7 @@ impl<'a> Run<'a> {
                 if self.step(Input::Deadline)? {
                     return Ok(());
                 }
-                if self.world.news.is_empty()
+                if self.world.notifications.is_empty()
                     && self.state.deadline().is_some_and(|at| at <= time(now))
                 {
                     return self
@@ -166,25 +168,25 @@ impl<'a> Run<'a> {
         self.step(Input::Signal { signal, sender: 0 })
     }
 
-    /// What adieu would hear of, in the order of `inbox`.
+    /// Reports to adieu what happened, in the order of `system::inbox`.
     fn report_news(&mut self) -> Result<bool, Broken> {
-        while !self.world.news.is_empty() {
-            let mut news = std::mem::take(&mut self.world.news);
-            news.sort_by_key(|news| !matches!(news, News::Gone(_)));
+        while !self.world.notifications.is_empty() {
+            let mut notifications = std::mem::take(&mut self.world.notifications);
+            notifications.sort_by_key(|it| !matches!(it, Notification::Gone(_)));
             let mut reaped = false;
-            while !news.is_empty() {
-                let first = news.remove(0);
-                self.world.unreported = news.clone();
+            while !notifications.is_empty() {
+                let first = notifications.remove(0);
+                self.world.unreported = notifications.clone();
                 self.oracle.inputs += 1;
                 let input = match first {
-                    News::Gone(id) => Input::Gone(id),
-                    News::Stopped(pid, signal) => {
+                    Notification::Gone(id) => Input::Gone(id),
+                    Notification::Stopped(pid, signal) => {
                         if pid == MAIN {
                             self.oracle.main_stopped(signal);
                         }
                         Input::Stopped(pid, signal)
                     }
-                    News::Ended(pid, end) => {
+                    Notification::Ended(pid, end) => {
                         self.world.zombies.retain(|id| id.pid != pid);
                         self.world.set_free(pid, pid);
                         reaped = true;
@@ -217,11 +219,12 @@ impl<'a> Run<'a> {
         Ok(false)
     }
 
-    fn blind(&self) -> bool {
-        self.scenario.world.blind.is_some_and(|(from, to)| (from..to).contains(&self.world.now))
+    fn proc_is_missing(&self) -> bool {
+        self.scenario.world.no_proc.is_some_and(|(from, to)| (from..to).contains(&self.world.now))
     }
 
-    /// One input and all that follows from it, as `supervise` does it. `true` when adieu exits.
+    /// Gives adieu one input and does all that follows from it, as `supervise` does. `true` when
+    /// adieu exits.
     fn step(&mut self, input: Input) -> Result<bool, Broken> {
         let mut actions = VecDeque::from(self.state.step(input, time(self.world.now)));
         let mut looked = false;
@@ -231,28 +234,28 @@ impl<'a> Run<'a> {
                     looked |= !matches!(purpose, Purpose::Forward(_));
                     self.look(purpose, signal)
                 }
-                Action::SignalProcess(tell) => {
+                Action::SignalProcess(order) => {
                     let now = self.world.now;
-                    let answer = if tell.named.is_some() && self.is_renamed(&tell) {
+                    let answer = if order.named.is_some() && self.is_renamed(&order) {
                         self.world.say(|w| {
-                            format!("    {} is another program by now", w.name(tell.id.pid))
+                            format!("    {} is another program by now", w.name(order.id.pid))
                         });
-                        self.oracle.changed(&tell, now)?;
+                        self.oracle.changed(&order, now)?;
                         Delivered::Changed
                     } else {
                         self.world.say(|w| {
-                            format!("    adieu sends {} to {}", tell.signal, w.name(tell.id.pid))
+                            format!("    adieu sends {} to {}", order.signal, w.name(order.id.pid))
                         });
-                        self.oracle.tells(&tell, &self.world, now)?;
-                        self.deliver(&tell)?
+                        self.oracle.signals(&order, &self.world, now)?;
+                        self.deliver(&order)?
                     };
                     self.world.now += 5;
-                    Input::Delivered(tell.id, answer)
+                    Input::Delivered(order.id, answer)
                 }
                 Action::SignalGroup(signal) => {
                     let now = self.world.now;
                     self.world.say(|_| format!("    adieu sends {signal} to the group"));
-                    self.oracle.tells_group(signal, &self.world, now)?;
+                    self.oracle.signals_group(signal, &self.world, now)?;
                     let members = self.world.alive.iter().filter(|p| p.group == MAIN && !p.foreign);
                     for pid in members.map(|p| p.id.pid).collect::<Vec<_>>() {
                         self.world.kill(pid, signal);
@@ -294,28 +297,30 @@ impl<'a> Run<'a> {
                         && !self.scenario.settings.ignored.contains(&Signal::HUP);
                     if !hangup {
                         return self
-                            .broken(Promise::Forwarding, "a stop begins that nobody asked for");
+                            .broken(Promise::Forwarding, "a stop begins that was not asked for");
                     }
                     self.oracle.begin(*signal, true, now);
                 }
             }
-            Note::Enters(phase) => self.world.say(|_| format!("  adieu enters the {phase}")),
-            Note::Unhandled(signal) => {
-                self.world.say(|_| format!("  adieu: nobody handles {signal}"))
+            Note::Enters(stage) => {
+                self.world.say(|_| format!("  adieu enters the {stage:?} stage"))
             }
-            Note::Sends(who, reason, signal) => {
+            Note::Unhandled(signal) => {
+                self.world.say(|_| format!("  adieu: no process handles {signal}"))
+            }
+            Note::Sends(process, reason, signal) => {
                 self.world.say(|w| {
-                    let name = w.name(who.id.pid);
+                    let name = w.name(process.id.pid);
                     format!(
-                        "    adieu will tell {name} {signal}, {:?} because {reason:?}",
-                        who.role
+                        "    adieu will send {signal} to {name}, {:?} because {reason:?}",
+                        process.role
                     )
                 });
             }
-            Note::Leaves(who, reason) => {
+            Note::Leaves(process, reason) => {
                 self.world.say(|w| {
-                    let name = w.name(who.id.pid);
-                    format!("    adieu leaves {name} alone, {:?} because {reason:?}", who.role)
+                    let name = w.name(process.id.pid);
+                    format!("    adieu leaves {name} alone, {:?} because {reason:?}", process.role)
                 });
             }
             other => self.world.say(|_| format!("  adieu says {other:?}")),
@@ -326,10 +331,10 @@ impl<'a> Run<'a> {
     fn look(&mut self, purpose: Purpose, signal: Signal) -> Input {
         let cost = self.scenario.world.look;
         self.looks += u64::from(!matches!(purpose, Purpose::Forward(_)));
-        self.close_if_due();
-        if self.blind() {
+        self.use_up_descriptors_if_due();
+        if self.proc_is_missing() {
             self.world.say(|_| "  adieu looks and sees nothing".to_owned());
-            self.oracle.looked_in_vain();
+            self.oracle.looked_without_proc();
             self.world.now += cost;
             return Input::Looked(purpose, signal, None, time(cost));
         }
@@ -351,7 +356,7 @@ impl<'a> Run<'a> {
         self.world.looked = self.world.tick();
         self.world.looked_at = self.world.now;
         let mut snapshot = self.world.snapshot(signal, missed);
-        // Where nobody handles the signal the first look goes no deeper.
+        // Where no process handles the signal, the first look reads neither of these.
         let quiet =
             |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
         let quick = purpose == Purpose::Begin && snapshot.processes.iter().all(quiet);
@@ -370,41 +375,42 @@ impl<'a> Run<'a> {
                 process.name = self.world.name(process.id.pid);
             }
         }
-        // Between the look and what follows from it the world goes on.
+        // The processes go on between the look and what follows from it.
         self.world.now = now;
         self.world.live();
-        for what in std::mem::take(&mut self.ambushes) {
+        for what in std::mem::take(&mut self.after_look) {
             self.world.happens(&what);
             self.world.live();
         }
         Input::Looked(purpose, signal, Some(snapshot), time(cost))
     }
 
-    fn close_if_due(&mut self) {
-        if !self.closed && self.scenario.world.closes.is_some_and(|at| at <= self.world.now) {
-            self.closed = true;
-            self.world.say(|_| {
-                "adieu has no descriptors left and watches nobody else any more".to_owned()
-            });
+    fn use_up_descriptors_if_due(&mut self) {
+        if !self.no_descriptors
+            && self.scenario.world.no_descriptors_from.is_some_and(|at| at <= self.world.now)
+        {
+            self.no_descriptors = true;
+            self.world
+                .say(|_| "adieu has no descriptors left and watches no further process".to_owned());
         }
     }
 
-    /// Whether `deliver::tell` would see another name than the look did. Every shell here has the
-    /// same one.
-    fn is_renamed(&self, tell: &SignalProcess) -> bool {
-        let (then, now) = (self.world.looked_at, self.world.now);
-        let other = |p: &Proc| p.executed_since(then, now) && p.kind(now) != Kind::Shell;
-        self.world.by_id(tell.id).is_some_and(other)
+    /// Whether `system::deliver` would see another name than the look did. All shells here have the
+    /// same name.
+    fn is_renamed(&self, order: &SignalProcess) -> bool {
+        let (looked, now) = (self.world.looked_at, self.world.now);
+        let other = |p: &Proc| p.executed_between(looked, now) && p.kind(now) != Kind::Shell;
+        self.world.by_id(order.id).is_some_and(other)
     }
 
-    /// What `deliver::tell` would do: adieu's own children by their pid, all others only while they
-    /// are who was seen.
-    fn deliver(&mut self, tell: &SignalProcess) -> Result<Delivered, Broken> {
-        self.close_if_due();
-        let pid = tell.id.pid;
+    /// Does what `system::deliver` would do: signals adieu's own children by their pid, and any
+    /// other process only while it is the one that was seen.
+    fn deliver(&mut self, order: &SignalProcess) -> Result<Delivered, Broken> {
+        self.use_up_descriptors_if_due();
+        let pid = order.id.pid;
         if let Some(process) = self.world.find(pid).cloned() {
-            if process.id != tell.id {
-                if tell.own_child {
+            if process.id != order.id {
+                if order.own_child {
                     return Err(Broken {
                         promise: Promise::Outside,
                         how: format!("{} is another process by now", process.name()),
@@ -413,25 +419,25 @@ impl<'a> Run<'a> {
                 return Ok(Delivered::Gone);
             }
             if process.foreign {
-                self.oracle.refused(tell, self.world.now);
+                self.oracle.refused(order, self.world.now);
                 self.world.say(|_| format!("    the kernel refuses to signal ({pid})"));
                 return Ok(Delivered::Refused);
             }
-            self.world.kill(pid, tell.signal);
-            if tell.resume {
+            self.world.kill(pid, order.signal);
+            if order.resume {
                 self.world.kill(pid, Signal::CONT);
             }
-            let watched = tell.watch && self.scenario.world.pidfds && !self.closed;
-            if watched && !tell.own_child && !self.world.watched.contains(&tell.id) {
-                self.world.watched.push(tell.id);
+            let watched = order.watch && self.scenario.world.pidfds && !self.no_descriptors;
+            if watched && !order.own_child && !self.world.watched.contains(&order.id) {
+                self.world.watched.push(order.id);
             }
-            return Ok(Delivered::Sent { watched: watched || tell.own_child });
+            return Ok(Delivered::Sent { watched: watched || order.own_child });
         }
-        if self.world.zombies.contains(&tell.id) {
+        if self.world.zombies.contains(&order.id) {
             return Ok(Delivered::Sent { watched: true });
         }
-        if tell.own_child && self.world.outsiders.iter().any(|(id, _)| id.pid == pid) {
-            let how = format!("({pid}) is outside the tree and gets {}", tell.signal);
+        if order.own_child && self.world.outsiders.iter().any(|(id, _)| id.pid == pid) {
+            let how = format!("({pid}) is outside the tree and gets {}", order.signal);
             return Err(Broken { promise: Promise::Outside, how });
         }
         self.world.say(|_| format!("    ({pid}) is gone"));
@@ -439,29 +445,32 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A scenario's settings in a line or two.
+/// A scenario's settings, on one line.
 pub(crate) fn title(scenario: &Scenario) -> String {
-    let (chosen, world) = (&scenario.settings, &scenario.world);
-    let timeout = chosen.timeout.map_or_else(|| "none".to_owned(), |t| format!("{} ms", t / MS));
+    let (options, world) = (&scenario.settings, &scenario.world);
+    let timeout = options.timeout.map_or_else(|| "none".to_owned(), |t| format!("{} ms", t / MS));
     let mut text = format!(
         "timeout {timeout}, epilogue {} ms, deliver to {}, stop on {:?}",
-        chosen.epilogue / MS,
-        chosen.deliver,
-        chosen.stop_on
+        options.epilogue / MS,
+        options.deliver,
+        options.stop_on
     );
     for (set, what) in [
-        (chosen.linger, "lingering".to_owned()),
-        (!chosen.rewrites.is_empty(), format!("rewriting {:?}", chosen.rewrites)),
-        (!chosen.ok_exits.is_empty(), format!("ok exits {:?}", OkExits(chosen.ok_exits.clone()).0)),
-        (!chosen.ignored.is_empty(), format!("started ignoring {:?}", chosen.ignored)),
+        (options.linger, "lingering".to_owned()),
+        (!options.rewrites.is_empty(), format!("rewriting {:?}", options.rewrites)),
+        (
+            !options.ok_exits.is_empty(),
+            format!("ok exits {:?}", OkExits(options.ok_exits.clone()).0),
+        ),
+        (!options.ignored.is_empty(), format!("started ignoring {:?}", options.ignored)),
         (world.is_init, "as PID 1".to_owned()),
         (world.look != 300, format!("a look takes {} us", world.look)),
         (!world.pidfds, "no pidfds".to_owned()),
         (
-            world.closes.is_some(),
-            format!("no descriptors from {} us on", world.closes.unwrap_or(0)),
+            world.no_descriptors_from.is_some(),
+            format!("no descriptors from {} us on", world.no_descriptors_from.unwrap_or(0)),
         ),
-        (world.blind.is_some(), format!("no /proc in {:?} us", world.blind.unwrap_or((0, 0)))),
+        (world.no_proc.is_some(), format!("no /proc in {:?} us", world.no_proc.unwrap_or((0, 0)))),
         (world.misses.is_some(), format!("every {}th look misses one", world.misses.unwrap_or(0))),
         (world.reuses, "pids are reused".to_owned()),
     ] {

@@ -1,5 +1,5 @@
-//! What a seed stands for: settings, a tree of programs, and what happens to it when. Plain values,
-//! so that a failing scenario can be made smaller piece by piece.
+//! What a seed stands for: settings, a tree of programs, and what happens to it and when. All of it
+//! is plain values, so that a failing scenario can be made smaller piece by piece.
 
 use adieu::signal::Signal;
 
@@ -38,17 +38,17 @@ impl Random {
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
-    pub(crate) settings: Chosen,
-    /// How the world is.
-    pub(crate) world: Surroundings,
-    /// The main process, then what was daemonized before.
+    pub(crate) settings: Options,
+    /// The conditions under which adieu runs.
+    pub(crate) world: Conditions,
+    /// The main process, then what was daemonized before adieu looks for the first time.
     pub(crate) roots: Vec<Spec>,
     pub(crate) events: Vec<Event>,
 }
 
 /// The settings, as a user would write them.
 #[derive(Clone, Debug)]
-pub(crate) struct Chosen {
+pub(crate) struct Options {
     pub(crate) timeout: Option<Micros>,
     pub(crate) epilogue: Micros,
     pub(crate) deliver: &'static str,
@@ -60,58 +60,58 @@ pub(crate) struct Chosen {
     pub(crate) ignored: Vec<Signal>,
 }
 
-/// What adieu meets.
+/// The conditions under which adieu runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct Conditions {
     pub(crate) is_init: bool,
     /// How long a look takes.
     pub(crate) look: Micros,
     pub(crate) pidfds: bool,
-    /// From then on it has no descriptors (`Inbox::close`).
-    pub(crate) closes: Option<Micros>,
-    /// From, to: /proc cannot be read.
-    pub(crate) blind: Option<(Micros, Micros)>,
-    /// One process is missing from every so manieth look.
+    /// From this time on adieu cannot open any descriptor (`Inbox::close`).
+    pub(crate) no_descriptors_from: Option<Micros>,
+    /// From the first of these times to the second, /proc cannot be read.
+    pub(crate) no_proc: Option<(Micros, Micros)>,
+    /// With `Some(n)`, one process is missing from every n-th look.
     pub(crate) misses: Option<u64>,
-    /// Freed pids are given away again soon.
+    /// The pid of a process that has ended is given to another process soon.
     pub(crate) reuses: bool,
 }
 
-/// A process as it is at the start, with what is below it.
+/// A process as it is at its start, with the processes below it.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
     pub(crate) program: Program,
-    /// Leads a group of its own (setsid).
+    /// It leads a process group of its own (setsid).
     pub(crate) own_group: bool,
     /// Started with `&` by the shell above.
     pub(crate) background: bool,
     /// Its stdin is a pipe of the tree.
     pub(crate) reads: bool,
-    pub(crate) sight: Sight,
-    /// Belongs to another user: adieu may not signal it.
+    pub(crate) access: Access,
+    /// It belongs to another user: adieu may not signal it.
     pub(crate) foreign: bool,
     pub(crate) stopped: bool,
-    /// The init of a PID namespace of its own.
+    /// It is the init of a PID namespace of its own.
     pub(crate) nested_init: bool,
     /// Not even SIGKILL ends it within a reasonable time.
     pub(crate) stuck: bool,
-    /// Ends by itself after this time.
+    /// It ends by itself after this time.
     pub(crate) life: Option<Micros>,
     pub(crate) status: u8,
     pub(crate) children: Vec<Spec>,
 }
 
-/// What may be read of a process.
+/// What adieu may read of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
-    Clear,
-    /// Not what its threads are doing, nor its stdin.
+pub(crate) enum Access {
+    Full,
+    /// All but what its threads are doing, and its stdin.
     Hidden,
     /// Nothing.
     Unreadable,
 }
 
-/// How a program hears of a signal.
+/// How a program handles a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
     Handler,
@@ -121,75 +121,76 @@ pub(crate) enum How {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Program {
-    /// Does not care for signals.
+    /// Leaves every signal to its default action.
     Plain,
     /// Ignores the stop signals.
     Ignorer,
-    /// Handles signals; `since` is how long after its start it registers.
-    Server { how: How, hears: Hears, since: Micros, then: Then },
-    /// A shell: the children are its pipeline in the foreground, or its background jobs; then
-    /// `rest`, line by line.
+    /// Handles signals; `since` is how long after its start it registers its handlers.
+    Server { how: How, handles: Handled, since: Micros, on_stop: OnStop },
+    /// A shell. Its children are its pipeline in the foreground, or its background jobs. After
+    /// those it runs `rest`, line by line.
     Shell { trap: Option<Trap>, rest: Vec<Vec<Spec>>, again: bool, dash: bool },
-    /// Passes signals on to its children and ends with them.
+    /// Passes signals on to its children, and ends when they have ended.
     Wrapper { how: How, like: Like },
 }
 
-/// What else a relay does.
+/// Which wrapper it behaves like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Like {
     Tini,
-    /// Kills its children two seconds after it was told.
+    /// Kills its children two seconds after it got the signal.
     Su,
-    /// Handles TERM and INT alone, and those only so long after its start.
+    /// Handles TERM and INT alone, and those not before this long after its start.
     Npm(Micros),
 }
 
-/// Which signals a server handles beside TERM.
+/// Which signals a server handles besides TERM.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hears {
+pub(crate) struct Handled {
     pub(crate) int: bool,
     pub(crate) quit: bool,
     pub(crate) hup: bool,
     pub usr1: bool,
 }
 
-/// What a server does when it is told to stop.
+/// What a server does when it gets a stop signal.
 #[derive(Clone, Debug)]
-pub(crate) enum Then {
-    /// Finishes its work and ends.
+pub(crate) enum OnStop {
+    /// Works for this long and ends.
     Works(Micros),
     Hangs,
     /// Ends at once and leaves its children.
     Leaves,
-    /// Tells its children and ends when they are gone.
-    Masters,
-    /// Starts this one and ends so much later.
+    /// Sends SIGTERM to its children, and ends when they have ended.
+    StopsChildren,
+    /// Starts this process, and ends this long afterwards.
     Forks(Micros, Box<Spec>),
-    /// Becomes another program.
+    /// Executes this program, this long afterwards.
     Execs(Micros, Box<Program>),
-    /// Drops its handler while it works (`signal(TERM, SIG_DFL)` first thing).
+    /// Drops its handler first (`signal(TERM, SIG_DFL)`), works for this long and ends.
     Drops(Micros),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Trap {
     pub(crate) int: bool,
-    /// How long it works after its command, if it runs one, has ended.
+    /// How long it works; where it runs a command, after that has ended.
     pub(crate) work: Micros,
-    /// It tells the shell's background jobs and waits for them.
-    pub(crate) tells_jobs: bool,
+    /// It sends SIGTERM to the shell's background jobs and waits for them.
+    pub(crate) stops_jobs: bool,
     pub(crate) runs: Option<Box<Spec>>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) at: Micros,
-    /// Not at that time, but right after the next look behind it, before adieu acts on it.
-    pub(crate) ambush: bool,
+    /// Not at that time, but right after the first look that follows, before adieu acts on what it
+    /// saw.
+    pub(crate) after_look: bool,
     pub(crate) what: Happening,
 }
 
-/// The processes are meant by their place among the living.
+/// What happens. A process is named by its place among the living ones.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
     /// A signal arrives for adieu.
@@ -210,7 +211,8 @@ pub(crate) fn usr1() -> Signal {
 
 struct Maker {
     random: Random,
-    /// Without a timeout whatever might hang ends by itself at some time, so that every run ends.
+    /// There is a timeout. Without one, whatever might hang ends by itself at some time, so that
+    /// every run ends.
     limited: bool,
     namespaces: bool,
     left: u32,
@@ -221,7 +223,7 @@ impl Scenario {
         let mut random = Random(seed);
         let limited = !random.one_in(3);
         let r = &mut random;
-        let settings = Chosen {
+        let settings = Options {
             timeout: limited.then(|| MS * (1 + r.below(6_000))),
             epilogue: if r.one_in(6) { 0 } else { MS * r.below(1_800) },
             deliver: ["programs", "programs", "programs", "programs", "group", "child"]
@@ -246,12 +248,12 @@ impl Scenario {
                 _ => Vec::new(),
             },
         };
-        let mut world = Surroundings {
+        let mut world = Conditions {
             is_init: r.one_in(2),
             look: [300, 300, 300, 2 * MS, 2 * MS, 20 * MS][r.below(6) as usize],
             pidfds: !r.one_in(8),
-            closes: r.one_in(12).then(|| r.below(4 * SECOND)),
-            blind: match r.below(30) {
+            no_descriptors_from: r.one_in(12).then(|| r.below(4 * SECOND)),
+            no_proc: match r.below(30) {
                 0 => Some((0, Micros::MAX)),
                 1 => Some((r.below(3 * SECOND), Micros::MAX)),
                 2 => {
@@ -263,8 +265,9 @@ impl Scenario {
             misses: None,
             reuses: r.one_in(3),
         };
-        // An owner that is missed and not watched is gone for all that adieu can know.
-        let knows = world.pidfds && world.closes.is_none() && settings.timeout.is_some();
+        // If a look misses a handler that is not watched, adieu cannot know that it is still there.
+        let knows =
+            world.pidfds && world.no_descriptors_from.is_none() && settings.timeout.is_some();
         if random.one_in(8) && knows && settings.deliver == "programs" {
             world.misses = Some(2 + random.below(6));
         }
@@ -292,7 +295,7 @@ impl Maker {
     }
 
     fn time(&mut self, limit: Micros) -> Micros {
-        // Often short: most of what goes wrong happens close together.
+        // Often short: most mistakes show when things happen shortly one after the other.
         match self.random.below(3) {
             0 => self.random.below(limit.min(20 * MS)),
             1 => self.random.below(limit.min(SECOND)),
@@ -300,7 +303,7 @@ impl Maker {
         }
     }
 
-    /// Mostly a shell, as it is where adieu is used.
+    /// The main process: mostly a shell, as where adieu is used.
     fn main(&mut self) -> Spec {
         let program = match self.random.below(8) {
             0 => self.program(0),
@@ -309,7 +312,7 @@ impl Maker {
                 (npm.own_group, npm.reads) = (false, false);
                 return npm;
             }
-            1 => self.relay(4),
+            1 => self.wrapper(4),
             _ => self.shell(0),
         };
         let mut spec = self.around(program, 0);
@@ -328,17 +331,17 @@ impl Maker {
             6 => Program::Ignorer,
             7..=12 => self.server(depth),
             13..=17 => self.shell(depth),
-            _ => self.relay(3),
+            _ => self.wrapper(3),
         }
     }
 
-    fn relay(&mut self, chances: u64) -> Program {
+    fn wrapper(&mut self, chances: u64) -> Program {
         let like = if self.one_in(chances) { Like::Su } else { Like::Tini };
         Program::Wrapper { how: self.how(), like }
     }
 
-    /// `npm start`: a relay above the shell that runs the package's script, and that above the
-    /// server.
+    /// `npm start`: a wrapper, below it the shell that runs the package's script, and below that
+    /// the server.
     fn npm(&mut self, depth: u32) -> Spec {
         const LEAF: u32 = 4;
         let boots = if self.one_in(3) { self.time(2 * SECOND) } else { 0 };
@@ -355,32 +358,32 @@ impl Maker {
 
     fn server(&mut self, depth: u32) -> Program {
         let since = if self.one_in(4) { self.time(3 * SECOND) } else { 0 };
-        let then = match self.random.below(14) {
-            0..=4 => Then::Works(self.time(4 * SECOND)),
-            5 if self.limited => Then::Hangs,
-            6 => Then::Leaves,
-            7..=8 => Then::Masters,
+        let on_stop = match self.random.below(14) {
+            0..=4 => OnStop::Works(self.time(4 * SECOND)),
+            5 if self.limited => OnStop::Hangs,
+            6 => OnStop::Leaves,
+            7..=8 => OnStop::StopsChildren,
             9 if self.left > 0 => {
                 let spec = self.spec(depth + 1);
-                Then::Forks(self.time(2 * SECOND), Box::new(spec))
+                OnStop::Forks(self.time(2 * SECOND), Box::new(spec))
             }
             10 => {
                 let program = if self.one_in(2) { Program::Plain } else { self.server(depth + 3) };
-                Then::Execs(self.time(SECOND), Box::new(program))
+                OnStop::Execs(self.time(SECOND), Box::new(program))
             }
-            11 => Then::Drops(self.time(2 * SECOND)),
-            _ => Then::Works(self.time(300 * MS)),
+            11 => OnStop::Drops(self.time(2 * SECOND)),
+            _ => OnStop::Works(self.time(300 * MS)),
         };
         let mut chance = |of: u64| self.random.one_in(of);
-        let hears = Hears { int: !chance(4), quit: chance(2), hup: chance(3), usr1: chance(3) };
-        Program::Server { how: self.how(), hears, since, then }
+        let handles = Handled { int: !chance(4), quit: chance(2), hup: chance(3), usr1: chance(3) };
+        Program::Server { how: self.how(), handles, since, on_stop }
     }
 
     fn shell(&mut self, depth: u32) -> Program {
         let trap = self.one_in(3).then(|| Trap {
             int: self.one_in(2),
             work: self.time(SECOND),
-            tells_jobs: self.one_in(2),
+            stops_jobs: self.one_in(2),
             runs: self.one_in(4).then(|| Box::new(self.small(depth + 1))),
         });
         let lines = self.random.below(3);
@@ -388,7 +391,7 @@ impl Maker {
         Program::Shell { trap, rest, again: lines > 0 && self.one_in(4), dash: self.one_in(2) }
     }
 
-    /// A command that does not last: what a script or a trap starts.
+    /// A command that ends soon: what a script or a trap starts.
     fn small(&mut self, depth: u32) -> Spec {
         let mut spec = self.spec(depth + 2);
         spec.life = Some(MS + self.time(SECOND));
@@ -443,10 +446,10 @@ impl Maker {
         let nested_init = depth > 0 && !shell && self.one_in(14) && self.namespaces;
         let stopped = self.one_in(25);
         let foreign = self.one_in(25);
-        let sight = match self.random.below(30) {
-            0..=1 => Sight::Hidden,
-            2 if !shell => Sight::Unreadable,
-            _ => Sight::Clear,
+        let access = match self.random.below(30) {
+            0..=1 => Access::Hidden,
+            2 if !shell => Access::Unreadable,
+            _ => Access::Full,
         };
         let risky = matches!(program, Program::Ignorer) || nested_init || stopped || foreign;
         let life = if self.one_in(4) || (risky && !self.limited) {
@@ -460,7 +463,7 @@ impl Maker {
             own_group: self.one_in(10),
             background: false,
             reads: self.one_in(16),
-            sight,
+            access,
             foreign,
             stopped,
             nested_init,
@@ -482,13 +485,13 @@ impl Maker {
                 Signal::INT,
                 Signal::QUIT,
             ]));
-            events.push(Event { at: first, ambush: false, what });
+            events.push(Event { at: first, after_look: false, what });
         }
         let more = self.random.below(6);
         for _ in 0..more {
             let at = self.time(4 * SECOND);
             let at = if self.one_in(4) { at } else { at + first };
-            let who = usize::try_from(self.random.below(1_000)).expect("small");
+            let place = usize::try_from(self.random.below(1_000)).expect("small");
             let what = match self.random.below(16) {
                 0..=3 => Happening::Signal(self.random.pick(&[
                     Signal::TERM,
@@ -504,21 +507,21 @@ impl Maker {
                     Signal::TSTP,
                     Signal::CONT,
                 ])),
-                7..=9 => Happening::Ends(who, self.random.pick(&[0, 1, 3])),
+                7..=9 => Happening::Ends(place, self.random.pick(&[0, 1, 3])),
                 10..=11 => {
                     let spec = self.spec(3);
-                    Happening::Forks(who, spec)
+                    Happening::Forks(place, spec)
                 }
                 12 => {
                     let program = self.program(4);
-                    Happening::Execs(who, program)
+                    Happening::Execs(place, program)
                 }
-                13 => Happening::Daemonizes(who),
-                14 => Happening::Stops(who),
-                _ => Happening::Resumes(who),
+                13 => Happening::Daemonizes(place),
+                14 => Happening::Stops(place),
+                _ => Happening::Resumes(place),
             };
-            let ambush = !matches!(what, Happening::Signal(_)) && self.one_in(2);
-            // Whoever is stopped goes on at some time where no timeout ends it.
+            let after_look = !matches!(what, Happening::Signal(_)) && self.one_in(2);
+            // Without a timeout nothing ends a stopped process, so there none is stopped for good.
             if !self.limited
                 && matches!(what, Happening::Stops(_) | Happening::Signal(Signal::TSTP))
             {
@@ -526,9 +529,9 @@ impl Maker {
             }
             if matches!(what, Happening::Signal(Signal::TSTP)) {
                 let what = Happening::Signal(Signal::CONT);
-                events.push(Event { at: at + self.random.below(SECOND), ambush: false, what });
+                events.push(Event { at: at + self.random.below(SECOND), after_look: false, what });
             }
-            events.push(Event { at, ambush, what });
+            events.push(Event { at, after_look, what });
         }
         events.sort_by_key(|event| event.at);
         events
@@ -536,7 +539,7 @@ impl Maker {
 }
 
 impl Scenario {
-    /// The same without one piece of it: every way to take one away.
+    /// Every scenario that lacks one piece of this one.
     pub(crate) fn smaller(&self) -> Vec<Self> {
         let mut all = Vec::new();
         let mut add = |change: &dyn Fn(&mut Self) -> bool| {
@@ -579,14 +582,14 @@ impl Scenario {
         add(&|s| std::mem::replace(&mut s.settings.deliver, "programs") != "programs");
         add(&|s| std::mem::replace(&mut s.world.look, 300) != 300);
         add(&|s| !std::mem::replace(&mut s.world.pidfds, true));
-        add(&|s| s.world.closes.take().is_some());
-        add(&|s| s.world.blind.take().is_some());
+        add(&|s| s.world.no_descriptors_from.take().is_some());
+        add(&|s| s.world.no_proc.take().is_some());
         add(&|s| s.world.misses.take().is_some());
         add(&|s| std::mem::take(&mut s.world.reuses));
         all
     }
 
-    /// Changes the process with this number, counted from the top; the main process cannot be
+    /// Changes the process with this number, counted from the top. The main process cannot be
     /// removed.
     fn change(
         &mut self,
@@ -631,12 +634,12 @@ impl Spec {
         1 + rest + self.children.iter().map(Self::count).sum::<usize>()
     }
 
-    /// Makes one thing about it plain; whether that was a change.
+    /// Sets one property to its plainest value; whether that changed anything.
     fn simplify(&mut self, field: usize) -> bool {
         match field {
             0 => std::mem::take(&mut self.own_group),
             1 => std::mem::take(&mut self.reads),
-            2 => std::mem::replace(&mut self.sight, Sight::Clear) != Sight::Clear,
+            2 => std::mem::replace(&mut self.access, Access::Full) != Access::Full,
             3 => std::mem::take(&mut self.foreign),
             4 => std::mem::take(&mut self.stopped),
             5 => std::mem::take(&mut self.nested_init),
@@ -648,9 +651,9 @@ impl Spec {
             },
             _ => match &mut self.program {
                 Program::Shell { trap, .. } => trap.take().is_some(),
-                Program::Server { then: Then::Works(time), .. } if *time <= SECOND => false,
-                Program::Server { then, .. } => {
-                    *then = Then::Works(SECOND);
+                Program::Server { on_stop: OnStop::Works(time), .. } if *time <= SECOND => false,
+                Program::Server { on_stop, .. } => {
+                    *on_stop = OnStop::Works(SECOND);
                     true
                 }
                 _ => false,

@@ -1,9 +1,9 @@
-//! The made-up Linux: processes that live, fork, handle signals and end, on a virtual clock. Knows
-//! nothing of adieu's rules; what adieu would read of it in /proc is [`World::snapshot`].
+//! The simulated Linux: processes that run, fork, handle signals and end, on a virtual clock. It
+//! knows nothing of adieu's rules. [`World::snapshot`] is what adieu would read in /proc.
 
 use crate::scenario::{
-    Happening, Hears, How, Like, MS, Micros, Program, Random, SECOND, Scenario, Sight, Spec, Then,
-    Trap,
+    Access, Handled, Happening, How, Like, MS, Micros, OnStop, Program, Random, SECOND, Scenario,
+    Spec, Trap,
 };
 use adieu::exit::End;
 use adieu::process::{Disposition, Kind, ProcId, Process, Snapshot};
@@ -16,64 +16,62 @@ pub(crate) const ADIEU: i32 = 1;
 pub(crate) const MAIN: i32 = 2;
 /// /proc counts in hundredths of a second.
 const TICK: Micros = 10 * MS;
-/// A restart loop goes round only so often, so that a run does not take for ever.
-const MOST_BIRTHS: u64 = 200;
-/// How long su lets its child live once it was told.
+/// A restart loop starts no more than this many processes, so that every run ends.
+const MOST_STARTS: u64 = 200;
+/// How long after it got the signal su kills its children.
 const SU_KILLS: Micros = 2 * SECOND;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Proc {
     pub(crate) id: ProcId,
-    pub(crate) born: Micros,
+    pub(crate) started: Micros,
     pub(crate) parent: i32,
     pub(crate) group: i32,
     pub(crate) program: Rc<Program>,
     pub(crate) background: bool,
     pub(crate) reads: bool,
-    pub(crate) sight: Sight,
+    pub(crate) access: Access,
     pub(crate) foreign: bool,
     pub(crate) stopped: bool,
     pub(crate) nested_init: bool,
     stuck: bool,
     status: u8,
-    /// The init of the nested PID namespace that it is in.
+    /// The pid of the init of the nested PID namespace that it is in.
     namespace: Option<i32>,
-    /// Inherited, or made so by a shell's `&`.
+    /// The signals that it ignores: inherited, or ignored because of a shell's `&`.
     ignored: SignalSet,
-    /// Until then it is still the copy of its shell, and catches what that does.
+    /// Until this time it is still the copy of its shell, and catches what that catches.
     copy_until: Micros,
     copied: SignalSet,
     registers: Micros,
     dropped: bool,
     pub(crate) ends: Option<(Micros, End)>,
     becomes: Option<(Micros, Program)>,
-    /// When it last executed a program itself.
+    /// When it last executed another program itself.
     executed: Micros,
     kills_below: Option<Micros>,
     pending: Vec<Signal>,
-    /// The pids whose pipe it reads.
-    feeds: Vec<i32>,
-    /// Of a shell: the command in the foreground, and which line comes next.
+    /// The pids of the processes whose pipe it reads.
+    writers: Vec<i32>,
+    /// Of a shell: the pids of the command in its foreground.
     pub(crate) foreground: Vec<i32>,
     line: usize,
-    trap: Trapping,
+    trap: TrapState,
     reacted: bool,
-    /// How often each signal was acted on.
-    pub(crate) heard: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trapping {
+enum TrapState {
     No,
-    /// Told, and its foreground command is not over.
+    /// It got the signal, and its foreground command has not ended.
     Pending,
     Runs,
     Over,
 }
 
-/// What adieu would hear of.
+/// What the kernel would report to adieu.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum Notification {
     Gone(ProcId),
     Ended(i32, End),
     Stopped(i32, Signal),
@@ -85,22 +83,24 @@ pub(crate) struct World {
     pub(crate) alive: Vec<Proc>,
     /// Children of adieu that have ended and are not reaped.
     pub(crate) zombies: Vec<ProcId>,
-    /// Processes that are none of adieu's business and got a pid that was free.
+    /// Processes outside of adieu's tree that got the pid of a process that had ended; with their
+    /// process groups.
     pub(crate) outsiders: Vec<(ProcId, i32)>,
     pub(crate) watched: Vec<ProcId>,
-    pub(crate) news: Vec<News>,
-    /// What adieu has still to be told.
-    pub(crate) unreported: Vec<News>,
-    /// When adieu last looked for the stop.
+    pub(crate) notifications: Vec<Notification>,
+    /// What has not been reported to adieu yet.
+    pub(crate) unreported: Vec<Notification>,
+    /// When adieu last looked.
     pub(crate) looked_at: Micros,
-    /// The tick of the last look: pids go round far too slowly to be given out again within it.
+    /// The tick of the last look. Pids are not given out again within one tick: the kernel goes
+    /// round its numbers far too slowly for that.
     pub(crate) looked: u64,
-    pub(crate) births: u64,
-    pub(crate) deaths: u64,
-    pub(crate) last_death: Micros,
-    /// Whoever is stopped stays so; where nothing ends that, somebody continues him in time.
+    pub(crate) started: u64,
+    pub(crate) ended: u64,
+    /// A stopped process does nothing until it is continued. Without a timeout nothing would end
+    /// it, so there it ends all the same.
     stays_stopped: bool,
-    /// When the main process's pid and its group are somebody else's.
+    /// When a process outside of the tree gets the main process's pid and group.
     later: Option<Micros>,
     reuses: bool,
     free: Vec<(i32, Micros)>,
@@ -115,9 +115,9 @@ impl Proc {
         now < self.copy_until
     }
 
-    /// Whether it has executed a program since then.
-    pub(crate) fn executed_since(&self, then: Micros, now: Micros) -> bool {
-        self.executed > then || self.copy_until > then && self.copy_until <= now
+    /// Whether it executed a program between these two times.
+    pub(crate) fn executed_between(&self, from: Micros, to: Micros) -> bool {
+        self.executed > from || self.copy_until > from && self.copy_until <= to
     }
 
     pub(crate) fn kind(&self, now: Micros) -> Kind {
@@ -129,20 +129,20 @@ impl Proc {
         }
     }
 
-    /// How it would hear of the signal, if it would.
-    pub(crate) fn hears(&self, signal: Signal, now: Micros) -> Option<How> {
+    /// How it would handle the signal, if it would.
+    pub(crate) fn handling(&self, signal: Signal, now: Micros) -> Option<How> {
         if self.is_copy(now) {
             return self.copied.has(signal).then_some(How::Handler);
         }
-        let made_deaf = self.ignored.has(signal);
+        let is_ignored = self.ignored.has(signal);
         match &*self.program {
             Program::Plain | Program::Ignorer => None,
-            Program::Server { how, hears, .. } => {
-                let ready = self.registers <= now && !self.dropped && !made_deaf;
-                (ready && hears.has(signal)).then_some(*how)
+            Program::Server { how, handles, .. } => {
+                let ready = self.registers <= now && !self.dropped && !is_ignored;
+                (ready && handles.has(signal)).then_some(*how)
             }
             Program::Shell { trap, .. } => {
-                let trap = trap.as_ref().filter(|_| !made_deaf && self.trap != Trapping::Over)?;
+                let trap = trap.as_ref().filter(|_| !is_ignored && self.trap != TrapState::Over)?;
                 (signal == Signal::TERM || trap.int && signal == Signal::INT)
                     .then_some(How::Handler)
             }
@@ -153,7 +153,7 @@ impl Proc {
                     }
                     _ => [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].contains(&signal),
                 };
-                (passes && !made_deaf).then_some(*how)
+                (passes && !is_ignored).then_some(*how)
             }
         }
     }
@@ -167,15 +167,15 @@ impl Proc {
     pub(crate) fn name(&self) -> String {
         let program = match &*self.program {
             Program::Plain => "plain".to_owned(),
-            Program::Ignorer => "deaf".to_owned(),
-            Program::Server { then, .. } => match then {
-                Then::Works(_) => "server",
-                Then::Hangs => "hung",
-                Then::Leaves => "leaver",
-                Then::Masters => "master",
-                Then::Forks(..) => "forker",
-                Then::Execs(..) => "execer",
-                Then::Drops(_) => "dropper",
+            Program::Ignorer => "ignorer".to_owned(),
+            Program::Server { on_stop, .. } => match on_stop {
+                OnStop::Works(_) => "server",
+                OnStop::Hangs => "hung",
+                OnStop::Leaves => "leaver",
+                OnStop::StopsChildren => "master",
+                OnStop::Forks(..) => "forker",
+                OnStop::Execs(..) => "execer",
+                OnStop::Drops(_) => "dropper",
             }
             .to_owned(),
             Program::Shell { trap: Some(_), .. } => "sh+trap".to_owned(),
@@ -192,7 +192,7 @@ impl Proc {
 }
 
 impl Program {
-    /// When it has its handlers, if it starts now.
+    /// When it registers its handlers, if it starts now.
     fn registers(&self, now: Micros) -> Micros {
         match self {
             Self::Server { since, .. } | Self::Wrapper { like: Like::Npm(since), .. } => {
@@ -203,7 +203,7 @@ impl Program {
     }
 }
 
-impl Hears {
+impl Handled {
     fn has(self, signal: Signal) -> bool {
         match signal {
             Signal::TERM => true,
@@ -217,7 +217,7 @@ impl Hears {
 }
 
 impl World {
-    pub(crate) fn new(scenario: &Scenario, ignored: SignalSet, tells: bool) -> Self {
+    pub(crate) fn new(scenario: &Scenario, ignored: SignalSet, with_story: bool) -> Self {
         let (reuses, stays_stopped) = (scenario.world.reuses, scenario.settings.timeout.is_some());
         let mut world = Self {
             now: 0,
@@ -225,13 +225,12 @@ impl World {
             zombies: Vec::new(),
             outsiders: Vec::new(),
             watched: Vec::new(),
-            news: Vec::new(),
+            notifications: Vec::new(),
             unreported: Vec::new(),
             looked_at: 0,
             looked: 0,
-            births: 0,
-            deaths: 0,
-            last_death: 0,
+            started: 0,
+            ended: 0,
             stays_stopped,
             later: None,
             reuses,
@@ -239,12 +238,12 @@ impl World {
             next_pid: MAIN,
             last_pid: 0,
             random: Random(scenario.seed ^ 0x5eed),
-            story: tells.then(String::new),
+            story: with_story.then(String::new),
         };
         for spec in &scenario.roots {
             world.start(spec, ADIEU, ignored);
         }
-        // Started before adieu looks for the first time.
+        // These have executed their programs before adieu looks for the first time.
         for process in &mut world.alive {
             process.copy_until = 0;
         }
@@ -300,7 +299,7 @@ impl World {
         ProcId { pid, start: tick }
     }
 
-    /// Starts a process and what is below it.
+    /// Starts a process and the processes below it.
     fn start(&mut self, spec: &Spec, parent: i32, inherits: SignalSet) -> i32 {
         let id = self.new_id();
         let now = self.now;
@@ -314,30 +313,30 @@ impl World {
             _ => SignalSet::EMPTY,
         };
         let from_shell = above.is_some_and(|p| p.kind(now) == Kind::Shell);
-        let deaf = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
+        let by_shell = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
         let background = spec.background && from_shell;
-        let ignored = SignalSet(inherits.0 | if background { deaf.0 } else { 0 });
+        let ignored = SignalSet(inherits.0 | if background { by_shell.0 } else { 0 });
         let copy = if from_shell { self.random.below(1_500) } else { 0 };
         let registers = spec.program.registers(now);
-        let stubborn = spec.sight != Sight::Clear
+        let may_stay = spec.access != Access::Full
             || spec.foreign
             || spec.stopped
             || spec.nested_init
             || matches!(spec.program, Program::Ignorer);
-        let life = spec.life.or((!self.stays_stopped).then_some(if stubborn {
+        let life = spec.life.or((!self.stays_stopped).then_some(if may_stay {
             5 * SECOND
         } else {
             20 * SECOND
         }));
         let process = Proc {
             id,
-            born: now,
+            started: now,
             parent,
             group: if spec.own_group && id.pid != MAIN { id.pid } else { group },
             program: Rc::new(spec.program.clone()),
             background,
-            reads: spec.reads || spec.sight == Sight::Hidden,
-            sight: spec.sight,
+            reads: spec.reads || spec.access == Access::Hidden,
+            access: spec.access,
             foreign: spec.foreign,
             stopped: spec.stopped,
             nested_init: spec.nested_init && parent != ADIEU,
@@ -354,14 +353,13 @@ impl World {
             executed: 0,
             kills_below: None,
             pending: Vec::new(),
-            feeds: Vec::new(),
+            writers: Vec::new(),
             foreground: Vec::new(),
             line: 0,
-            trap: Trapping::No,
+            trap: TrapState::No,
             reacted: false,
-            heard: 0,
         };
-        self.births += 1;
+        self.started += 1;
         self.say(|w| {
             let mut text = format!("{} starts below {}", process.name(), w.name(parent));
             let marks = [
@@ -371,8 +369,8 @@ impl World {
                 (process.foreign, "of another user"),
                 (process.stopped, "stopped"),
                 (process.nested_init, "as init of a namespace"),
-                (process.sight == Sight::Hidden, "half hidden"),
-                (process.sight == Sight::Unreadable, "unreadable"),
+                (process.access == Access::Hidden, "partly hidden"),
+                (process.access == Access::Unreadable, "unreadable"),
                 (process.registers > now, "registering later"),
             ];
             for (_, mark) in marks.iter().filter(|(is, _)| *is) {
@@ -391,12 +389,13 @@ impl World {
         id.pid
     }
 
-    /// These are the foreground command of the shell; readers read what stands before them.
+    /// Makes these the foreground command of the shell. Each that reads a pipe reads what those
+    /// before it write.
     fn pipeline(&mut self, shell: i32, line: Vec<i32>) {
         for (at, pid) in line.iter().enumerate() {
-            let feeds = line[..at].to_vec();
-            if let Some(process) = self.find_mut(*pid).filter(|p| p.reads && !feeds.is_empty()) {
-                process.feeds = feeds;
+            let writers = line[..at].to_vec();
+            if let Some(process) = self.find_mut(*pid).filter(|p| p.reads && !writers.is_empty()) {
+                process.writers = writers;
             }
         }
         if let Some(shell) = self.find_mut(shell) {
@@ -404,12 +403,12 @@ impl World {
         }
     }
 
-    /// A moment that a program needs.
+    /// When a program has done what takes it a moment.
     fn moment(&mut self) -> Micros {
         self.now + 50 + self.random.below(3 * MS)
     }
 
-    /// It has nothing left to do.
+    /// It has nothing left to do, and ends soon.
     fn finish(&mut self, pid: i32, end: End) {
         let at = self.moment() + MS * self.random.below(20);
         if self.find(pid).is_some_and(|p| p.ends.is_none()) {
@@ -444,8 +443,8 @@ impl World {
             }
             return;
         }
-        let heard = process.hears(signal, now).is_some();
-        if !heard && (process.ignores(signal) || process.nested_init && signal != Signal::STOP) {
+        let handled = process.handling(signal, now).is_some();
+        if !handled && (process.ignores(signal) || process.nested_init && signal != Signal::STOP) {
             return;
         }
         if process.stopped {
@@ -454,12 +453,12 @@ impl World {
             }
             return;
         }
-        if heard {
+        if handled {
             self.react(pid, signal);
         } else if signal == Signal::STOP || signal.is_terminal_stop() {
             process.stopped = true;
             if process.parent == ADIEU {
-                self.news.push(News::Stopped(pid, signal));
+                self.notifications.push(Notification::Stopped(pid, signal));
             }
         } else if signal != Signal::WINCH && signal != Signal::CHLD {
             self.end_at(pid, moment, End::Signaled(signal));
@@ -469,10 +468,12 @@ impl World {
     fn react(&mut self, pid: i32, signal: Signal) {
         let (moment, now) = (self.moment(), self.now);
         let Some(process) = self.find_mut(pid) else { return };
-        process.heard += 1;
         if process.is_copy(now) {
-            // Its shell's trap caught it, in a process that becomes another program: lost.
-            self.say(|w| format!("{} was no program yet: the signal is lost", w.name(pid)));
+            // The handler of its shell's trap caught the signal in this copy, and `execve` drops
+            // it: the signal is lost.
+            self.say(|w| {
+                format!("{} had not executed its program yet: the signal is lost", w.name(pid))
+            });
             return;
         }
         let program = Rc::clone(&process.program);
@@ -486,8 +487,8 @@ impl World {
         match &*program {
             Program::Plain | Program::Ignorer => {}
             Program::Shell { .. } => {
-                if process.trap == Trapping::No {
-                    process.trap = Trapping::Pending;
+                if process.trap == TrapState::No {
+                    process.trap = TrapState::Pending;
                 }
             }
             Program::Wrapper { like, .. } => {
@@ -503,27 +504,27 @@ impl World {
                 }
             }
             Program::Server { .. } if again => {}
-            Program::Server { then, .. } => match then {
-                Then::Works(time) => self.end_at(pid, now + time, exit),
-                Then::Drops(time) => {
+            Program::Server { on_stop, .. } => match on_stop {
+                OnStop::Works(time) => self.end_at(pid, now + time, exit),
+                OnStop::Drops(time) => {
                     process.dropped = true;
                     self.end_at(pid, now + time, exit);
                 }
-                Then::Hangs => process.ends = None,
-                Then::Leaves => self.end_at(pid, moment, exit),
-                Then::Masters => {
+                OnStop::Hangs => process.ends = None,
+                OnStop::Leaves => self.end_at(pid, moment, exit),
+                OnStop::StopsChildren => {
                     let below: Vec<i32> = self.children(pid).map(|p| p.id.pid).collect();
                     for child in below {
-                        self.say(|w| format!("{} tells {}", w.name(pid), w.name(child)));
+                        self.say(|w| format!("{} sends SIGTERM to {}", w.name(pid), w.name(child)));
                         self.kill(child, Signal::TERM);
                     }
                 }
-                Then::Forks(time, spec) => {
+                OnStop::Forks(time, spec) => {
                     let ignored = process.ignored;
                     self.end_at(pid, now + time, exit);
                     self.start(spec, pid, ignored);
                 }
-                Then::Execs(time, program) => {
+                OnStop::Execs(time, program) => {
                     process.becomes = Some((now + time, (**program).clone()))
                 }
             },
@@ -534,7 +535,7 @@ impl World {
         !process.stopped || !self.stays_stopped || killed(process)
     }
 
-    /// When something happens next by itself.
+    /// When the next thing happens by itself.
     pub(crate) fn next_change(&self) -> Option<Micros> {
         let times = self.alive.iter().filter(|p| self.goes_on(p)).flat_map(|p| {
             let acts = |at: &Micros| *at > self.now && !p.stopped;
@@ -544,10 +545,10 @@ impl World {
         times.flatten().min()
     }
 
-    /// Lets everything happen that is due.
+    /// Does everything that is due.
     pub(crate) fn live(&mut self) {
         for round in 0.. {
-            assert!(round < 1_000, "the world stands still");
+            assert!(round < 1_000, "the world never comes to rest");
             if self.later.is_some_and(|at| at <= self.now)
                 && !self.alive.iter().any(|p| p.group == MAIN)
             {
@@ -557,12 +558,12 @@ impl World {
                 });
                 self.outsiders.push((ProcId { pid: MAIN, start: self.tick() }, MAIN));
             }
-            let before = (self.births, self.deaths);
+            let before = (self.started, self.ended);
             for index in (0..self.alive.len()).rev() {
                 let Some(process) = self.alive.get(index) else { continue };
                 let due = process.ends.filter(|(at, _)| *at <= self.now && self.goes_on(process));
                 if let Some((_, end)) = due {
-                    self.die(process.id.pid, end);
+                    self.end(process.id.pid, end);
                 }
             }
             let pids: Vec<i32> =
@@ -570,13 +571,13 @@ impl World {
             for pid in pids {
                 self.act(pid);
             }
-            if before == (self.births, self.deaths) {
+            if before == (self.started, self.ended) {
                 return;
             }
         }
     }
 
-    /// What one program does by itself now.
+    /// Does what this program does by itself now.
     fn act(&mut self, pid: i32) {
         let now = self.now;
         let Some(process) = self.find(pid) else { return };
@@ -586,8 +587,8 @@ impl World {
             return;
         }
         let exit = End::Exited(process.status);
-        let eof = !process.feeds.is_empty()
-            && !process.feeds.iter().any(|feed| self.find(*feed).is_some());
+        let eof = !process.writers.is_empty()
+            && !process.writers.iter().any(|feed| self.find(*feed).is_some());
         let program = Rc::clone(&process.program);
         if eof && matches!(*program, Program::Plain) && !process.is_copy(now) {
             let moment = self.moment();
@@ -612,7 +613,7 @@ impl World {
                     }
                 }
             }
-            Program::Server { then: Then::Masters, .. } if process.reacted && alone => {
+            Program::Server { on_stop: OnStop::StopsChildren, .. } if process.reacted && alone => {
                 self.finish(pid, exit);
             }
             Program::Shell { trap, rest, again, .. } => {
@@ -621,17 +622,17 @@ impl World {
                     return;
                 }
                 match (process.trap, trap) {
-                    (Trapping::Pending, Some(trap)) => self.run_trap(pid, trap),
-                    (Trapping::Runs, Some(trap)) => {
-                        let jobs_done = alone || !trap.tells_jobs;
+                    (TrapState::Pending, Some(trap)) => self.run_trap(pid, trap),
+                    (TrapState::Runs, Some(trap)) => {
+                        let jobs_done = alone || !trap.stops_jobs;
                         if jobs_done {
                             if let Some(process) = self.find_mut(pid) {
-                                process.trap = Trapping::Over;
+                                process.trap = TrapState::Over;
                             }
                             self.end_at(pid, now + trap.work, exit);
                         }
                     }
-                    (Trapping::Over, _) => {}
+                    (TrapState::Over, _) => {}
                     _ => self.next_line(pid, rest, *again, exit),
                 }
             }
@@ -642,14 +643,14 @@ impl World {
     fn run_trap(&mut self, pid: i32, trap: &Trap) {
         self.say(|w| format!("{} runs its trap", w.name(pid)));
         let jobs: Vec<i32> = self.children(pid).map(|p| p.id.pid).collect();
-        if trap.tells_jobs {
+        if trap.stops_jobs {
             for job in jobs {
-                self.say(|w| format!("{} tells {}", w.name(pid), w.name(job)));
+                self.say(|w| format!("{} sends SIGTERM to {}", w.name(pid), w.name(job)));
                 self.kill(job, Signal::TERM);
             }
         }
         let Some(process) = self.find_mut(pid) else { return };
-        process.trap = Trapping::Runs;
+        process.trap = TrapState::Runs;
         let ignored = process.ignored;
         if let Some(spec) = &trap.runs {
             let child = self.start(spec, pid, ignored);
@@ -657,13 +658,13 @@ impl World {
         }
     }
 
-    /// The script goes on; at its end the shell waits for its jobs, or leaves them (those that exit
-    /// with 1).
+    /// The script goes on. At its end the shell waits for its jobs; a shell that exits with 1
+    /// leaves them.
     fn next_line(&mut self, pid: i32, rest: &[Vec<Spec>], again: bool, exit: End) {
         let jobs = self.children(pid).next().is_some();
         let Some(process) = self.find(pid) else { return };
         let ignored = process.ignored;
-        let again = again && self.births < MOST_BIRTHS;
+        let again = again && self.started < MOST_STARTS;
         let Some(process) = self.find_mut(pid) else { return };
         let line = if again && !rest.is_empty() { process.line % rest.len() } else { process.line };
         process.line += 1;
@@ -680,7 +681,7 @@ impl World {
     fn exec(&mut self, pid: i32, program: Program) {
         let now = self.now;
         if !self.stays_stopped {
-            // It may handle a signal that nobody sends again.
+            // It may wait for a signal that is not sent again.
             let at = now + self.random.below(2 * SECOND);
             self.end_at(pid, at, End::Exited(0));
         }
@@ -688,25 +689,25 @@ impl World {
         process.becomes = None;
         process.registers = program.registers(now);
         process.program = Rc::new(program);
-        (process.dropped, process.reacted, process.trap) = (false, false, Trapping::No);
+        (process.dropped, process.reacted, process.trap) = (false, false, TrapState::No);
         (process.line, process.foreground) = (0, Vec::new());
         (process.copy_until, process.copied, process.executed) = (0, SignalSet::EMPTY, now);
         self.say(|w| format!("({pid}) executes another program and is {} now", w.name(pid)));
     }
 
-    fn die(&mut self, pid: i32, end: End) {
+    fn end(&mut self, pid: i32, end: End) {
         let Some(at) = self.alive.iter().position(|p| p.id.pid == pid) else { return };
         let process = self.alive.remove(at);
         self.say(|w| {
-            let under = if process.parent == ADIEU { "adieu's child " } else { "" };
-            format!("{under}{} ends: {end}, {} left", process.name(), w.alive.len())
+            let whose = if process.parent == ADIEU { "adieu's child " } else { "" };
+            format!("{whose}{} ends: {end}, {} left", process.name(), w.alive.len())
         });
-        (self.deaths, self.last_death) = (self.deaths + 1, self.now);
+        self.ended += 1;
         if process.nested_init {
             let inside: Vec<i32> =
                 self.alive.iter().filter(|p| p.namespace == Some(pid)).map(|p| p.id.pid).collect();
             for member in inside {
-                self.die(member, End::Signaled(Signal::KILL));
+                self.end(member, End::Signaled(Signal::KILL));
             }
         }
         let reaper = process.namespace.filter(|init| *init != pid && self.find(*init).is_some());
@@ -715,23 +716,23 @@ impl World {
         }
         if let Some(at) = self.watched.iter().position(|id| *id == process.id) {
             self.watched.swap_remove(at);
-            self.news.push(News::Gone(process.id));
+            self.notifications.push(Notification::Gone(process.id));
         }
         if process.parent == ADIEU {
             self.zombies.push(process.id);
-            self.news.push(News::Ended(pid, end));
+            self.notifications.push(Notification::Ended(pid, end));
         } else {
             self.set_free(pid, process.group);
         }
     }
 
-    /// The pid may be given away again, even to somebody who is none of adieu's business.
+    /// The pid may be given to another process, also to one outside of adieu's tree.
     pub(crate) fn set_free(&mut self, pid: i32, group: i32) {
         if !self.reuses || self.alive.iter().any(|p| p.group == pid) {
             return;
         }
         if pid == MAIN {
-            // Not in the moment in which adieu acts on the end.
+            // Not while adieu acts on the end.
             self.later = Some(self.now + 5 * MS);
         } else if self.random.one_in(2) {
             let group = if group == MAIN && pid != MAIN { 0 } else { pid };
@@ -745,97 +746,96 @@ impl World {
 
     pub(crate) fn happens(&mut self, what: &Happening) {
         let count = self.alive.len();
-        let nth = |who: usize| who.checked_rem(count);
+        let nth = |place: usize| place.checked_rem(count);
         match what {
             Happening::Signal(_) => {}
-            Happening::Ends(who, status) => {
-                if let Some(at) = nth(*who) {
+            Happening::Ends(place, status) => {
+                if let Some(at) = nth(*place) {
                     let process = &self.alive[at];
                     if !process.stuck && !process.stopped {
-                        self.die(process.id.pid, End::Exited(*status));
+                        self.end(process.id.pid, End::Exited(*status));
                     }
                 }
             }
-            Happening::Forks(who, spec) => {
-                if let Some(at) = nth(*who).filter(|at| !self.alive[*at].is_copy(self.now)) {
+            Happening::Forks(place, spec) => {
+                if let Some(at) = nth(*place).filter(|at| !self.alive[*at].is_copy(self.now)) {
                     let (pid, ignored) = (self.alive[at].id.pid, self.alive[at].ignored);
                     let mut spec = spec.clone();
-                    // A shell that starts something besides its script's lines puts it in the
-                    // background.
+                    // What a shell starts besides its script's lines is a background job.
                     spec.background = self.alive[at].kind(self.now) == Kind::Shell;
                     self.start(&spec, pid, ignored);
                 }
             }
-            Happening::Execs(who, program) => {
-                if let Some(at) = nth(*who).filter(|at| !self.alive[*at].stopped) {
+            Happening::Execs(place, program) => {
+                if let Some(at) = nth(*place).filter(|at| !self.alive[*at].stopped) {
                     self.exec(self.alive[at].id.pid, program.clone());
                 }
             }
-            Happening::Daemonizes(who) => {
-                let Some(at) = nth(*who).filter(|at| !self.alive[*at].stopped) else { return };
+            Happening::Daemonizes(place) => {
+                let Some(at) = nth(*place).filter(|at| !self.alive[*at].stopped) else { return };
                 let mut copy = self.alive[at].clone();
                 if copy.namespace.is_some() || copy.kind(self.now) != Kind::Program {
                     return;
                 }
                 let old = copy.id.pid;
                 copy.id = self.new_id();
-                (copy.parent, copy.group, copy.born) = (old, copy.id.pid, self.now);
-                (copy.reads, copy.feeds, copy.heard) = (copy.sight == Sight::Hidden, Vec::new(), 0);
-                self.births += 1;
+                (copy.parent, copy.group, copy.started) = (old, copy.id.pid, self.now);
+                (copy.reads, copy.writers) = (copy.access == Access::Hidden, Vec::new());
+                self.started += 1;
                 self.say(|w| format!("{} daemonizes and is ({}) now", w.name(old), copy.id.pid));
                 self.alive.push(copy);
-                self.die(old, End::Exited(0));
+                self.end(old, End::Exited(0));
             }
-            Happening::Stops(who) => {
-                if let Some(at) = nth(*who) {
+            Happening::Stops(place) => {
+                if let Some(at) = nth(*place) {
                     let pid = self.alive[at].id.pid;
-                    self.say(|w| format!("somebody stops {}", w.name(pid)));
+                    self.say(|w| format!("{} is stopped", w.name(pid)));
                     self.kill(pid, Signal::STOP);
                 }
             }
-            Happening::Resumes(who) => {
-                if let Some(at) = nth(*who) {
+            Happening::Resumes(place) => {
+                if let Some(at) = nth(*place) {
                     let pid = self.alive[at].id.pid;
-                    self.say(|w| format!("somebody continues {}", w.name(pid)));
+                    self.say(|w| format!("{} is continued", w.name(pid)));
                     self.kill(pid, Signal::CONT);
                 }
             }
         }
     }
 
-    /// It has ended, and adieu, which watches it, has not heard of it yet.
+    /// It has ended, and its end will be reported to adieu, but has not been yet.
     pub(crate) fn is_unreported(&self, id: ProcId) -> bool {
-        self.unreported.iter().chain(&self.news).any(|news| match news {
-            News::Gone(other) => *other == id,
-            News::Ended(pid, _) => *pid == id.pid && self.zombies.contains(&id),
-            News::Stopped(..) => false,
+        self.unreported.iter().chain(&self.notifications).any(|notifications| match notifications {
+            Notification::Gone(other) => *other == id,
+            Notification::Ended(pid, _) => *pid == id.pid && self.zombies.contains(&id),
+            Notification::Stopped(..) => false,
         })
     }
 
-    /// A shell that waits for its jobs and can be seen to.
+    /// Whether it is a shell in `wait`, and /proc shows that.
     pub(crate) fn in_wait(&self, process: &Proc) -> bool {
         let Program::Shell { trap: Some(_), dash: true, .. } = &*process.program else {
             return false;
         };
         !process.foreground.iter().any(|child| self.find(*child).is_some())
-            && process.trap != Trapping::Over
+            && process.trap != TrapState::Over
             && self.children(process.id.pid).next().is_some()
     }
 
     pub(crate) fn disposition(&self, process: &Proc, signal: Signal) -> Disposition {
-        match (process.sight, process.hears(signal, self.now)) {
-            (Sight::Unreadable, _) => Disposition::Unreadable,
+        match (process.access, process.handling(signal, self.now)) {
+            (Access::Unreadable, _) => Disposition::Unreadable,
             (_, Some(How::Handler)) => Disposition::Caught,
             (_, Some(How::SignalFd)) => Disposition::Blocked,
-            (Sight::Hidden, Some(How::SigWait)) => Disposition::Hidden,
+            (Access::Hidden, Some(How::SigWait)) => Disposition::Hidden,
             (_, Some(How::SigWait)) => Disposition::Waiting,
             (_, None) if process.ignores(signal) => Disposition::Ignored,
-            (Sight::Hidden, None) if process.kind(self.now) != Kind::Shell => Disposition::Hidden,
+            (Access::Hidden, None) if process.kind(self.now) != Kind::Shell => Disposition::Hidden,
             (_, None) => Disposition::Default,
         }
     }
 
-    /// What adieu would read, but for the process that is `missed`.
+    /// What adieu would read in /proc, without the process that is `missed`.
     pub(crate) fn snapshot(&self, signal: Signal, missed: Option<ProcId>) -> Snapshot {
         let mut processes: Vec<Process> = Vec::with_capacity(self.alive.len());
         let mut queue: Vec<(usize, Option<usize>)> = Vec::new();
@@ -850,15 +850,16 @@ impl World {
         push(&mut queue, ADIEU, None);
         while let Some((at, above)) = queue.pop() {
             let sim = &self.alive[at];
-            // With a process that cannot be found, all below it is out of sight.
+            // A process that is missed hides all below it.
             if missed != Some(sim.id) {
                 let here = Some(processes.len());
                 let kind = sim.kind(self.now);
                 let disposition = self.disposition(sim, signal);
-                let readable = sim.sight != Sight::Unreadable;
-                let deaf = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP]
-                    .into_iter()
-                    .filter(|s| readable && sim.hears(*s, self.now).is_none() && sim.ignores(*s));
+                let readable = sim.access != Access::Unreadable;
+                let ignored =
+                    [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].into_iter().filter(
+                        |s| readable && sim.handling(*s, self.now).is_none() && sim.ignores(*s),
+                    );
                 processes.push(Process {
                     id: sim.id,
                     parent: sim.parent,
@@ -869,11 +870,11 @@ impl World {
                     arguments: String::new(),
                     kind,
                     disposition,
-                    ignored: deaf.collect(),
+                    ignored: ignored.collect(),
                     stopped: sim.stopped,
                     nested_init: sim.nested_init && readable,
                     reads_pipe: sim.reads,
-                    stdin_hidden: sim.sight == Sight::Hidden,
+                    stdin_hidden: sim.access == Access::Hidden,
                     in_wait: disposition == Disposition::Caught && self.in_wait(sim),
                 });
                 push(&mut queue, sim.id.pid, here);

@@ -1,4 +1,5 @@
-//! Processes that need another signal, more than a signal, or may not be signalled; and `--deliver`.
+//! Processes that need another signal, more than a signal, or may not be signalled; and
+//! `--deliver`.
 
 use super::*;
 

@@ -41,8 +41,11 @@ fn what_is_forked_after_the_timeout_is_killed_at_once() {
     world.step(arrives(TERM), 0);
     world.step(Input::Deadline, 3_000);
     world.tree.push(process(8, 1, "hop", Ignored));
-    let told = sent(&world.step(Input::Deadline, 3_010));
-    assert!(told.contains(&(8, Signal::KILL)) && !told.contains(&(2, Signal::KILL)), "{told:?}");
+    let killed = sent(&world.step(Input::Deadline, 3_010));
+    assert!(
+        killed.contains(&(8, Signal::KILL)) && !killed.contains(&(2, Signal::KILL)),
+        "{killed:?}"
+    );
 }
 
 #[test]

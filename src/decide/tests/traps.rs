@@ -1,4 +1,5 @@
-//! A shell with a trap, what it starts, and the copies of it that have not executed their program yet.
+//! A shell with a trap, what it starts, and the copies of it that have not executed their program
+//! yet.
 
 use super::*;
 

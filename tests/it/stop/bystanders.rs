@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::scenario::{AT_ONCE, assert_each_told_once, container, is_gone, sh, stopped, wait_for, with};
+use crate::scenario::{
+    AT_ONCE, assert_each_told_once, container, is_gone, sh, stopped, wait_for, with,
+};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, eventually, root, tool, tool_or_less};
@@ -67,7 +69,18 @@ fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
         "set -- {setpriv} --bounding-set -sys_ptrace --inh-caps -sys_ptrace \"$ADIEU\" \"$@\"\nexec \"$@\""
     );
     let script = "server --lines 3 | cat";
-    let words = ["--", setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups", "sh", "-c", script];
+    let words = [
+        "--",
+        setpriv,
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+        "sh",
+        "-c",
+        script,
+    ];
     let adieu = container().program("/bin/sh").env("ADIEU", support::adieu());
     let finished = stopped(adieu.args(["-c", &*preparation, "sh"]).args(words), 1, 0);
     finished.assert_order(["server got TERM", "server line 1", "server line 3", "server done"]);
@@ -79,7 +92,8 @@ fn the_log_filter_of_a_main_process_that_ended_keeps_the_last_lines() {
     // Before it has its pipe it is no filter yet (docs/reliability.md, Limits).
     let filter = ">(: >\"$UP\"; while IFS= read -r line; do echo \"$line\"; done)";
     let script = format!("exec > {filter}; until [ -e \"$UP\" ]; do :; done; seq 1 500; exit 3");
-    let adieu = with(["--shell", "bash -c", "--epilogue", "20s", &*script]).env("UP", scratch.join("up"));
+    let adieu =
+        with(["--shell", "bash -c", "--epilogue", "20s", &*script]).env("UP", scratch.join("up"));
     let finished = adieu.start().expect_exit(3);
     assert_eq!(finished.out.len(), 500, "{finished}");
 }

@@ -22,7 +22,8 @@ fn deliver_group_tells_bystanders_at_once_and_still_shields_the_shell() {
 
 /// Promise (Who is told, and when): `--deliver`
 fn deliver_group_tells_the_workers_too() {
-    let finished = stop(with(["--deliver", "group", "--", "server", "--workers", "1", "--work", "1s"]), 2);
+    let finished =
+        stop(with(["--deliver", "group", "--", "server", "--workers", "1", "--work", "1s"]), 2);
     let finished = finished.expect_exit(0);
     // By adieu and by the master, which the kernel may have made one.
     assert!((1..=2).contains(&finished.count("server.1 got TERM")), "{finished}");

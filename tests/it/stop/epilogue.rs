@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::scenario::{AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, sh, stopped, with};
+use crate::scenario::{
+    AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, sh, stopped, with,
+};
 use crate::support::Scratch;
 use crate::support::runner::{Test, tests};
 
@@ -37,7 +39,8 @@ fn a_handler_at_the_last_call_may_still_finish() {
 
 /// Promise (Who is told, and when): epilogue and last call
 fn without_an_epilogue_the_script_ends_with_its_server() {
-    let finished = stopped(with(["--epilogue", "0s", "server --work 100ms; sleep 3600; echo never"]), 1, 143);
+    let finished =
+        stopped(with(["--epilogue", "0s", "server --work 100ms; sleep 3600; echo never"]), 1, 143);
     finished.assert_order(["server done"]).assert_no("never");
     assert_at_once(&finished);
 }

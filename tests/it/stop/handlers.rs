@@ -6,7 +6,9 @@ use std::process::Command;
 use crate::scenario::{assert_at_once, assert_each_told_once, sh, stop, stopped, with};
 use crate::support;
 use crate::support::runner::{Test, tests};
-use crate::support::{Scratch, eventually, missing, process, root_or_less, status_field, tool, tool_or_less};
+use crate::support::{
+    Scratch, eventually, missing, process, root_or_less, status_field, tool, tool_or_less,
+};
 use nix::sys::signal::Signal::{SIGINT, SIGQUIT, SIGTERM};
 
 /// Promise (Who is told, and when): a server under a shell finishes, is told once, and the script
@@ -25,7 +27,9 @@ fn the_exit_status_is_that_of_the_script() {
 /// Promise (Who is told, and when): a server under a shell finishes, is told once, and the script
 /// goes on
 fn a_program_without_a_shell_is_told_once_and_finishes() {
-    for words in [&["--", "server", "--exit", "5"][..], &["server", "--exit", "5"], &["server --exit 5"]] {
+    for words in
+        [&["--", "server", "--exit", "5"][..], &["server", "--exit", "5"], &["server --exit 5"]]
+    {
         assert_each_told_once(&stopped(with(words.iter().copied()), 1, 5), "TERM", &["server"]);
     }
 }
@@ -66,9 +70,10 @@ fn a_prefork_master_is_told_and_tells_its_workers_itself() {
 
 /// Promise (Who is told, and when): what is below an owner is its own business until it is gone
 fn what_an_owner_leaves_behind_is_told_afterwards_and_waited_for() {
-    for script in
-        ["server --workers 2 --leave-worker", "cd / && server --workers 2 --leave-worker; echo after"]
-    {
+    for script in [
+        "server --workers 2 --leave-worker",
+        "cd / && server --workers 2 --leave-worker; echo after",
+    ] {
         let finished = stopped(sh(script), 3, 0);
         assert_each_told_once(&finished, "TERM", &["server", "server.1", "server.2"]);
         finished.assert_order(["server done", "server.1 got TERM"]);
@@ -127,8 +132,11 @@ fn a_32_bit_program_that_waits_by_sigwait_is_an_owner() {
         running.wait_line("server ready");
         let server = running.process("server-32").pid;
         // `ready` comes before the wait, and what is blocked until then is seen by that.
-        let blocks = || status_field(server, "SigBlk").is_some_and(|mask| mask != "0000000000000000");
-        eventually("the server waits", || process(server).is_some_and(|it| it.state == 'S') && !blocks());
+        let blocks =
+            || status_field(server, "SigBlk").is_some_and(|mask| mask != "0000000000000000");
+        eventually("the server waits", || {
+            process(server).is_some_and(|it| it.state == 'S') && !blocks()
+        });
         running.signal(SIGTERM);
         let finished = running.expect_exit(0);
         assert_each_told_once(&finished, "TERM", &["server"]);
@@ -142,8 +150,8 @@ fn what_merely_passes_signals_on_is_not_told_and_the_server_below_it_is() {
     let server = "server --work 2500ms";
     let relays = ["tini -s --", "dumb-init", "catatonit --", "timeout 1h", "setsid -w"];
     let relays = relays.iter().map(|relay| format!("{relay} {server}"));
-    let by_user =
-        ["su root -s /bin/sh -c", "runuser -u root -- sh -c"].map(|relay| format!("{relay} '{server}; :'"));
+    let by_user = ["su root -s /bin/sh -c", "runuser -u root -- sh -c"]
+        .map(|relay| format!("{relay} '{server}; :'"));
     let nested = format!("\"$ADIEU\" 'cd / && {server}'");
     let running: Vec<_> = relays
         .chain(by_user)
@@ -168,7 +176,8 @@ fn what_merely_passes_signals_on_is_not_told_and_the_server_below_it_is() {
 
 /// Promise (Who is told, and when): wrappers are shielded
 fn a_relay_as_main_process_is_not_told_either() {
-    for relay in ["tini", "dumb-init", "catatonit"].into_iter().filter(|relay| tool_or_less(relay).is_some())
+    for relay in
+        ["tini", "dumb-init", "catatonit"].into_iter().filter(|relay| tool_or_less(relay).is_some())
     {
         let finished = stopped(with(["--", relay, "--", "sh", "-c", "server; echo after"]), 1, 0);
         assert_each_told_once(&finished, "TERM", &["server"]);
@@ -185,7 +194,13 @@ fn one_that_registers_late_beside_another_owner_is_told_when_it_does() {
     running.signal(SIGTERM);
     let finished = running.expect_exit(0);
     assert_each_told_once(&finished, "TERM", &["server", "late"]);
-    finished.assert_order(["server got TERM", "late ready", "late got TERM", "late done", "server done"]);
+    finished.assert_order([
+        "server got TERM",
+        "late ready",
+        "late got TERM",
+        "late done",
+        "server done",
+    ]);
 }
 
 /// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces

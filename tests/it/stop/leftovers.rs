@@ -40,7 +40,8 @@ fn what_the_main_process_leaves_behind_is_killed_after_the_timeout() {
 
 /// Promise (Who is told, and when): leftovers of a main process that ended by itself, `--linger`
 fn with_linger_adieu_goes_on_until_the_last_process_is_gone() {
-    let running = main_ends(with(["--linger", "server --daemonize --print USR1; read line; exit 5"]), 1);
+    let running =
+        main_ends(with(["--linger", "server --daemonize --print USR1; read line; exit 5"]), 1);
     eventually("the shell is gone", || running.tree().iter().all(|it| it.name == "server"));
     // By the time that a later signal has come through, an earlier one would have as well.
     running.signal(SIGUSR1);

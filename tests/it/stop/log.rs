@@ -64,7 +64,15 @@ fn a_log_that_is_full_does_not_keep_adieu_busy() {
     running.signal(SIGTERM);
     running.wait_line("server got TERM");
     let ticks = fs::read_to_string(format!("/proc/{}/stat", running.pid())).unwrap();
-    let ticks = ticks.rsplit_once(')').unwrap().1.split_whitespace().nth(11).unwrap().parse::<u64>().unwrap();
+    let ticks = ticks
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .nth(11)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap();
     running.expect_exit(0).assert_order(["server done"]);
     assert!(ticks < 20, "{ticks} ticks of CPU");
 }

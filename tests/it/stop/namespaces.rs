@@ -14,7 +14,8 @@ use nix::sys::signal::kill;
 /// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces
 fn the_init_of_a_nested_pid_namespace_that_handles_nothing_ends_at_once() {
     pid_namespace();
-    for script in ["unshare --pid --fork sleep 1000", "cd / && unshare --pid --fork sleep 1000; :"] {
+    for script in ["unshare --pid --fork sleep 1000", "cd / && unshare --pid --fork sleep 1000; :"]
+    {
         let running = with(["-t", "10s", script]).start();
         wait_for(&running, 1, "sleep");
         running.signal(SIGTERM);
@@ -52,7 +53,8 @@ fn a_server_inside_a_nested_pid_namespace_is_told_and_finishes() {
 /// killed and which is then killed itself
 fn an_orphan_leaves_no_zombie() {
     for adieu in [Adieu::as_pid1, Adieu::as_child] {
-        let adieu = if pid_namespace_or_less() { adieu(container()) } else { container().as_child() };
+        let adieu =
+            if pid_namespace_or_less() { adieu(container()) } else { container().as_child() };
         let running = adieu.arg("sh -c 'sleep 3600 & wait' & wait; server").start();
         wait_for(&running, 1, "sleep");
         let sleep = running.process("sleep");

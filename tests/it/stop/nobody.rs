@@ -30,7 +30,8 @@ fn when_nobody_handles_the_signal_all_end_at_once() {
 
 /// Promise (Who is told, and when): wrappers are shielded
 fn relays_above_nobody_who_handles_it_end_at_once() {
-    for relay in ["tini --", "dumb-init --", "catatonit --", "timeout 1h", "su root -s /bin/sh -c"] {
+    for relay in ["tini --", "dumb-init --", "catatonit --", "timeout 1h", "su root -s /bin/sh -c"]
+    {
         if tool_or_less(relay.split(' ').next().unwrap()).is_none()
             || (relay.starts_with("su") && !root_or_less())
         {
@@ -49,5 +50,7 @@ fn relays_above_nobody_who_handles_it_end_at_once() {
     }
 }
 
-pub(super) const TESTS: &[Test] =
-    tests![when_nobody_handles_the_signal_all_end_at_once, relays_above_nobody_who_handles_it_end_at_once];
+pub(super) const TESTS: &[Test] = tests![
+    when_nobody_handles_the_signal_all_end_at_once,
+    relays_above_nobody_who_handles_it_end_at_once
+];

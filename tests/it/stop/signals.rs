@@ -1,8 +1,8 @@
 //! Signals that do not stop, other stop signals, and `--rewrite`.
 
 use crate::scenario::{
-    AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, is_gone, sh, signal_and_wait, stop, wait_for,
-    with,
+    AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, is_gone, sh, signal_and_wait, stop,
+    wait_for, with,
 };
 use crate::support::pid_namespace;
 use crate::support::runner::{Test, tests};
@@ -85,7 +85,8 @@ fn a_signal_is_rewritten_as_asked() {
 
 /// Promise (Who is told, and when): signals that do not stop, rewriting, dropping
 fn the_stop_begins_on_the_signals_that_were_asked_for() {
-    let running = with(["--stop-on", "USR1", "cd / && server --on USR1 --print TERM; sleep 3600"]).start();
+    let running =
+        with(["--stop-on", "USR1", "cd / && server --on USR1 --print TERM; sleep 3600"]).start();
     running.wait_line("server ready");
     signal_and_wait(&running, SIGTERM as i32, "server saw TERM");
     running.signal(SIGUSR1);

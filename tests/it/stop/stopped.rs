@@ -47,7 +47,9 @@ fn an_adieu_that_is_stopped_for_a_while_keeps_its_descriptors() {
 
 /// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces
 fn a_stopped_shell_holds_nothing_up() {
-    for (script, handles) in [("cd / && server; exit 9", true), ("cd / && sleep 3600; exit 9", false)] {
+    for (script, handles) in
+        [("cd / && server; exit 9", true), ("cd / && sleep 3600; exit 9", false)]
+    {
         let running = sh(script).start();
         if handles {
             running.wait_line("server ready");

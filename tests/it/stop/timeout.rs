@@ -71,7 +71,8 @@ fn who_was_not_told_before_the_timeout_is_told_then_and_not_killed_unasked() {
 
 /// Promise (Who is told, and when): programs that ignore the signal
 fn a_program_that_ignores_the_signal_is_killed_at_the_timeout_and_named() {
-    let finished = stopped(with(["-t", "1s", "--", "server", "--on", "none", "--ignore", "TERM"]), 1, 137);
+    let finished =
+        stopped(with(["-t", "1s", "--", "server", "--on", "none", "--ignore", "TERM"]), 1, 137);
     assert!(finished.took >= Duration::from_secs(1), "{finished}");
     assert_warned(&finished, ["killing", "server ("]);
 

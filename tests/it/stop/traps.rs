@@ -31,19 +31,25 @@ fn the_foreground_command_of_a_shell_with_a_trap_is_told_so_that_the_trap_runs_a
 /// Promise (Who is told, and when): the foreground and the background of a shell with a trap
 fn the_background_job_of_a_shell_with_a_trap_is_told_by_the_trap_only() {
     let script = |on: &str| {
-        format!("trap 'kill $p; wait $p; echo cleaned' TERM; server {on} & p=$!; wait; echo after; exit 4")
+        format!(
+            "trap 'kill $p; wait $p; echo cleaned' TERM; server {on} & p=$!; wait; echo after; exit 4"
+        )
     };
     // A job that catches INT and QUIT shows no longer that it is one; dash and busybox show it
     // otherwise.
     let all = "--on TERM,INT,QUIT";
-    for (shell, on) in [("dash", ""), ("bash", ""), ("busybox", ""), ("dash", all), ("busybox", all)] {
+    for (shell, on) in
+        [("dash", ""), ("bash", ""), ("busybox", ""), ("dash", all), ("busybox", all)]
+    {
         if tool_or_less(shell).is_none() {
             continue;
         }
         let applet = if shell == "busybox" { " sh" } else { "" };
         let running = with(["--shell", &format!("{shell}{applet} -c"), &script(on)]).start();
         running.wait_line("server ready");
-        eventually("the shell waits", || running.tree().first().is_some_and(|shell| shell.state == 'S'));
+        eventually("the shell waits", || {
+            running.tree().first().is_some_and(|shell| shell.state == 'S')
+        });
         running.signal(SIGTERM);
         let finished = running.expect_exit(4);
         assert_each_told_once(&finished, "TERM", &["server"]);
@@ -60,7 +66,8 @@ fn a_server_in_the_foreground_of_a_shell_with_a_trap_is_told_once() {
 
 /// Promise (Who is told, and when): the foreground and the background of a shell with a trap
 fn the_trap_of_a_shell_may_take_its_time() {
-    let running = sh("trap 'sleep 1.5; echo cleaned; exit 0' TERM; echo ready; sleep 3600 & wait").start();
+    let running =
+        sh("trap 'sleep 1.5; echo cleaned; exit 0' TERM; echo ready; sleep 3600 & wait").start();
     running.wait_line("ready");
     wait_for(&running, 1, "sleep");
     running.signal(SIGTERM);
@@ -93,7 +100,8 @@ fn a_shell_that_executes_its_server_before_it_can_be_told_is_told_once_as_the_se
     kill(adieu, SIGTERM).unwrap();
     let tells = format!("{} ", libc::SYS_pidfd_open);
     eventually("adieu is about to tell the subshell", || {
-        fs::read_to_string(format!("/proc/{adieu}/syscall")).is_ok_and(|call| call.starts_with(&tells))
+        fs::read_to_string(format!("/proc/{adieu}/syscall"))
+            .is_ok_and(|call| call.starts_with(&tells))
     });
     fs::write(&fifo, "go\n").unwrap();
     running.wait_line("server ready");
@@ -107,8 +115,7 @@ fn a_shell_that_executes_its_server_before_it_can_be_told_is_told_once_as_the_se
 /// Promise (Who is told, and when): the foreground and the background of a shell with a trap
 fn in_the_foreground_of_a_trap_the_script_goes_on_and_the_pipeline_keeps_its_end() {
     for shell in ["dash -c", "bash -c"] {
-        let subshell =
-            "trap 'echo trap' TERM; (cd /; server --work 300ms; sleep 0.2; echo uploaded); echo end";
+        let subshell = "trap 'echo trap' TERM; (cd /; server --work 300ms; sleep 0.2; echo uploaded); echo end";
         let finished = stopped(with(["--shell", shell, subshell]), 1, 0);
         assert_each_told_once(&finished, "TERM", &["server"]);
         finished.assert_order(["server done", "uploaded", "trap", "end"]);

@@ -1,8 +1,8 @@
 //! Processes of other users.
 
 use crate::scenario::{
-    AS_NOBODY, AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, assert_warned, for_any_user,
-    pid_inside, signal_and_wait, stopped, through_sh, wait_for,
+    AS_NOBODY, AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, assert_warned,
+    for_any_user, pid_inside, signal_and_wait, stopped, through_sh, wait_for,
 };
 use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, pid_namespace, root, tool};
@@ -27,7 +27,8 @@ fn a_process_that_may_not_be_signalled_does_not_hold_up_an_unprivileged_pid1() {
     tool("setpriv");
     let scratch = Scratch::new();
     // Root's process becomes the child of adieu by exec.
-    let preparation = format!("{}; sleep 3600 & exec {AS_NOBODY} \"$ADIEU\" \"$@\"", for_any_user(&scratch));
+    let preparation =
+        format!("{}; sleep 3600 & exec {AS_NOBODY} \"$ADIEU\" \"$@\"", for_any_user(&scratch));
     let running = through_sh(&preparation, &["tail -f /dev/null; echo never"]).start();
     wait_for(&running, 1, "sleep");
     wait_for(&running, 1, "tail");
@@ -51,8 +52,10 @@ fn a_signal_that_may_not_be_passed_on_is_named_in_a_warning() {
     pid_namespace();
     tool("setpriv");
     let scratch = Scratch::new();
-    let preparation =
-        format!("{}; server --print HUP,USR1 & exec {AS_NOBODY} \"$ADIEU\" \"$@\"", for_any_user(&scratch));
+    let preparation = format!(
+        "{}; server --print HUP,USR1 & exec {AS_NOBODY} \"$ADIEU\" \"$@\"",
+        for_any_user(&scratch)
+    );
     let running = through_sh(&preparation, &["tail -f /dev/null"]).start();
     running.wait_line("server ready");
     wait_for(&running, 1, "tail");

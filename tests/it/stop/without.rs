@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::scenario::{
-    AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, assert_warned, container, is_gone, sh, stopped,
-    through_sh, wait_for, with,
+    AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, assert_warned, container, is_gone,
+    sh, stopped, through_sh, wait_for, with,
 };
 use crate::support;
 use crate::support::runner::{Test, tests};
@@ -26,7 +26,8 @@ fn without_proc_the_group_is_told_and_everything_below_is_waited_for() {
         assert_each_told_once(&finished, "TERM", &["a", "b"]);
         assert_warned(&finished, ["/proc"]);
 
-        let finished = stopped(through_sh(preparation, &["-t", "1s", "--", "server", "--never"]), 1, 137);
+        let finished =
+            stopped(through_sh(preparation, &["-t", "1s", "--", "server", "--never"]), 1, 137);
         assert!(finished.took >= Duration::from_secs(1), "{finished}");
         assert_eq!(finished.count(" got "), 1, "{finished}");
 
@@ -41,10 +42,13 @@ fn without_proc_the_group_is_told_and_everything_below_is_waited_for() {
 /// Promise (Anywhere): without /proc, without pidfds, without descriptors
 fn what_was_seen_is_told_even_when_proc_goes_away_and_the_main_process_with_it() {
     pid_namespace();
-    let trap =
-        |then: &str| format!("trap 'umount -l /proc; {then}' TERM; echo ready; while :; do sleep 0.1; done");
+    let trap = |then: &str| {
+        format!("trap 'umount -l /proc; {then}' TERM; echo ready; while :; do sleep 0.1; done")
+    };
     // The main process gone, and still there.
-    for (script, code) in [(trap("exit 3"), 3), (format!("({}); sleep 1000; exit 3", trap("exit 4")), 143)] {
+    for (script, code) in
+        [(trap("exit 3"), 3), (format!("({}); sleep 1000; exit 3", trap("exit 4")), 143)]
+    {
         let daemons = "(setsid sleep 3600 &); (sleep 3600 &)";
         let running = with([&*format!("{daemons}; {script}")]).start();
         running.wait_line("ready");
@@ -62,7 +66,8 @@ fn what_was_seen_is_told_even_when_proc_goes_away_and_the_main_process_with_it()
 /// Promise (Anywhere): without /proc, without pidfds, without descriptors
 fn where_pidfds_are_refused_the_stop_is_the_same() {
     let strace = tool("strace");
-    for (errno, call) in [("ENOSYS", "pidfd_open"), ("EPERM", "pidfd_open"), ("ENOSYS", "pidfd_send_signal")]
+    for (errno, call) in
+        [("ENOSYS", "pidfd_open"), ("EPERM", "pidfd_open"), ("ENOSYS", "pidfd_send_signal")]
     {
         let scratch = Scratch::new();
         let log = scratch.join("log");
@@ -93,7 +98,8 @@ fn without_descriptors_to_spare_the_stop_is_graceful() {
     // The limit holds for the server too: it takes signals by sigwait, which needs no descriptor.
     // With fewer than 4 no dynamic executable can be loaded.
     for limit in 4..=6 {
-        let limited = through_sh(&format!("ulimit -n {limit}"), &["cd / && server --by sigwait; echo after"]);
+        let limited =
+            through_sh(&format!("ulimit -n {limit}"), &["cd / && server --by sigwait; echo after"]);
         let finished = stopped(limited, 1, 0);
         assert_each_told_once(&finished, "TERM", &["server"]);
         finished.assert_order(["server done", "after"]);
@@ -102,8 +108,7 @@ fn without_descriptors_to_spare_the_stop_is_graceful() {
 
 /// Promise (Anywhere): without /proc, without pidfds, without descriptors
 fn more_servers_than_descriptors_are_all_told_at_once() {
-    let script =
-        "i=0; while [ $((i += 1)) -le 30 ]; do server --by sigwait --name s$i & done; wait; echo after";
+    let script = "i=0; while [ $((i += 1)) -le 30 ]; do server --by sigwait --name s$i & done; wait; echo after";
     let finished = stopped(through_sh("ulimit -n 20", &[script]), 30, 0);
     let names: Vec<String> = (1..=30).map(|number| format!("s{number}")).collect();
     assert_each_told_once(&finished, "TERM", &names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -135,8 +140,9 @@ fn when_descriptors_run_out_for_a_while_a_zombie_is_not_waited_for() {
     running.wait_line("server ready");
     let pid = running.pid().to_string();
     let limit = |descriptors: &str| {
-        let limited =
-            Command::new(&prlimit).args(["--pid", &pid, &format!("--nofile={descriptors}:64")]).status();
+        let limited = Command::new(&prlimit)
+            .args(["--pid", &pid, &format!("--nofile={descriptors}:64")])
+            .status();
         assert!(limited.unwrap().success());
     };
     running.signal(SIGTERM);
@@ -160,8 +166,11 @@ fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
     pid_namespace();
     let scratch = Scratch::new();
     let log = scratch.join("log");
-    let running =
-        through_sh("ulimit -n 7", &["-v", "sleep 3600 & server --by sigwait --work 4s; echo after"]).start();
+    let running = through_sh(
+        "ulimit -n 7",
+        &["-v", "sleep 3600 & server --by sigwait --work 4s; echo after"],
+    )
+    .start();
     running.wait_line("server ready");
     running.signal(SIGTERM);
     running.wait_line("server got TERM");
@@ -170,7 +179,17 @@ fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
     let from_there = format!("{}/stat", pids.split_whitespace().next_back().unwrap());
     let path = format!("/proc/{from_there}");
     let mut tracer = Command::new(strace)
-        .args(["-p", &running.pid().to_string(), "-P", &path, "-P", &from_there, "-e", "trace=openat", "-o"])
+        .args([
+            "-p",
+            &running.pid().to_string(),
+            "-P",
+            &path,
+            "-P",
+            &from_there,
+            "-e",
+            "trace=openat",
+            "-o",
+        ])
         .arg(&log)
         .args(["-e", "inject=openat:error=ENFILE:when=1+3"])
         .stderr(Stdio::piped())

@@ -60,7 +60,8 @@ impl Daemon {
     /// Its cgroups, one in each hierarchy.
     fn cgroups(&self) -> Vec<PathBuf> {
         let root = Path::new("/sys/fs/cgroup");
-        let hierarchies = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+        let hierarchies =
+            fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
         let groups = hierarchies.chain([root.to_owned()]).map(|path| path.join(&self.name));
         groups.filter(|path| path.exists()).collect()
     }

@@ -79,13 +79,15 @@ impl State {
     fn now() -> Self {
         let read = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
         let docker0 = (bridge_index(), read("/sys/class/net/docker0/flags"));
-        let rules = page::find("iptables-save").map(|tool| output(Command::new(tool).stderr(Stdio::null())));
+        let rules = page::find("iptables-save")
+            .map(|tool| output(Command::new(tool).stderr(Stdio::null())));
         let rules = String::from_utf8(rules.unwrap_or_default()).unwrap();
         let chains = rules.lines().filter(|line| line.starts_with(':'));
         let chains = chains.filter_map(|line| Some(line.split_once(" [")?.0.to_owned())).collect();
         let directories =
             ["/etc/docker", "/opt/containerd", "/var/lib/containers", "/var/lib/cni", "/etc/cni"];
-        let entries = directories.iter().filter_map(|path| fs::read_dir(path).ok()).flatten().flatten();
+        let entries =
+            directories.iter().filter_map(|path| fs::read_dir(path).ok()).flatten().flatten();
         let files = entries.map(|entry| entry.path()).collect();
         Self { docker0, ip_forward: read("/proc/sys/net/ipv4/ip_forward"), chains, files }
     }
@@ -104,7 +106,11 @@ impl Host {
     /// Fails where anything is another than before, or where something is left of what has `name`
     /// in its name.
     pub(crate) fn assert_unchanged(&self, name: &str) {
-        assert_eq!(State::now(), self.state, "{name} has changed the machine: on the left as it is now");
+        assert_eq!(
+            State::now(),
+            self.state,
+            "{name} has changed the machine: on the left as it is now"
+        );
         if let Some(container) = &self.container {
             container.assert_lives(name);
         }
@@ -185,7 +191,9 @@ impl Container {
         let labels = labels();
         let labels = labels.iter().flat_map(|label| ["--label", label]);
         let words = ["run", "--network", self.network].into_iter().chain(labels);
-        self.docker(words.chain(options.iter().copied()).chain([&*image]).chain(command.iter().copied()))
+        self.docker(
+            words.chain(options.iter().copied()).chain([&*image]).chain(command.iter().copied()),
+        )
     }
 
     fn state(&self) -> String {
@@ -194,7 +202,11 @@ impl Container {
     }
 
     fn assert_lives(&self, name: &str) {
-        assert_eq!(self.state(), self.born, "{name} has disturbed a container of the machine's Docker");
+        assert_eq!(
+            self.state(),
+            self.born,
+            "{name} has disturbed a container of the machine's Docker"
+        );
         let help = self.run(&["--rm"], &["/server", "--help"]);
         assert!(
             help.contains("Usage: server"),
@@ -222,7 +234,9 @@ fn names(text: &str, name: &str) -> bool {
 pub(crate) fn leftovers(name: &str) -> Vec<String> {
     let mut left = Vec::new();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    left.extend(mounts.lines().filter(|line| names(line, name)).map(|line| format!("mount {line}")));
+    left.extend(
+        mounts.lines().filter(|line| names(line, name)).map(|line| format!("mount {line}")),
+    );
     let places = [
         ("/sys/fs/cgroup", 3),
         ("/run", 2),
@@ -257,11 +271,20 @@ pub(crate) fn leftovers(name: &str) -> Vec<String> {
             list.args([kind, "ls", "--format", "{{json .}}"]).stderr(Stdio::null());
             list.args((kind != "network" && kind != "volume").then_some("--all"));
             let lines = String::from_utf8(output(&mut list)).unwrap();
-            left.extend(lines.lines().filter(|line| names(line, name)).map(|line| format!("{kind} {line}")));
+            left.extend(
+                lines.lines().filter(|line| names(line, name)).map(|line| format!("{kind} {line}")),
+            );
         }
         // One that has no name has a label.
         let mut labelled = Command::new(&docker);
-        labelled.args(["image", "ls", "--all", "--quiet", "--filter", &format!("label=adieu.run={name}")]);
+        labelled.args([
+            "image",
+            "ls",
+            "--all",
+            "--quiet",
+            "--filter",
+            &format!("label=adieu.run={name}"),
+        ]);
         let ids = String::from_utf8(output(labelled.stderr(Stdio::null()))).unwrap();
         left.extend(ids.lines().map(|id| format!("image {id}")));
     }

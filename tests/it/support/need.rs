@@ -131,7 +131,8 @@ pub(crate) fn tool_or_less(name: &str) -> Option<PathBuf> {
 }
 
 /// What makes a PID namespace impossible here, in words.
-const NO_PID_NAMESPACE: (&str, &str) = ("a PID namespace", "as root, or where users may make namespaces");
+const NO_PID_NAMESPACE: (&str, &str) =
+    ("a PID namespace", "as root, or where users may make namespaces");
 
 /// For a test that runs as PID 1 of a namespace of its own.
 pub(crate) fn pid_namespace() {
@@ -190,7 +191,10 @@ pub(crate) fn summary(skipped: usize, lacks: &BTreeMap<Lack, usize>) -> String {
     packages.sort_unstable();
     packages.dedup();
     if !packages.is_empty() {
-        lines.push(format!("These packages bring some of it: apt-get install {}", packages.join(" ")));
+        lines.push(format!(
+            "These packages bring some of it: apt-get install {}",
+            packages.join(" ")
+        ));
     }
     lines.join("\n") + "\n"
 }

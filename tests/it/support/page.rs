@@ -13,7 +13,9 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
     env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .map(|directory| directory.join(name))
-        .find(|file| fs::metadata(file).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0))
+        .find(|file| {
+            fs::metadata(file).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+        })
 }
 
 /// Where cargo has put this program.
@@ -26,7 +28,8 @@ pub(crate) fn target_directory() -> PathBuf {
 /// `tini 0.19.0`, however the program words it.
 pub(crate) fn version(name: &str, program: &Path) -> Option<String> {
     let said = first_line(Command::new(program).arg("--version"));
-    let number = said.split(|it: char| !it.is_ascii_digit() && it != '.').find(|it| it.contains('.'))?;
+    let number =
+        said.split(|it: char| !it.is_ascii_digit() && it != '.').find(|it| it.contains('.'))?;
     Some(format!("{name} {number}"))
 }
 
@@ -44,8 +47,10 @@ pub(crate) fn machine() -> String {
     let model = line("/proc/cpuinfo", "model name");
     let model = model.trim_start_matches([' ', '\t', ':']);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let kib =
-        line("/proc/meminfo", "MemTotal:").split_whitespace().next().and_then(|it| it.parse::<u64>().ok());
+    let kib = line("/proc/meminfo", "MemTotal:")
+        .split_whitespace()
+        .next()
+        .and_then(|it| it.parse::<u64>().ok());
     let memory = kib.unwrap_or(0) / 1_048_576;
     let load = line("/proc/loadavg", "");
     let load = load.split(' ').next().unwrap_or_default();
@@ -55,7 +60,11 @@ pub(crate) fn machine() -> String {
 /// What follows `key` in the first line that begins with it.
 fn line(file: &str, key: &str) -> String {
     let text = fs::read_to_string(file).unwrap_or_default();
-    text.lines().find_map(|it| it.strip_prefix(key)).unwrap_or("unknown").trim_matches('"').to_owned()
+    text.lines()
+        .find_map(|it| it.strip_prefix(key))
+        .unwrap_or("unknown")
+        .trim_matches('"')
+        .to_owned()
 }
 
 /// Of what it prints.

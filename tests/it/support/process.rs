@@ -36,7 +36,9 @@ pub(crate) fn process(pid: Pid) -> Option<Process> {
 /// One field of `/proc/<pid>/status`, such as `SigIgn`.
 pub(crate) fn status_field(pid: Pid, field: &str) -> Option<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| Some(line.strip_prefix(field)?.strip_prefix(':')?.trim().to_owned()))
+    status
+        .lines()
+        .find_map(|line| Some(line.strip_prefix(field)?.strip_prefix(':')?.trim().to_owned()))
 }
 
 /// The CPU time that a process has taken so far, to the clock tick (10 ms); `None` where it is
@@ -58,9 +60,10 @@ pub(crate) fn processes() -> Vec<Process> {
 /// kernel lists them.
 pub(crate) fn children(of: Pid) -> Vec<Process> {
     match fs::read_to_string(format!("/proc/{of}/task/{of}/children")) {
-        Ok(pids) => {
-            pids.split_whitespace().filter_map(|pid| process(Pid::from_raw(pid.parse().ok()?))).collect()
-        }
+        Ok(pids) => pids
+            .split_whitespace()
+            .filter_map(|pid| process(Pid::from_raw(pid.parse().ok()?)))
+            .collect(),
         Err(_) => processes().into_iter().filter(|it| it.parent == of).collect(),
     }
 }

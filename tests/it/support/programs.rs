@@ -35,7 +35,8 @@ fn example(name: &str) -> PathBuf {
 }
 /// The shared libraries of a program: none of a static one.
 pub(crate) fn libraries(program: &Path) -> Vec<String> {
-    let words = String::from_utf8(output(Command::new("ldd").arg(program).stderr(Stdio::null()))).unwrap();
+    let words =
+        String::from_utf8(output(Command::new("ldd").arg(program).stderr(Stdio::null()))).unwrap();
     words.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned).collect()
 }
 /// Starts a command of the test's own, not while another test writes a script.

@@ -53,8 +53,12 @@ impl Pty {
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let terminal = ptsname_r(&master).unwrap();
-        let terminal =
-            OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open(terminal).unwrap();
+        let terminal = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NOCTTY)
+            .open(terminal)
+            .unwrap();
         command.stdin(terminal.try_clone().unwrap());
         command.stdout(terminal.try_clone().unwrap());
         command.stderr(terminal);
@@ -83,7 +87,8 @@ impl Pty {
             let mut bytes = [0; 4096];
             // EIO is the hang-up: nobody has the terminal open any more.
             while let Ok(length @ 1..) = keys.read(&mut bytes) {
-                let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).replace('\r', "");
+                let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default())
+                    .replace('\r', "");
                 update(&shared, |screen| screen.text.push_str(&text));
             }
             update(&shared, |screen| screen.hung_up = true);
@@ -117,8 +122,10 @@ impl Pty {
     pub(crate) fn resize(&self, rows: u16, columns: u16) {
         let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         // SAFETY: TIOCSWINSZ reads the winsize that it is given.
-        Errno::result(unsafe { libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) })
-            .unwrap();
+        Errno::result(unsafe {
+            libc::ioctl(self.master.as_raw_fd(), libc::TIOCSWINSZ, &raw const size)
+        })
+        .unwrap();
     }
 
     /// The process group in the foreground.

@@ -100,7 +100,9 @@ pub(super) fn note_lack(lack: Lack) {
     NOTES.with_borrow_mut(|notes| match notes {
         Some(notes) if notes.lacks.contains(&lack) => {}
         Some(notes) => notes.lacks.push(lack),
-        None => panic!("{lack} is missing; ask for it in the thread of the test, before it starts others"),
+        None => panic!(
+            "{lack} is missing; ask for it in the thread of the test, before it starts others"
+        ),
     });
 }
 
@@ -148,7 +150,9 @@ impl Arguments {
                 // Whether a test is ignored is seen when it runs.
                 "--include-ignored" | "--test" => {}
                 "-h" | "--help" => return Err(HELP.to_owned()),
-                _ if word.starts_with('-') => return Err(format!("no such option: {word}\n\n{HELP}")),
+                _ if word.starts_with('-') => {
+                    return Err(format!("no such option: {word}\n\n{HELP}"));
+                }
                 _ => arguments.filters.push(word),
             }
         }
@@ -162,7 +166,8 @@ impl Arguments {
 
     fn wants(&self, test: &Test) -> bool {
         let name = test.name();
-        let matches = |text: &String| if self.exact { name == text } else { name.contains(&**text) };
+        let matches =
+            |text: &String| if self.exact { name == text } else { name.contains(&**text) };
         let wanted = self.filters.is_empty() || self.filters.iter().any(matches);
         // No test is known to be ignored before it runs.
         wanted && !self.skip.iter().any(matches) && !self.only_ignored
@@ -172,7 +177,9 @@ impl Arguments {
 fn threads(name: &str, number: &str) -> Result<usize, String> {
     match number.parse() {
         Ok(number @ 1..) => Ok(number),
-        _ => Err(format!("{name} '{number}' is no number of threads; write for example '{name} 2'")),
+        _ => {
+            Err(format!("{name} '{number}' is no number of threads; write for example '{name} 2'"))
+        }
     }
 }
 

@@ -154,7 +154,11 @@ impl Running {
 
     /// The writing end of `stdin(Stdio::piped())`; dropped, it is the end of file.
     pub(crate) fn stdin(&mut self) -> ChildStdin {
-        self.started.child.stdin.take().expect("stdin was not asked to be a pipe, or has been taken")
+        self.started
+            .child
+            .stdin
+            .take()
+            .expect("stdin was not asked to be a pipe, or has been taken")
     }
 
     /// Waits for the end, of adieu and of its outputs, and fails where the exit status is not
@@ -170,19 +174,29 @@ impl Running {
         let took = self.wait_end();
         let closed = |seen: &Seen| (seen.open == 0).then_some(());
         if wait_until(&self.seen, self.started.deadline, closed, |_| false).is_none() {
-            self.fail(&format!("adieu has ended, its output is held open by {:#?}", holders(&self.pipes)));
+            self.fail(&format!(
+                "adieu has ended, its output is held open by {:#?}",
+                holders(&self.pipes)
+            ));
         }
         let mut code = exit_code(self.started.child.wait().unwrap());
         let mut lines = self.lines();
         // unshare(1) ends as its child did, by the same signal. With SIGKILL some versions fail at
         // that (2.38 does).
-        let failed =
-            |line: &Line| line.origin == Origin::Stderr && line.text.starts_with("unshare: sigprocmask ");
+        let failed = |line: &Line| {
+            line.origin == Origin::Stderr && line.text.starts_with("unshare: sigprocmask ")
+        };
         if self.started.pid1 && code == 1 && lines.iter().any(failed) {
             code = 128 + libc::SIGKILL;
             lines.retain(|line| !failed(line));
         }
-        Finished { code, out: of(&lines, Origin::Stdout), err: of(&lines, Origin::Stderr), took, lines }
+        Finished {
+            code,
+            out: of(&lines, Origin::Stdout),
+            err: of(&lines, Origin::Stderr),
+            took,
+            lines,
+        }
     }
 
     fn wait_until<R>(
@@ -203,7 +217,9 @@ impl Running {
         }
         match seen.ended {
             Some(at) => writeln!(text, "{:>7.3} s  ended", (at - self.started.began).as_secs_f64()),
-            None => writeln!(text, "not ended; below it: {:#?}", descendants(self.started.child_pid())),
+            None => {
+                writeln!(text, "not ended; below it: {:#?}", descendants(self.started.child_pid()))
+            }
         }
         .ok();
         drop(seen);
@@ -231,7 +247,8 @@ fn read_lines(output: impl Read + Send + 'static, origin: Origin, seen: &Shared<
         let mut output = BufReader::new(output);
         let mut bytes = Vec::new();
         while output.read_until(b'\n', &mut bytes).is_ok_and(|length| length > 0) {
-            let text = String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned();
+            let text =
+                String::from_utf8_lossy(bytes.strip_suffix(b"\n").unwrap_or(&bytes)).into_owned();
             update(&seen, |seen| seen.lines.push(Line { origin, text, at: Instant::now() }));
             bytes.clear();
         }
@@ -265,10 +282,17 @@ impl Finished {
     pub(crate) fn assert_order<'a>(&self, expected: impl IntoIterator<Item = &'a str>) -> &Self {
         let mut last = None;
         for expected in expected {
-            let mut places =
-                self.out.iter().enumerate().filter(|(_, line)| *line == expected).map(|(place, _)| place);
+            let mut places = self
+                .out
+                .iter()
+                .enumerate()
+                .filter(|(_, line)| *line == expected)
+                .map(|(place, _)| place);
             let place = places.next();
-            assert!(place.is_some() && places.next().is_none(), "not exactly once: {expected:?}\n{self}");
+            assert!(
+                place.is_some() && places.next().is_none(),
+                "not exactly once: {expected:?}\n{self}"
+            );
             assert!(last < place, "too early: {expected:?}\n{self}");
             last = place;
         }
@@ -286,7 +310,10 @@ impl Finished {
     pub(crate) fn dropped(&self, signal: &str) -> usize {
         let lines = self.err.iter().filter(|line| line.contains(&format!("{signal} dropped: ")));
         let count = |line: &String| {
-            let more = line.split(" more").next().and_then(|it| it.rsplit(['(', ' ']).next()?.parse().ok());
+            let more = line
+                .split(" more")
+                .next()
+                .and_then(|it| it.rsplit(['(', ' ']).next()?.parse().ok());
             usize::from(line.contains("no program")) + more.unwrap_or(0)
         };
         lines.map(count).sum()

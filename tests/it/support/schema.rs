@@ -23,7 +23,8 @@ for e in Validator(schema).iter_errors(document):
 ";
     // Where Debian's packages are, if there is a choice.
     let debian = Path::new("/usr/bin/python3");
-    let Some(python) = debian.exists().then(|| debian.into()).or_else(|| page::find("python3")) else {
+    let Some(python) = debian.exists().then(|| debian.into()).or_else(|| page::find("python3"))
+    else {
         return need::missing_package_in_part("python3-jsonschema");
     };
     let schema = format!("{}/docs/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
@@ -56,7 +57,9 @@ pub(crate) fn strict(path: &str, schema: &Value) {
         }
     }
     match schema {
-        Value::Object(fields) => fields.iter().for_each(|(key, it)| strict(&format!("{path}/{key}"), it)),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, it)| strict(&format!("{path}/{key}"), it))
+        }
         Value::Array(items) => items.iter().for_each(|it| strict(path, it)),
         _ => {}
     }

@@ -31,8 +31,11 @@ pub(super) fn unshare() -> Option<&'static [OsString]> {
                 let _guard = lock(&FORKING_OR_WRITING);
                 let mut attempt = Command::new(&unshare);
                 attempt.args(more).args(namespaces).arg("true");
-                let works =
-                    attempt.stdin(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|it| it.success());
+                let works = attempt
+                    .stdin(Stdio::null())
+                    .stderr(Stdio::null())
+                    .status()
+                    .is_ok_and(|it| it.success());
                 works.then(|| {
                     let words = more.iter().chain(&namespaces).map(OsString::from);
                     [unshare.clone().into_os_string()].into_iter().chain(words).collect()
@@ -59,7 +62,10 @@ pub(crate) struct Adieu {
     deadline: Duration,
 }
 
-#[allow(clippy::wrong_self_convention, reason = "`as_pid1` says what it is started as, it converts nothing")]
+#[allow(
+    clippy::wrong_self_convention,
+    reason = "`as_pid1` says what it is started as, it converts nothing"
+)]
 impl Adieu {
     pub(crate) fn new() -> Self {
         Self {
@@ -88,7 +94,10 @@ impl Adieu {
         self
     }
 
-    pub(crate) fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+    pub(crate) fn args<A: Into<OsString>>(
+        mut self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
@@ -161,19 +170,26 @@ impl Adieu {
 
     fn into_command(self, on_terminal: bool) -> Command {
         let mut command = if self.pid1 {
-            let unshare =
-                unshare().expect("no PID namespace here: ask `pid_namespace()` first, or use `as_child()`");
+            let unshare = unshare()
+                .expect("no PID namespace here: ask `pid_namespace()` first, or use `as_child()`");
             let (unshare, options) = unshare.split_first().unwrap();
             let mut command = Command::new(unshare);
             // Without a session of its own, PID 1 would be in a process group from outside its
             // namespace: 0.
-            let setsid = page::find("setsid").expect("setsid(1), of the same package as unshare(1)");
-            command.args(options).arg(setsid).args(on_terminal.then_some("--ctty")).arg(&self.program);
+            let setsid =
+                page::find("setsid").expect("setsid(1), of the same package as unshare(1)");
+            command
+                .args(options)
+                .arg(setsid)
+                .args(on_terminal.then_some("--ctty"))
+                .arg(&self.program);
             command
         } else {
             Command::new(&self.program)
         };
-        for (key, _) in env::vars_os().filter(|(key, _)| key.as_encoded_bytes().starts_with(b"ADIEU_")) {
+        for (key, _) in
+            env::vars_os().filter(|(key, _)| key.as_encoded_bytes().starts_with(b"ADIEU_"))
+        {
             command.env_remove(key);
         }
         command.args(self.arguments).envs(self.environment);
@@ -210,7 +226,13 @@ pub(super) fn set_signals(ignored: &[i32], blocked: &[i32]) -> io::Result<()> {
         // SAFETY: `action` outlives the call and is as long as the kernel reads; SIG_IGN and
         // SIG_DFL run no code.
         Errno::result(unsafe {
-            libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, no_old_action, SIGSET_SIZE)
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                &raw const action,
+                no_old_action,
+                SIGSET_SIZE,
+            )
         })?;
     }
     let mask = blocked.iter().fold(0_u64, |mask, signal| mask | 1 << (signal - 1));

@@ -124,7 +124,9 @@ pub(super) fn wait_until<T, R>(
         match found(&state) {
             Some(found) => return Some(found),
             None if left.is_zero() || in_vain(&state) => return None,
-            None => state = shared.1.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            None => {
+                state = shared.1.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+            }
         }
     }
 }
