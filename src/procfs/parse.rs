@@ -113,7 +113,11 @@ impl Status {
                 }
                 b"SigBlk" => blocked = set(),
                 b"SigIgn" => ignored = set(),
-                b"SigCgt" => caught = set(),
+                b"SigCgt" => {
+                    caught = set();
+                    // The kernel writes it behind all others that are used, and as much again after.
+                    break;
+                }
                 b"NSpid" => {
                     let pids = || value().split(u8::is_ascii_whitespace);
                     depth = pids().count();
