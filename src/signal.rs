@@ -268,7 +268,10 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn a_text_is_a_signal_that_prints_and_parses_back_or_is_refused_as_it_is(
-            text in "(SIG|sig|Sig)?([A-Za-z0-9]{0,6}|RTM(IN|AX)|rtm(in|ax)|-?[0-9]{1,22})([+-]?[0-9]{0,3})|\\PC{0,8}",
+            text in concat!(
+                "(SIG|sig|Sig)?([A-Za-z0-9]{0,6}|RTM(IN|AX)|rtm(in|ax)|-?[0-9]{1,22})",
+                "([+-]?[0-9]{0,3})|\\PC{0,8}",
+            ),
         ) {
             match text.parse::<Signal>() {
                 Ok(signal) => {

@@ -483,7 +483,12 @@ mod tests {
 
         #[test]
         fn what_is_nearly_right_is_used_or_refused_with_its_place(
-            value in "[+ -]{0,1}([0-9]{1,25}|none|(SIG|sig)?(TERM|RTMIN|RTMAX|CHLD|KILL|hup)([+-][0-9]{1,3})?|group|quiet|bash)[=:, ]?(ns|ms|s|m|h|days|years|TERM|0|-c|'|\"|\\\\|\u{0})?",
+            value in concat!(
+                "[+ -]{0,1}",
+                "([0-9]{1,25}|none|group|quiet|bash",
+                "|(SIG|sig)?(TERM|RTMIN|RTMAX|CHLD|KILL|hup)([+-][0-9]{1,3})?)",
+                "[=:, ]?(ns|ms|s|m|h|days|years|TERM|0|-c|'|\"|\\\\|\u{0})?",
+            ),
         ) {
             check_value(&OsString::from(value));
         }

@@ -115,7 +115,8 @@ impl Status {
                 b"SigIgn" => ignored = set(),
                 b"SigCgt" => {
                     caught = set();
-                    // The kernel writes it behind all others that are used, and as much again after.
+                    // The kernel writes it behind all others that are used, and as much again
+                    // after.
                     break;
                 }
                 b"NSpid" => {

@@ -160,8 +160,8 @@ mod tests {
     #[test]
     fn the_calls_of_engines_are_understood() {
         // containerd's shim
-        let shim = "--root /run/containerd/runc/k8s.io --log /b/log.json --log-format json --systemd-cgroup create \
-                    --bundle /b --pid-file /b/init.pid abc";
+        let shim = "--root /run/containerd/runc/k8s.io --log /b/log.json --log-format json \
+                    --systemd-cgroup create --bundle /b --pid-file /b/init.pid abc";
         let expected = Call {
             config: Some("/b/config.json".into()),
             log: Some("/b/log.json".into()),

@@ -118,11 +118,13 @@ mod tests {
 
     #[test]
     fn numbers_white_space_and_the_unknown_are_as_they_were() {
-        let text = " {\"x\": 1e400, \"y\":[ 18446744073709551616,-0.0 ],\n\"process\":{\"args\":[ \"a\\u0041\" ]\t},\
+        let text = " {\"x\": 1e400, \"y\":[ 18446744073709551616,-0.0 ],\n\
+                    \"process\":{\"args\":[ \"a\\u0041\" ]\t},\
                     \"linux\":{\"namespaces\":[{\"type\":\"pid\"}]} }\n";
         let edited = edited(text);
         let rest = edited.replacen(r#""/.adieu","--","#, "", 1);
-        let mounts = r#""mounts":[{"destination":"/.adieu","options":["bind","rprivate","ro","nosuid","nodev"],"#;
+        let options = r#"["bind","rprivate","ro","nosuid","nodev"]"#;
+        let mounts = format!("\"mounts\":[{{\"destination\":\"/.adieu\",\"options\":{options},");
         let mounts = format!("{mounts}\"source\":\"{SOURCE}\",\"type\":\"bind\"}}],");
         assert_eq!(rest.replacen(&mounts, "", 1), text);
     }
@@ -187,7 +189,8 @@ mod tests {
             let value: Value = serde_json::from_str(&edited).expect("JSON");
             prop_assert_eq!(value, expected(&text, destination, &options));
             // Without the two insertions it is the text that it was.
-            let mount = expected(&text, destination, &options)["mounts"].as_array().and_then(|all| all.last().cloned());
+            let wanted = expected(&text, destination, &options);
+            let mount = wanted["mounts"].as_array().and_then(|all| all.last().cloned());
             let mount = mount.expect("the mount").to_string();
             let rest = edited.replacen(&format!("{},\"--\",", Value::from(destination)), "", 1);
             let place = match listed {
