@@ -18,7 +18,7 @@ const ONLY_IN: [(&str, &[&str], &[&str]); 9] = [
     ),
     (
         "who ends adieu by a signal",
-        &["emulate_default_handler("],
+        &["emulate_default_handler(", "raise("],
         &["system/end.rs", "system/terminal.rs"],
     ),
     (

@@ -5,16 +5,17 @@ use crate::system::inbox::ALL_SIGNALS;
 use crate::system::sys;
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
-use signal_hook::low_level::{emulate_default_handler, raise};
+use signal_hook::low_level::raise;
 
 /// Ends adieu by this signal, by which its main process ended, and without a core file: only the
 /// main process's says something. Returns where one of the calls is refused.
+///
+/// Not by signal-hook's `emulate_default_handler`: that knows no real-time signals, and aborts where
+/// a call is refused.
 pub(crate) fn by_signal(signal: Signal) {
     if set_dumpable(false).is_err() && setrlimit(Resource::RLIMIT_CORE, 0, 0).is_err() {
         return;
     }
-    let _ = emulate_default_handler(signal.number());
-    // signal-hook knows no real-time signals, SIGPWR and SIGSTKFLT, and takes SIGIO for ignored.
     // adieu may have been started with the signal ignored.
     sys::set_default(signal);
     // Only this one: another that is pending must not come first.
