@@ -104,9 +104,9 @@ pub fn reserve_memory() -> Result<(), u8> {
     Err(exit::OWN_FAILURE)
 }
 
-/// Does what the arguments (without adieu's own name) ask for; returns the exit status. Where this is
-/// not PID 1 and a signal ended the main process, it does not return but ends this process by that
-/// signal.
+/// Does what the arguments (without adieu's own name) ask for; returns the exit status. Where this
+/// is not PID 1 and a signal ended the main process, it does not return but ends this process by
+/// that signal.
 ///
 /// To be called once, from a process with one thread: it blocks every signal and reaps every child.
 pub fn run(args: Vec<OsString>) -> u8 {

@@ -10,8 +10,8 @@ use signal_hook::low_level::raise;
 /// Ends adieu by this signal, by which its main process ended, and without a core file: only the
 /// main process's says something. Returns where one of the calls is refused.
 ///
-/// Not by signal-hook's `emulate_default_handler`: that knows no real-time signals, and aborts where
-/// a call is refused.
+/// Not by signal-hook's `emulate_default_handler`: that knows no real-time signals, and aborts
+/// where a call is refused.
 pub(crate) fn by_signal(signal: Signal) {
     if set_dumpable(false).is_err() && setrlimit(Resource::RLIMIT_CORE, 0, 0).is_err() {
         return;

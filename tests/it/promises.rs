@@ -45,7 +45,7 @@ const ELSEWHERE: [(&str, &str, &[&str]); 2] = [
         &[
             "architecture::each_effect_is_where_the_page_says",
             "architecture::what_decides_does_nothing_else",
-            "architecture::the_pages_name_every_module_and_no_other",
+            "architecture::the_pages_name_every_file_and_no_other",
         ],
     ),
 ];
