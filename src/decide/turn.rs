@@ -44,18 +44,17 @@ pub fn is_forwarded(role: Role, process: &Process, question: &Question) -> bool 
 pub fn turn(role: Role, process: &Process, past: Past, question: &Question) -> Turn {
     let in_group = question.deliver == Deliver::Group && process.group == question.main;
     let ignores = process.disposition == Disposition::Ignored;
-    let reads_pipe = past.reads_pipe || process.reads_pipe;
+    // A reader ends at end of file, when its writers are gone; the signal ends nothing that ignores
+    // it. Both have the epilogue to end by themselves.
+    let ends_by_itself = past.reads_pipe || process.reads_pipe || ignores;
+    let at_once = !(past.handlers_done && ends_by_itself);
     match role {
         Role::Worker if !in_group || past.handlers_done => Turn::Timeout,
         Role::Shielded => Turn::LastCall,
-        _ if past.unreadable_filter => Turn::LastCall,
-        _ if past.started_since => Turn::LastCall,
-        _ if past.handlers_done && (reads_pipe || ignores) => Turn::LastCall,
-        Role::Handler | Role::Foreground => Turn::Handlers,
-        Role::Worker | Role::Bystander if in_group => Turn::Handlers,
-        // It ends at end of file, when its writers are gone.
-        _ if reads_pipe => Turn::LastCall,
-        _ if ignores => Turn::LastCall,
-        Role::Worker | Role::Bystander => Turn::Epilogue,
+        _ if past.unreadable_filter || past.started_since => Turn::LastCall,
+        Role::Handler | Role::Foreground if at_once => Turn::Handlers,
+        Role::Worker | Role::Bystander if in_group && at_once => Turn::Handlers,
+        _ if ends_by_itself => Turn::LastCall,
+        Role::Handler | Role::Foreground | Role::Worker | Role::Bystander => Turn::Epilogue,
     }
 }

@@ -17,6 +17,10 @@ restore() {
       mkdir -p "$work/$(dirname "$file")"
       cmp -s "$file" "$work/$file" || cp "$file" "$work/$file"
     done
+    # What has moved in the source since the last run would be built as well.
+    find "$work/$path" -type f -printf "%P\n" | while read -r file; do
+      [ -e "$path${file:+/$file}" ] || rm "$work/$path/$file"
+    done
   done
 }
 
