@@ -1071,7 +1071,7 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
 }
 
 /// No memory at all: at the start adieu says so, later it goes on with what it has set aside.
-/// Promise (Anywhere): without memory a start says so and a stop goes on
+/// Promise (Anywhere): without memory a start fails with a message, and a stop goes on
 fn without_memory_a_start_says_so_and_a_stop_goes_on() {
     need_a_tracer();
     for scenario in SCENARIOS
@@ -1113,7 +1113,7 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
 }
 
 /// A look waits a moment for a process that is awake. A busy one always is.
-/// Promise (Anywhere): a pause that is refused during a look changes nothing
+/// Promise (Anywhere): a refused pause during a look changes nothing
 fn a_refused_pause_during_a_look_changes_nothing() {
     need_a_tracer();
     let scenario = Scenario {

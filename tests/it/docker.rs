@@ -331,8 +331,8 @@ fn runs_in_an_image_from_scratch_under_any_restriction() {
 
 /// Profiles that are older than the calls that adieu likes best, and one of a runtime that does not
 /// know them at all.
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
-fn where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same() {
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
+fn where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same() {
     images();
     let scratch = Scratch::new();
     for errno in [libc::EPERM, libc::ENOSYS] {
@@ -425,8 +425,8 @@ fn installs_itself_where_there_is_no_cp() {
 
 // --- docker stop ---------------------------------------------------------------------------------
 
-/// Promise (Who is told, and when): a server under a shell finishes, is told once, and the script
-/// goes on
+/// Promise (Which process gets the signal, and when): a server under a shell gets the signal once
+/// and finishes, and the script goes on
 fn command_string_in_the_image_lets_the_server_finish() {
     images();
     for shell in shells() {
@@ -450,9 +450,9 @@ fn script_goes_on_after_the_server_has_finished() {
     }
 }
 
-/// Promise (Who is told, and when): nobody handles it: at once (`sleep 3600`, `sh -c "sleep 3600"`,
-/// `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
-fn stop_is_immediate_when_nobody_handles_it() {
+/// Promise (Which process gets the signal, and when): no process handles it: all end at once
+/// (`sleep 3600`, `sh -c "sleep 3600"`, `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
+fn stop_is_immediate_without_a_handler() {
     images();
     let commands: [(&[&str], &str); 5] = [
         (&["sleep 3600"], "sleep"),
@@ -474,8 +474,8 @@ fn stop_is_immediate_when_nobody_handles_it() {
     }
 }
 
-/// Promise (Who is told, and when): nobody handles it: at once (`sleep 3600`, `sh -c "sleep 3600"`,
-/// `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
+/// Promise (Which process gets the signal, and when): no process handles it: all end at once
+/// (`sleep 3600`, `sh -c "sleep 3600"`, `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
 fn command_after_a_stopped_one_is_not_started() {
     images();
     for shell in shells() {
@@ -488,7 +488,8 @@ fn command_after_a_stopped_one_is_not_started() {
     }
 }
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
 fn trap_of_a_loop_runs_at_once() {
     images();
     for shell in shells() {
@@ -645,7 +646,7 @@ fn docker_kill_with_a_stop_signal_stops_as_docker_stop_does() {
     assert_eq!(container.expect_exit(137).out, ["server ready"]);
 }
 
-fn container_survives_a_signal_that_nobody_handles_and_the_logs_say_so() {
+fn container_survives_a_signal_without_a_handler_and_the_logs_say_so() {
     images();
     for shell in shells() {
         for command in ["sleep 3600", "cd / && sleep 3600; echo next"] {
@@ -666,7 +667,7 @@ fn container_survives_a_signal_that_nobody_handles_and_the_logs_say_so() {
     }
 }
 
-/// Promise (Anywhere): nothing outside the tree is signalled
+/// Promise (Anywhere): no process outside the tree gets a signal
 fn process_of_docker_exec_is_never_signalled() {
     images();
     let container = Container::run("string", &[], &[]);
@@ -685,7 +686,7 @@ fn process_of_docker_exec_is_never_signalled() {
     assert_eq!(exec.out, ["neighbour ready"], "{exec}");
 }
 
-/// Promise (Anywhere): nothing outside the tree is signalled
+/// Promise (Anywhere): no process outside the tree gets a signal
 fn neighbour_in_a_shared_pid_namespace_is_never_signalled() {
     images();
     let host = Container::run("string", &[], &[]);
@@ -699,8 +700,8 @@ fn neighbour_in_a_shared_pid_namespace_is_never_signalled() {
     host.expect_server_finishes();
 }
 
-/// Promise (Anywhere): nothing outside the tree is signalled
-fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adieu_is_signalled() {
+/// Promise (Anywhere): no process outside the tree gets a signal
+fn in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signalled() {
     images();
     let every_signal = ["--on", "none", "--print", "TERM,INT,QUIT,HUP,USR1,USR2,CONT"];
     let outside =
@@ -757,7 +758,7 @@ fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adie
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn below_dockers_own_init_the_server_finishes() {
     images();
@@ -940,13 +941,13 @@ fn exit_status_is_the_one_that_docker_shows() {
 pub(crate) const TESTS: &[Test] = tests![
     all_of_this_is_tried_with_busybox_too,
     runs_in_an_image_from_scratch_under_any_restriction,
-    where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same,
+    where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same,
     entrypoint_with_two_dashes_takes_the_command_as_it_is,
     every_form_of_entrypoint_command_and_shell_lets_the_server_finish_under_any_restriction,
     installs_itself_where_there_is_no_cp,
     command_string_in_the_image_lets_the_server_finish,
     script_goes_on_after_the_server_has_finished,
-    stop_is_immediate_when_nobody_handles_it,
+    stop_is_immediate_without_a_handler,
     command_after_a_stopped_one_is_not_started,
     trap_of_a_loop_runs_at_once,
     stop_signal_of_the_image_is_the_one_delivered,
@@ -955,10 +956,10 @@ pub(crate) const TESTS: &[Test] = tests![
     timeout_from_the_environment_ends_what_does_not_end,
     signals_reach_the_program_that_handles_them,
     docker_kill_with_a_stop_signal_stops_as_docker_stop_does,
-    container_survives_a_signal_that_nobody_handles_and_the_logs_say_so,
+    container_survives_a_signal_without_a_handler_and_the_logs_say_so,
     process_of_docker_exec_is_never_signalled,
     neighbour_in_a_shared_pid_namespace_is_never_signalled,
-    beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adieu_is_signalled,
+    in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signalled,
     below_dockers_own_init_the_server_finishes,
     ctrl_c_in_docker_run_it_reaches_the_program_once,
     what_is_typed_in_docker_run_it_reaches_the_program_and_docker_stop_is_graceful,

@@ -349,7 +349,7 @@ fn listen_pid_is_rewritten_to_the_program_if_it_names_adieu() {
     }
 }
 
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn the_program_leads_a_process_group_of_its_own_in_adieus_session() {
     for adieu in ways() {
         let running = adieu.args(["--"]).arg(server()).start();
@@ -376,7 +376,7 @@ fn wake_ups(pid: Pid) -> Vec<Option<String>> {
         .into()
 }
 
-/// Promise (Running): idle is idle
+/// Promise (Running): at rest adieu never wakes up
 fn at_rest_adieu_has_one_thread_and_never_wakes_up() {
     let string = "\"$SERVER\" --print USR1 | cat; exit";
     let running: Vec<_> = ways().into_iter().map(|adieu| at_rest(adieu, &[string])).collect();
@@ -399,8 +399,8 @@ fn at_rest_adieu_has_one_thread_and_never_wakes_up() {
     }
 }
 
-/// Promise (Running): idle is idle
-fn at_rest_adieu_holds_what_it_was_given_and_one_descriptor() {
+/// Promise (Running): at rest adieu never wakes up
+fn at_rest_adieu_has_the_inherited_descriptors_and_one_of_its_own() {
     let open = |running: &Running| -> Vec<PathBuf> {
         let all = fs::read_dir(format!("/proc/{}/fd", running.pid())).unwrap();
         all.map(|fd| fs::read_link(fd.unwrap().path()).unwrap()).collect()
@@ -421,8 +421,8 @@ fn at_rest_adieu_holds_what_it_was_given_and_one_descriptor() {
     }
 }
 
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
-fn where_adieu_gets_no_descriptor_the_program_is_told_all_the_same() {
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
+fn where_adieu_gets_no_descriptor_the_program_gets_the_signal_all_the_same() {
     // Room for one: /proc cannot be read then. The shell needs one too, for its libraries.
     let script = "ulimit -n 4; exec \"$ADIEU\" 'trap \"echo told; exit 5\" TERM; echo ready; while :; do sleep 0.1; done'";
     for way in ways() {
@@ -433,8 +433,8 @@ fn where_adieu_gets_no_descriptor_the_program_is_told_all_the_same() {
     }
 }
 
-/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; the orphan whose parent is
-/// killed and which is then killed itself
+/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; also an orphan of a killed
+/// parent that is then killed itself
 fn fifty_orphans_are_reaped_as_pid1_and_as_subreaper() {
     const ORPHANS: usize = 50;
     let make = "n=0; while [ $n -lt 50 ]; do (sleep 1h & :); n=$((n + 1)); done; exec \"$SERVER\" --work 0s";
@@ -460,8 +460,8 @@ fn fifty_orphans_are_reaped_as_pid1_and_as_subreaper() {
     }
 }
 
-/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; the orphan whose parent is
-/// killed and which is then killed itself
+/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; also an orphan of a killed
+/// parent that is then killed itself
 fn an_orphan_of_a_flood_does_not_delay_a_stop() {
     for adieu in ways() {
         let flood = "(while :; do (:; : & :); done) & exec \"$SERVER\" --work 0s";
@@ -524,8 +524,8 @@ pub(crate) const TESTS: &[Test] = tests![
     listen_pid_is_rewritten_to_the_program_if_it_names_adieu,
     the_program_leads_a_process_group_of_its_own_in_adieus_session,
     at_rest_adieu_has_one_thread_and_never_wakes_up,
-    at_rest_adieu_holds_what_it_was_given_and_one_descriptor,
-    where_adieu_gets_no_descriptor_the_program_is_told_all_the_same,
+    at_rest_adieu_has_the_inherited_descriptors_and_one_of_its_own,
+    where_adieu_gets_no_descriptor_the_program_gets_the_signal_all_the_same,
     fifty_orphans_are_reaped_as_pid1_and_as_subreaper,
     an_orphan_of_a_flood_does_not_delay_a_stop,
     a_program_named_init_is_executed_in_place_as_pid1_only

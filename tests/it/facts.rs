@@ -409,8 +409,8 @@ fn answers(name: &'static str, words: &str, facts: &[&Fact]) -> Vec<(Key, String
         .collect()
 }
 
-/// Promise (Who is told, and when): what the shells do by themselves, on which this rests
-/// ([shells.md](shells.md))
+/// Promise (Which process gets the signal, and when): what the shells do without adieu, on which
+/// its rules rest ([shells.md](shells.md))
 fn the_shells_do_what_the_page_says() {
     let present = SHELLS.map(|shell| tool_or_less(shell.0).map(|_| shell));
     let facts: &Vec<&Fact> = &FACTS.iter().filter(|fact| fact.can_run()).collect();
@@ -454,8 +454,8 @@ fn the_shells_do_what_the_page_says() {
     assert!(without_versions(old) == without_versions(&new), "{PAGE} is not current: {hint}");
 }
 
-/// Promise (Who is told, and when): what the shells do by themselves, on which this rests
-/// ([shells.md](shells.md))
+/// Promise (Which process gets the signal, and when): what the shells do without adieu, on which
+/// its rules rest ([shells.md](shells.md))
 fn what_rests_on_a_fact_links_to_one_that_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let anchors: BTreeSet<String> = FACTS.iter().map(|fact| anchor(fact.question)).collect();

@@ -144,7 +144,7 @@ fn send_signals(pid: Pid, count: usize, first: usize) -> usize {
     queued
 }
 
-/// Promise (Under load): signals in thousands during a stop are passed on, and nobody is left
+/// Promise (Under load): thousands of signals during a stop are passed on, and no process is left
 /// stopped
 fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
     const SENDERS: usize = 4;
@@ -225,9 +225,9 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
     }
 }
 
-/// Promise (Under load): signals in thousands during a stop are passed on, and nobody is left
+/// Promise (Under load): thousands of signals during a stop are passed on, and no process is left
 /// stopped
-fn a_storm_that_ends_with_a_stop_of_the_job_leaves_nobody_stopped() {
+fn a_storm_that_ends_with_a_stop_of_the_job_leaves_no_process_stopped() {
     for (way, adieu) in ways() {
         // The shell has a handler for it, so it is not the shell that stops.
         let script = "trap : TSTP; \"$SERVER\" --work 700ms; exit 9";
@@ -246,7 +246,7 @@ fn a_storm_that_ends_with_a_stop_of_the_job_leaves_nobody_stopped() {
 /// How long a stop may take where nobody handles the signal, on a machine with a storm on it.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Promise (Under load): a storm of forks holds up no stop and leaves nothing
+/// Promise (Under load): thousands of forks delay no stop and leave no process
 fn a_storm_of_forks_does_not_keep_a_stop_from_ending() {
     let scratch = Scratch::new();
     let storm = named_storm(&scratch);
@@ -286,8 +286,8 @@ fn a_storm_of_forks_does_not_keep_a_stop_from_ending() {
 /// Each of these lives for a millisecond, leads a group of its own, and has forked the next one
 /// when the signal comes. Only the end of a PID namespace reaches them; elsewhere adieu says that
 /// it could not.
-/// Promise (Under load): a storm of forks holds up no stop and leaves nothing
-fn forks_that_outrun_every_look_do_not_outlast_the_timeout() {
+/// Promise (Under load): thousands of forks delay no stop and leave no process
+fn forks_faster_than_every_look_end_with_the_timeout() {
     let scratch = Scratch::new();
     let storm = named_storm(&scratch);
     for (way, adieu) in ways() {
@@ -317,8 +317,8 @@ fn forks_that_outrun_every_look_do_not_outlast_the_timeout() {
 
 // --- Many processes ------------------------------------------------------------------------------
 
-/// Promise (Under load): every one of thousands of handlers runs to its end; thousands without one
-/// end at once; none outlasts the timeout
+/// Promise (Under load): each of thousands of handlers runs to its end; thousands without one end
+/// at once; none outlasts the timeout
 fn thousands_of_handlers_all_run_to_their_end() {
     let number = size(400, 4_000);
     for (way, adieu) in ways() {
@@ -352,8 +352,8 @@ fn thousands_of_handlers_all_run_to_their_end() {
     }
 }
 
-/// Promise (Under load): every one of thousands of handlers runs to its end; thousands without one
-/// end at once; none outlasts the timeout
+/// Promise (Under load): each of thousands of handlers runs to its end; thousands without one end
+/// at once; none outlasts the timeout
 fn thousands_without_handlers_end_at_once() {
     let number = size(400, 4_000);
     for (way, adieu) in ways() {
@@ -370,8 +370,8 @@ fn thousands_without_handlers_end_at_once() {
     }
 }
 
-/// Promise (Under load): every one of thousands of handlers runs to its end; thousands without one
-/// end at once; none outlasts the timeout
+/// Promise (Under load): each of thousands of handlers runs to its end; thousands without one end
+/// at once; none outlasts the timeout
 fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
     let number = size(300, 3_000);
     let scratch = Scratch::new();
@@ -396,8 +396,8 @@ fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
 
 // --- Orphans -------------------------------------------------------------------------------------
 
-/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; the orphan whose parent is
-/// killed and which is then killed itself
+/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; also an orphan of a killed
+/// parent that is then killed itself
 fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
     let number = size(3_000_u32, 50_000);
     for (way, adieu) in ways() {
@@ -439,8 +439,8 @@ fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
 
 // --- Looks ---------------------------------------------------------------------------------------
 
-/// Promise (Under load): no look misses anybody, and it costs what its own tree has
-fn children_of_threads_below_a_leader_that_has_ended_are_told_and_finish() {
+/// Promise (Under load): no look misses a process, and its cost depends on its own tree only
+fn children_of_threads_below_a_leader_that_has_ended_get_the_signal_and_finish() {
     for (way, adieu) in ways() {
         let scratch = Scratch::new();
         let log = scratch.join("log");
@@ -458,7 +458,7 @@ fn children_of_threads_below_a_leader_that_has_ended_are_told_and_finish() {
 
 /// A daemon comes to the nearest subreaper when its parent ends. Whoever is alive before a look
 /// begins is in it.
-/// Promise (Under load): no look misses anybody, and it costs what its own tree has
+/// Promise (Under load): no look misses a process, and its cost depends on its own tree only
 fn no_look_misses_a_daemon_of_a_nested_subreaper() {
     let number = size(300, 3_000);
     let scratch = Scratch::new();
@@ -496,7 +496,7 @@ fn no_look_misses_a_daemon_of_a_nested_subreaper() {
     );
 }
 
-/// Promise (Under load): no look misses anybody, and it costs what its own tree has
+/// Promise (Under load): no look misses a process, and its cost depends on its own tree only
 fn a_look_costs_what_its_own_tree_has_not_what_the_machine_has() {
     let number = size(1_000, 10_000);
     let small =
@@ -535,8 +535,8 @@ fn a_look_costs_what_its_own_tree_has_not_what_the_machine_has() {
 
 // --- Daemons, terminals, rest --------------------------------------------------------------------
 
-/// Promise (Under load): what a handler daemonizes is told once and waited for
-fn what_a_handler_daemonizes_is_told_once_and_waited_for() {
+/// Promise (Under load): what a handler daemonizes gets the signal once, and adieu waits for it
+fn what_a_handler_daemonizes_gets_the_signal_once_and_adieu_waits_for_it() {
     for (way, adieu) in ways() {
         let string = "trap '\"$SERVER\" --name late --daemonize --work 300ms; echo trapped; exit 9' TERM; \
             echo ready; while :; do sleep 0.1; done";
@@ -553,8 +553,8 @@ fn what_a_handler_daemonizes_is_told_once_and_waited_for() {
     }
 }
 
-/// Promise (Under load): a terminal that is held delays no stop
-fn a_terminal_that_is_held_with_ctrl_s_delays_no_stop_however_much_there_is_to_say() {
+/// Promise (Under load): a terminal held with Ctrl-S delays no stop
+fn a_terminal_held_with_ctrl_s_delays_no_stop_however_much_is_printed() {
     let number = 60;
     for (way, adieu) in ways() {
         let scratch = Scratch::new();
@@ -577,8 +577,8 @@ fn a_terminal_that_is_held_with_ctrl_s_delays_no_stop_however_much_there_is_to_s
     }
 }
 
-/// Promise (Running): idle is idle
-fn ten_seconds_of_rest_are_ten_seconds_of_nothing() {
+/// Promise (Running): at rest adieu never wakes up
+fn at_rest_for_ten_seconds_nothing_happens() {
     let seconds = size(3, 10);
     let running: Vec<_> = ways()
         .into_iter()
@@ -603,17 +603,17 @@ fn ten_seconds_of_rest_are_ten_seconds_of_nothing() {
 /// They take what the machine has, and measure.
 pub(crate) const ALONE: &[Test] = tests![
     a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing,
-    a_storm_that_ends_with_a_stop_of_the_job_leaves_nobody_stopped,
+    a_storm_that_ends_with_a_stop_of_the_job_leaves_no_process_stopped,
     a_storm_of_forks_does_not_keep_a_stop_from_ending,
-    forks_that_outrun_every_look_do_not_outlast_the_timeout,
+    forks_faster_than_every_look_end_with_the_timeout,
     thousands_of_handlers_all_run_to_their_end,
     thousands_without_handlers_end_at_once,
     the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many,
     a_flood_of_orphans_is_reaped_and_costs_no_memory,
-    children_of_threads_below_a_leader_that_has_ended_are_told_and_finish,
+    children_of_threads_below_a_leader_that_has_ended_get_the_signal_and_finish,
     no_look_misses_a_daemon_of_a_nested_subreaper,
     a_look_costs_what_its_own_tree_has_not_what_the_machine_has,
-    what_a_handler_daemonizes_is_told_once_and_waited_for,
-    a_terminal_that_is_held_with_ctrl_s_delays_no_stop_however_much_there_is_to_say,
-    ten_seconds_of_rest_are_ten_seconds_of_nothing
+    what_a_handler_daemonizes_gets_the_signal_once_and_adieu_waits_for_it,
+    a_terminal_held_with_ctrl_s_delays_no_stop_however_much_is_printed,
+    at_rest_for_ten_seconds_nothing_happens
 ];

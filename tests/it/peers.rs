@@ -364,7 +364,7 @@ impl Stopped {
     }
 }
 
-/// Promise (Anywhere): beside the other inits, `bash -ci` and systemd
+/// Promise (Anywhere): the same stops under the other inits, `bash -ci` and systemd
 fn adieu_beside_its_peers() {
     pid_namespace();
     [DASH, BASH].iter().for_each(|shell| drop(tool(shell)));

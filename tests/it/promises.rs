@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use crate::support::page;
 use crate::support::runner::{Test, tests};
 
-/// The sections of the page, in their order, and what else they say.
+/// The sections of the page, in their order, and the text below each heading.
 const SECTIONS: [(&str, &str); 9] = [
     ("The command", ""),
     ("Running", ""),
-    ("Who is told, and when", ""),
+    ("Which process gets the signal, and when", ""),
     ("Anywhere", ""),
     ("Under load", "What was measured is in [reliability.md](reliability.md)."),
     ("Explaining", ""),
@@ -25,32 +25,34 @@ const SECTIONS: [(&str, &str); 9] = [
          (`tests/support/configs`).",
     ),
     (
-        "Against programs that mean harm",
+        "Against hostile programs",
         "[security.md](security.md) has the threat model and each claim beside its test.",
     ),
-    ("For whoever changes it", ""),
+    ("For its developers", ""),
 ];
 
-/// Promises of test files that list theirs here.
+/// The promises of the other test binaries, which have no comments `Promise`.
 const ELSEWHERE: [(&str, &str, &[&str]); 2] = [
     (
         "Anywhere",
-        "the promises hold for every tree",
+        "the promises hold for random trees of processes",
         &["simulation::every_seed_keeps_the_promises"],
     ),
     (
-        "For whoever changes it",
-        "who sends, blocks, reaps, reads, starts; what decides does nothing else; `docs/architecture.md` \
-         and `CONTRIBUTING.md` are true",
+        "For its developers",
+        "each effect (sending, blocking, reaping, reading, starting) is in its one file, decisions \
+         have none, and `docs/architecture.md` and `CONTRIBUTING.md` are true",
         &[
             "architecture::each_effect_is_where_the_page_says",
             "architecture::what_decides_does_nothing_else",
-            "architecture::the_pages_name_every_module_and_no_other",
+            "architecture::no_room_imports_one_above_it",
+            "architecture::unsafe_code_is_in_one_room",
+            "architecture::the_pages_name_every_file_and_no_other",
         ],
     ),
 ];
 
-/// These show no promise of adieu's, but that the others do.
+/// These modules test the tests themselves.
 const NO_PROMISES: [&str; 2] = ["harness", "promises"];
 
 /// A promise and one test of it.

@@ -238,7 +238,7 @@ fn a_term_while_a_shell_starts_a_command_is_for_both() {
 
 /// strace makes the time longer in which the copy of a shell still has its handler. The shell
 /// itself ends by its trap, so that its copy is an orphan by then.
-fn the_program_of_a_copy_that_was_told_as_an_orphan_is_told() {
+fn a_program_gets_the_signal_that_its_shell_got_as_an_orphan_before_it_executed_it() {
     const SCRIPT: &str = "trap 'exit 3' HUP INT TERM; kill -TERM $PPID; sleep 1h & wait";
     tool("strace");
     let slowly =
@@ -264,5 +264,5 @@ pub(crate) const TESTS: &[Test] = tests![
     a_term_as_the_program_ends_by_itself_leaves_one_status_or_the_other,
     a_term_pending_from_before_the_start_reaches_the_server,
     a_term_while_a_shell_starts_a_command_is_for_both,
-    the_program_of_a_copy_that_was_told_as_an_orphan_is_told
+    a_program_gets_the_signal_that_its_shell_got_as_an_orphan_before_it_executed_it
 ];

@@ -93,8 +93,8 @@ fn names(directory: &Path) -> Vec<OsString> {
 
 // --- Handing over --------------------------------------------------------------------------------
 
-/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
-/// for byte, and the runtime inherits what the engine gave
+/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is passed on byte for
+/// byte, and the runtime inherits what the engine gave
 fn every_other_call_is_handed_over_byte_for_byte() {
     let odd = OsString::from_vec(b"\xff=\x01 -- ".to_vec());
     for words in [
@@ -125,8 +125,8 @@ fn every_other_call_is_handed_over_byte_for_byte() {
     }
 }
 
-/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
-/// for byte, and the runtime inherits what the engine gave
+/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is passed on byte for
+/// byte, and the runtime inherits what the engine gave
 fn the_runtime_gets_the_environment_signals_and_descriptors_that_the_engine_gave() {
     let odd = OsString::from_vec(b"a\xff".to_vec());
     let mut env = Command::new(wrapper());
@@ -154,7 +154,8 @@ fn the_runtime_gets_the_environment_signals_and_descriptors_that_the_engine_gave
     }
 }
 
-/// Promise (As an OCI runtime): the real runtime by option, by variable, or on the PATH; no loop
+/// Promise (As an OCI runtime): the real runtime is named by option or variable, or found on the
+/// PATH; adieu-runtime does not call itself
 fn the_runtime_is_named_by_option_by_variable_or_found_on_the_path() {
     let scratch = Scratch::new();
     let (one, two) = (scratch.join("one"), scratch.join("two"));
@@ -174,7 +175,8 @@ fn the_runtime_is_named_by_option_by_variable_or_found_on_the_path() {
     assert_eq!(said(runtime().env("ADIEU_RUNTIME", "crun").arg(real("runc"))), ["runc state c"]);
 }
 
-/// Promise (As an OCI runtime): the real runtime by option, by variable, or on the PATH; no loop
+/// Promise (As an OCI runtime): the real runtime is named by option or variable, or found on the
+/// PATH; adieu-runtime does not call itself
 fn a_runtime_that_leads_back_to_the_wrapper_is_refused() {
     let scratch = Scratch::new();
     symlink(wrapper(), scratch.join("link")).unwrap();
@@ -193,7 +195,7 @@ fn a_runtime_that_leads_back_to_the_wrapper_is_refused() {
 }
 
 /// Promise (As an OCI runtime): `--adieu-help`, `--adieu-check`
-fn help_and_check_do_nothing_but_say() {
+fn help_and_check_only_print() {
     let help = runtime().arg("--adieu-help").start().expect_exit(0);
     for word in
         ["--adieu-runtime=", "ADIEU_RUNTIME", "--adieu-binary=", "ADIEU_BINARY", "io.adieu.timeout"]
@@ -222,9 +224,9 @@ fn help_and_check_do_nothing_but_say() {
 
 // --- The configuration ---------------------------------------------------------------------------
 
-/// Promise (As an OCI runtime): the configuration is replaced whole, with its mode and owner, and
-/// once
-fn the_configuration_is_replaced_with_its_mode_and_owner_and_only_once() {
+/// Promise (As an OCI runtime): the configuration is replaced as a whole, with its mode and user,
+/// and once
+fn the_configuration_is_replaced_with_its_mode_and_user_and_only_once() {
     let bundle = bundle(args(&["sh"]));
     let path = bundle.join("config.json");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
@@ -256,8 +258,8 @@ fn the_configuration_is_replaced_with_its_mode_and_owner_and_only_once() {
     assert_eq!(fs::metadata(&path).unwrap().ino(), new.ino());
 }
 
-/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
-/// for byte, and the runtime inherits what the engine gave
+/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is passed on byte for
+/// byte, and the runtime inherits what the engine gave
 fn create_run_and_restore_change_the_bundle_and_no_other_call_does() {
     let calls: [(&[&str], bool); 8] = [
         (&["create", "c"], true),
@@ -278,8 +280,8 @@ fn create_run_and_restore_change_the_bundle_and_no_other_call_does() {
     }
 }
 
-/// Promise (As an OCI runtime): errors: on stderr, in the engine's log, shown by the engine,
-/// nothing started
+/// Promise (As an OCI runtime): errors are on stderr and in the engine's log, the engine shows
+/// them, and nothing is started
 fn what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log() {
     let scratch = Scratch::new();
     let (log, private) = (scratch.join("log.json"), scratch.join("private"));
@@ -401,7 +403,7 @@ fn runc() {
 }
 
 /// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no trace in the root
+/// no file is left in the root
 fn in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace() {
     runc();
     let script = "cd /app && ./server --work 200ms; cat /proc/1/comm; exit 3";
@@ -430,7 +432,7 @@ fn in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace() {
 }
 
 /// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no trace in the root
+/// no file is left in the root
 fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
     runc();
     let show = "id -u; cat /proc/1/comm; exec ./server --work 0s";
@@ -466,7 +468,7 @@ fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
 
 /// runc takes a name in any case, and the last of several: what is put beside it would not count.
 /// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no trace in the root
+/// no file is left in the root
 fn in_runc_names_in_another_case_leave_the_container_as_it_is() {
     runc();
     let container = Runc::new(|config| {
@@ -479,7 +481,7 @@ fn in_runc_names_in_another_case_leave_the_container_as_it_is() {
 }
 
 /// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no trace in the root
+/// no file is left in the root
 fn in_runc_with_a_user_namespace_adieu_is_mounted_too() {
     runc();
     let container = Runc::new(|config| {
@@ -726,8 +728,8 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
     assert_eq!(terminal.exit(), 4);
 }
 
-/// Promise (As an OCI runtime): errors: on stderr, in the engine's log, shown by the engine,
-/// nothing started
+/// Promise (As an OCI runtime): errors are on stderr and in the engine's log, the engine shows
+/// them, and nothing is started
 fn docker_shows_what_is_wrong_and_has_no_half_started_container() {
     let docker = Docker::start();
     let cases: [(&[&str], &str); 3] = [
@@ -894,8 +896,8 @@ pub(crate) const TESTS: &[Test] = tests![
     the_runtime_gets_the_environment_signals_and_descriptors_that_the_engine_gave,
     the_runtime_is_named_by_option_by_variable_or_found_on_the_path,
     a_runtime_that_leads_back_to_the_wrapper_is_refused,
-    help_and_check_do_nothing_but_say,
-    the_configuration_is_replaced_with_its_mode_and_owner_and_only_once,
+    help_and_check_only_print,
+    the_configuration_is_replaced_with_its_mode_and_user_and_only_once,
     create_run_and_restore_change_the_bundle_and_no_other_call_does,
     what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log,
     in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace,

@@ -64,7 +64,7 @@ pub(crate) fn stopped(adieu: Adieu, ready: usize, code: i32) -> Finished {
 }
 
 /// Each of these servers was told this once and finished, and nobody else was told.
-pub(crate) fn assert_each_told_once(finished: &Finished, signal: &str, names: &[&str]) {
+pub(crate) fn assert_each_signalled_once(finished: &Finished, signal: &str, names: &[&str]) {
     for name in names {
         let [ready, told, done] =
             ["ready", &format!("got {signal}"), "done"].map(|it| format!("{name} {it}"));

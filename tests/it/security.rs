@@ -52,8 +52,8 @@ fn assert_finished(finished: &Finished, name: &str) {
 /// Pids go round every few tenths of a second here, and strace holds adieu up for longer than that
 /// between its look and the signal. By then those that it saw are gone, and neighbours have their
 /// numbers.
-/// Promise (Against programs that mean harm): a reused pid, a made-up /proc: nobody else is
-/// signalled
+/// Promise (Against hostile programs): a reused pid or a made-up /proc: no other process gets a
+/// signal
 fn a_process_that_got_the_pid_of_another_is_never_signalled() {
     root();
     let strace = tool("strace");
@@ -117,9 +117,9 @@ fn among_neighbours(strace: &Path, refused: &str) -> bool {
 }
 
 /// Root below adieu mounts files of its own over /proc: a neighbour is adieu's child there.
-/// Promise (Against programs that mean harm): a reused pid, a made-up /proc: nobody else is
-/// signalled
-fn a_proc_that_was_made_up_names_nobody() {
+/// Promise (Against hostile programs): a reused pid or a made-up /proc: no other process gets a
+/// signal
+fn a_made_up_proc_leads_to_no_signal() {
     root();
     let script = "(sleep 3600 || echo neighbour got the signal) & sleep 3600 & echo neighbour is $!
         \"$ADIEU\" -t 5s \"neighbour=$!; \"'
@@ -148,9 +148,9 @@ fn a_proc_that_was_made_up_names_nobody() {
 
 // --- What holds it up ----------------------------------------------------------------------------
 
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
-fn a_file_system_that_does_not_answer_holds_up_no_stop() {
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
+fn a_file_system_that_does_not_answer_delays_no_stop() {
     root();
     let python = tool("python3");
     if !Path::new("/dev/fuse").exists() {
@@ -175,9 +175,9 @@ fn a_file_system_that_does_not_answer_holds_up_no_stop() {
     finished.assert_order(["server done", "after", "adieu 0"]);
 }
 
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
-fn a_flood_of_signals_loses_no_stop_and_tells_nobody_twice() {
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
+fn a_flood_of_signals_loses_no_stop_and_no_process_gets_it_twice() {
     // Real-time signals queue, others become one; a made-up SIGCHLD ends nobody.
     let script = "server & i=0; while [ $((i += 1)) -le 2500 ]; do
             kill -s CHLD $PPID; kill -s USR1 $PPID; kill -40 $PPID; kill -s TTOU $PPID
@@ -189,8 +189,8 @@ fn a_flood_of_signals_loses_no_stop_and_tells_nobody_twice() {
 
 /// A limit that the program has as well: the stop is the same, and what cannot be written is a
 /// warning.
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
 fn under_each_limit_the_stop_is_graceful_and_the_status_unchanged() {
     let prlimit = tool("prlimit");
     let scratch = Scratch::new();
@@ -239,8 +239,8 @@ fn under_each_limit_the_stop_is_graceful_and_the_status_unchanged() {
     assert_eq!(fs::read_to_string(&stderr).unwrap(), "");
 }
 
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
 fn with_as_many_processes_as_the_user_may_have_the_report_is_written() {
     root();
     let (prlimit, setpriv) = (tool("prlimit"), tool("setpriv"));
@@ -260,8 +260,8 @@ fn with_as_many_processes_as_the_user_may_have_the_report_is_written() {
 }
 
 /// In memory as well as in what it writes.
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
 fn what_adieu_keeps_of_each_process_is_bounded() {
     const COUNT: usize = 1_000;
     let peak = |adieu: Adieu, ready: usize| {
@@ -339,8 +339,8 @@ fn everything_shown(
     ]
 }
 
-/// Promise (Against programs that mean harm): logs and reports show no secrets and no forged lines
-fn names_and_arguments_can_forge_no_line_and_steer_no_terminal() {
+/// Promise (Against hostile programs): logs and reports contain no secrets and no forged lines
+fn names_and_arguments_can_forge_no_line_and_control_no_terminal() {
     let script = "printf '\\012adieu: \\033[2J\\342\\200\\256' >/proc/$$/comm
         trap 'echo evil got TERM; exit' TERM; echo evil ready; while :; do sleep 0.05; done";
     let evil = "\nadieu: forged\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}\u{2066}\u{2028}end";
@@ -375,7 +375,7 @@ fn names_and_arguments_can_forge_no_line_and_steer_no_terminal() {
     }
 }
 
-/// Promise (Against programs that mean harm): logs and reports show no secrets and no forged lines
+/// Promise (Against hostile programs): logs and reports contain no secrets and no forged lines
 fn neither_environment_nor_arguments_are_shown_unasked() {
     let shown = |options: &[&str]| {
         let secret = outside()
@@ -427,9 +427,9 @@ fn warned(finished: &Finished, option: &str, why: &str) -> bool {
         .any(|line| line.contains(option) && line.contains(why) && line.contains("unchanged"))
 }
 
-/// Promise (Against programs that mean harm): report and termination log are written where they
-/// were asked for, or not at all
-fn a_link_in_the_place_of_a_directory_leads_no_report_astray() {
+/// Promise (Against hostile programs): report and termination log are written where they were asked
+/// for, or not at all
+fn a_link_in_the_place_of_a_directory_is_not_followed() {
     let (scratch, finished) = written_after("mv logs away && ln -s elsewhere logs");
     for option in ["--report", "--termination-log"] {
         assert!(warned(&finished, option, "a link has taken the place"), "{finished}");
@@ -439,8 +439,8 @@ fn a_link_in_the_place_of_a_directory_leads_no_report_astray() {
     }
 }
 
-/// Promise (Against programs that mean harm): report and termination log are written where they
-/// were asked for, or not at all
+/// Promise (Against hostile programs): report and termination log are written where they were asked
+/// for, or not at all
 fn a_directory_that_was_made_anew_and_links_from_before_are_followed() {
     let both = ["log", "report"].map(str::to_owned).into_iter().collect::<BTreeSet<_>>();
     let (scratch, finished) = written_after("rm -r logs && mkdir logs");
@@ -468,8 +468,8 @@ fn a_directory_that_was_made_anew_and_links_from_before_are_followed() {
     assert!(scratch.join("elsewhere/new/report").exists());
 }
 
-/// Promise (Against programs that mean harm): report and termination log are written where they
-/// were asked for, or not at all
+/// Promise (Against hostile programs): report and termination log are written where they were asked
+/// for, or not at all
 fn a_link_or_pipe_in_the_place_of_a_file_is_left_alone() {
     // The temporary name is known beforehand: the pid of adieu is the script's parent's.
     for (this, report, log) in [
@@ -504,8 +504,8 @@ fn a_link_or_pipe_in_the_place_of_a_file_is_left_alone() {
     }
 }
 
-/// Promise (Against programs that mean harm): report and termination log are written where they
-/// were asked for, or not at all
+/// Promise (Against hostile programs): report and termination log are written where they were asked
+/// for, or not at all
 fn a_report_to_an_open_descriptor_or_device_is_refused() {
     for path in [
         "/proc/self/fd/1",
@@ -534,7 +534,7 @@ fn uses_of_unsafe(source: &str) -> usize {
     .sum()
 }
 
-/// Promise (Against programs that mean harm): `unsafe` and dependencies are those of the page
+/// Promise (Against hostile programs): `unsafe` and dependencies are those of the page
 fn unsafe_is_where_and_as_often_as_the_page_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
@@ -565,7 +565,7 @@ fn unsafe_is_where_and_as_often_as_the_page_says() {
 
 /// Each crate that the init is linked with stands in the table, with the version of the lock file,
 /// and no other does.
-/// Promise (Against programs that mean harm): `unsafe` and dependencies are those of the page
+/// Promise (Against hostile programs): `unsafe` and dependencies are those of the page
 fn the_dependencies_are_those_of_the_page() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
@@ -606,15 +606,15 @@ fn the_dependencies_are_those_of_the_page() {
 
 pub(crate) const TESTS: &[Test] = tests![
     a_process_that_got_the_pid_of_another_is_never_signalled,
-    a_proc_that_was_made_up_names_nobody,
-    a_file_system_that_does_not_answer_holds_up_no_stop,
-    a_flood_of_signals_loses_no_stop_and_tells_nobody_twice,
+    a_made_up_proc_leads_to_no_signal,
+    a_file_system_that_does_not_answer_delays_no_stop,
+    a_flood_of_signals_loses_no_stop_and_no_process_gets_it_twice,
     under_each_limit_the_stop_is_graceful_and_the_status_unchanged,
     with_as_many_processes_as_the_user_may_have_the_report_is_written,
     what_adieu_keeps_of_each_process_is_bounded,
-    names_and_arguments_can_forge_no_line_and_steer_no_terminal,
+    names_and_arguments_can_forge_no_line_and_control_no_terminal,
     neither_environment_nor_arguments_are_shown_unasked,
-    a_link_in_the_place_of_a_directory_leads_no_report_astray,
+    a_link_in_the_place_of_a_directory_is_not_followed,
     a_directory_that_was_made_anew_and_links_from_before_are_followed,
     a_link_or_pipe_in_the_place_of_a_file_is_left_alone,
     a_report_to_an_open_descriptor_or_device_is_refused,

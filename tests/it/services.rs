@@ -186,7 +186,7 @@ fn java_runs_its_shutdown_hooks() {
     assert!(finished.took >= Duration::from_millis(500), "{finished}");
 }
 
-/// Promise (Who is told, and when): timeout, and none without one
+/// Promise (Which process gets the signal, and when): the timeout; without one nothing is killed
 fn java_whose_handlers_do_nothing_is_waited_for_and_killed_at_the_timeout() {
     let scratch = Scratch::new();
     let body = r#"
@@ -210,8 +210,8 @@ fn java_whose_handlers_do_nothing_is_waited_for_and_killed_at_the_timeout() {
     }
 }
 
-/// Promise (Who is told, and when): one that registers late
-fn java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear() {
+/// Promise (Which process gets the signal, and when): a handler that registers late
+fn java_that_boots_beside_a_server_gets_the_signal_as_soon_as_it_handles_it() {
     let scratch = Scratch::new();
     let java = java(&scratch, "Hook", HOOK);
     // The neighbour keeps the stop going until the JVM has ended.
@@ -311,7 +311,7 @@ fn nginx_finishes_its_request(daemon: &str, options: &[&str]) {
 }
 
 /// Promise (Anywhere): real programs end gracefully under a start script without `exec`
-fn nginx_finishes_its_requests_when_told_quit() {
+fn nginx_finishes_its_requests_on_quit() {
     nginx_finishes_its_request("off", &[]);
 }
 
@@ -482,7 +482,7 @@ fn fastcgi(script: &Path) -> Vec<u8> {
 }
 
 /// Promise (Anywhere): real programs end gracefully under a start script without `exec`
-fn php_fpm_finishes_its_request_when_told_quit() {
+fn php_fpm_finishes_its_request_on_quit() {
     let php_fpm = php_fpm();
     let (scratch, port) = (Scratch::new(), free_port());
     let configuration = format!(
@@ -576,7 +576,7 @@ fn prefork_master_loses_no_job() {
 }
 
 /// What the test above is for: this is what a group kill does to the same master.
-fn prefork_master_loses_its_jobs_when_the_group_is_told() {
+fn prefork_master_loses_its_jobs_when_the_group_gets_the_signal() {
     let scratch = Scratch::new();
     let running = prefork_master(&["--deliver", "group"], &scratch);
     running.signal(SIGTERM);
@@ -585,7 +585,7 @@ fn prefork_master_loses_its_jobs_when_the_group_is_told() {
 }
 
 /// Promise (Anywhere): real programs end gracefully under a start script without `exec`
-fn job_runner_finishes_its_jobs_and_they_are_not_told() {
+fn job_runner_finishes_its_jobs_and_they_get_no_signal() {
     let python = python();
     let scratch = Scratch::new();
     let agent = r#"
@@ -651,12 +651,12 @@ os.write(1, b"server done\n")
     finished.assert_no("terminated").assert_no("Terminated");
 }
 
-/// Promise (Anywhere): other users
+/// Promise (Anywhere): processes of other users
 fn server_below_su_finishes() {
     server_of_another_user_finishes("su", "nobody -s /bin/sh -c");
 }
 
-/// Promise (Anywhere): other users
+/// Promise (Anywhere): processes of other users
 fn server_below_runuser_finishes() {
     server_of_another_user_finishes("runuser", "-u nobody -- /bin/sh -c");
 }
@@ -671,18 +671,18 @@ fn server_below_setpriv_finishes() {
 pub(crate) const TESTS: &[Test] = tests![
     java_runs_its_shutdown_hooks,
     java_whose_handlers_do_nothing_is_waited_for_and_killed_at_the_timeout,
-    java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear,
-    nginx_finishes_its_requests_when_told_quit,
+    java_that_boots_beside_a_server_gets_the_signal_as_soon_as_it_handles_it,
+    nginx_finishes_its_requests_on_quit,
     nginx_that_daemonizes_finishes_its_requests,
     redis_saves_before_it_ends,
     gunicorn_finishes_its_request,
     node_finishes_its_request_below_npm_start,
     node_finishes_its_request_below_npm_start_as_the_main_process,
     node_finishes_its_request_below_sh_c_npm_start,
-    php_fpm_finishes_its_request_when_told_quit,
+    php_fpm_finishes_its_request_on_quit,
     prefork_master_loses_no_job,
-    prefork_master_loses_its_jobs_when_the_group_is_told,
-    job_runner_finishes_its_jobs_and_they_are_not_told,
+    prefork_master_loses_its_jobs_when_the_group_gets_the_signal,
+    job_runner_finishes_its_jobs_and_they_get_no_signal,
     server_below_su_finishes,
     server_below_runuser_finishes,
     server_below_setpriv_finishes

@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use crate::scenario::{assert_each_told_once, container};
+use crate::scenario::{assert_each_signalled_once, container};
 use crate::support::runner::Test;
 use crate::support::{Adieu, Finished, Scratch, eventually, tool};
 use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
@@ -70,14 +70,14 @@ fn assert_code(finished: &Finished, code: i32) {
     assert_eq!(finished.code, code, "{finished}");
 }
 
-/// Promise (Who is told, and when): the same under each shell
+/// Promise (Which process gets the signal, and when): the same under each shell
 fn a_server_behind_a_cd_finishes(shell: &Shell) {
     let finished = shell.stop("cd / && server --exit 3", 1, SIGTERM);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     assert_code(&finished, shell.code(3));
 }
 
-/// Promise (Who is told, and when): the same under each shell
+/// Promise (Which process gets the signal, and when): the same under each shell
 fn a_server_in_the_background_finishes(shell: &Shell) {
     let finished = shell.stop("server --name a & server --name b & wait; exit 4", 2, SIGTERM);
     if shell.always_catches {
@@ -85,49 +85,49 @@ fn a_server_in_the_background_finishes(shell: &Shell) {
             finished.assert_order([&*format!("{name} ready"), &format!("{name} done")]);
         }
     } else {
-        assert_each_told_once(&finished, "TERM", &["a", "b"]);
+        assert_each_signalled_once(&finished, "TERM", &["a", "b"]);
     }
     assert_code(&finished, shell.code(4));
 }
 
-/// Promise (Who is told, and when): the same under each shell
+/// Promise (Which process gets the signal, and when): the same under each shell
 fn a_pipe_keeps_the_last_lines(shell: &Shell) {
     let finished = shell.stop("server --lines 2 | cat; exit 5", 1, SIGTERM);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished
         .assert_order(["server got TERM", "server line 1", "server line 2", "server done"])
         .assert_no("lost");
     assert_code(&finished, shell.code(5));
 }
 
-/// Promise (Who is told, and when): the same under each shell
+/// Promise (Which process gets the signal, and when): the same under each shell
 fn a_start_script_without_exec_goes_on(shell: &Shell) {
     let scratch = Scratch::new();
     let script = scratch
         .script("start.sh", &format!("#!{}\ncd /\nserver\necho after\nexit 6\n", shell.words));
     for words in [&["--"][..], &[]] {
         let finished = stop(container().args(words.iter().copied()).arg(&script), 1, SIGTERM);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         assert_eq!(finished.count("after"), usize::from(!shell.always_catches), "{finished}");
         assert_code(&finished, shell.code(6));
     }
 }
 
-/// Promise (Who is told, and when): the same under each shell
+/// Promise (Which process gets the signal, and when): the same under each shell
 fn a_sequence_goes_on_behind_its_server(shell: &Shell) {
     let finished = shell.stop("server; echo after; exit 7", 1, SIGTERM);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     assert_eq!(finished.count("after"), usize::from(!shell.always_catches), "{finished}");
     assert_code(&finished, shell.code(7));
 }
 
-/// Promise (Who is told, and when): the same under each shell
+/// Promise (Which process gets the signal, and when): the same under each shell
 fn an_interrupt_is_delivered_as_such(shell: &Shell) {
     let finished = shell.stop("server; echo after; exit 8", 1, SIGINT);
-    assert_each_told_once(&finished, "INT", &["server"]);
+    assert_each_signalled_once(&finished, "INT", &["server"]);
 }
 
-/// Promise (Who is told, and when): the same under each shell
+/// Promise (Which process gets the signal, and when): the same under each shell
 fn a_loop_with_a_trap_ends_at_once(shell: &Shell) {
     // By path: ksh93 has a sleep of its own.
     let script = "trap 'echo trapped; exit 9' TERM; while :; do date; /bin/sleep 3600; done";

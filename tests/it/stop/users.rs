@@ -1,7 +1,7 @@
 //! Processes of other users.
 
 use crate::scenario::{
-    AS_NOBODY, AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, assert_warned,
+    AS_NOBODY, AT_ONCE, EPILOGUE, assert_at_once, assert_each_signalled_once, assert_warned,
     for_any_user, pid_inside, signal_and_wait, stopped, through_sh, wait_for,
 };
 use crate::support::runner::{Test, tests};
@@ -9,19 +9,19 @@ use crate::support::{Scratch, pid_namespace, root, tool};
 use nix::sys::signal::Signal::{SIGHUP, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
 
-/// Promise (Anywhere): other users
-fn a_server_of_another_user_is_told_by_root() {
+/// Promise (Anywhere): processes of other users
+fn a_server_of_another_user_gets_the_signal_from_root() {
     root();
     tool("setpriv");
     let scratch = Scratch::new();
     let script = format!("cd / && {AS_NOBODY} server; echo after");
     let finished = stopped(through_sh(&for_any_user(&scratch), &[&script]), 1, 0);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
 }
 
-/// Promise (Anywhere): other users
-fn a_process_that_may_not_be_signalled_does_not_hold_up_an_unprivileged_pid1() {
+/// Promise (Anywhere): processes of other users
+fn a_process_that_may_not_be_signalled_does_not_delay_an_unprivileged_pid1() {
     root();
     pid_namespace();
     tool("setpriv");
@@ -41,13 +41,13 @@ fn a_process_that_may_not_be_signalled_does_not_hold_up_an_unprivileged_pid1() {
 
     // And not the work of those that may be.
     let finished = stopped(through_sh(&preparation, &["cd / && server; echo after"]), 1, 0);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
     assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");
 }
 
-/// Promise (Anywhere): other users
-fn a_signal_that_may_not_be_passed_on_is_named_in_a_warning() {
+/// Promise (Anywhere): processes of other users
+fn a_signal_that_may_not_be_passed_on_is_in_a_warning() {
     root();
     pid_namespace();
     tool("setpriv");
@@ -75,7 +75,7 @@ fn a_signal_that_may_not_be_passed_on_is_named_in_a_warning() {
 }
 
 pub(super) const TESTS: &[Test] = tests![
-    a_server_of_another_user_is_told_by_root,
-    a_process_that_may_not_be_signalled_does_not_hold_up_an_unprivileged_pid1,
-    a_signal_that_may_not_be_passed_on_is_named_in_a_warning
+    a_server_of_another_user_gets_the_signal_from_root,
+    a_process_that_may_not_be_signalled_does_not_delay_an_unprivileged_pid1,
+    a_signal_that_may_not_be_passed_on_is_in_a_warning
 ];

@@ -5,9 +5,9 @@ use crate::support::runner::{Test, tests};
 use crate::support::{root_or_less, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 
-/// Promise (Who is told, and when): nobody handles it: at once (`sleep 3600`, `sh -c "sleep 3600"`,
-/// `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
-fn when_nobody_handles_the_signal_all_end_at_once() {
+/// Promise (Which process gets the signal, and when): no process handles it: all end at once
+/// (`sleep 3600`, `sh -c "sleep 3600"`, `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
+fn without_a_handler_all_end_at_once() {
     for (script, sleeps) in [
         ("sleep 3600", 1),
         ("sh -c 'sleep 3600'", 1),
@@ -28,8 +28,8 @@ fn when_nobody_handles_the_signal_all_end_at_once() {
     }
 }
 
-/// Promise (Who is told, and when): wrappers are shielded
-fn relays_above_nobody_who_handles_it_end_at_once() {
+/// Promise (Which process gets the signal, and when): wrappers are shielded
+fn wrappers_above_no_handler_end_at_once() {
     for relay in ["tini --", "dumb-init --", "catatonit --", "timeout 1h", "su root -s /bin/sh -c"]
     {
         if tool_or_less(relay.split(' ').next().unwrap()).is_none()
@@ -50,7 +50,5 @@ fn relays_above_nobody_who_handles_it_end_at_once() {
     }
 }
 
-pub(super) const TESTS: &[Test] = tests![
-    when_nobody_handles_the_signal_all_end_at_once,
-    relays_above_nobody_who_handles_it_end_at_once
-];
+pub(super) const TESTS: &[Test] =
+    tests![without_a_handler_all_end_at_once, wrappers_above_no_handler_end_at_once];
