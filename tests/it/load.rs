@@ -1,8 +1,8 @@
-//! Load on real processes: adieu's end is the end of everything below it, so it may never come
-//! early, nor never, nor may a signal be lost, however many processes, orphans, forks and signals
-//! there are.
+//! Load on real processes. As PID 1, adieu ends everything below it with its own end. So it must
+//! not end too early, it must end, and no signal may be lost, however many processes, orphans,
+//! forks and signals there are.
 //!
-//! The numbers are those that fit into everybody's `cargo test`; `ADIEU_LOAD=full` takes the large
+//! The sizes are those that fit into any `cargo test`; `ADIEU_LOAD=full` takes the large
 //! ones. What is measured goes to docs/reliability.md with `ADIEU_WRITE_DOCS=1`; that page has the
 //! command.
 
@@ -73,7 +73,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{} ms", time.as_millis())
 }
 
-/// A copy of the storm under a name of the test's own, by which what it leaves behind is known.
+/// A copy of the storm under a name of the test's own, by which the test finds what is left of it.
 fn named_storm(scratch: &Scratch) -> PathBuf {
     let number = scratch.path().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
     let copy = scratch.join(format!("storm{}-{number}", std::process::id() % 100_000));
@@ -150,7 +150,7 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
     const SENDERS: usize = 4;
     let each = size(500, 2_500);
     for (way, adieu) in ways() {
-        let running = prepared(adieu).arg("\"$STORM\" owner; exit 9").start();
+        let running = prepared(adieu).arg("\"$STORM\" counter; exit 9").start();
         running.wait_line("ready");
         running.signal(SIGTERM);
         running.wait_line("got TERM");
@@ -163,8 +163,7 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
                 .collect();
             senders.into_iter().map(|sender| sender.join().unwrap()).sum()
         });
-        // As long as it takes: every one of them is a look, and there may be little of a processor
-        // to be had.
+        // As long as it takes: adieu looks once for each of them, and the machine may be busy.
         while status_field(pid, "ShdPnd").unwrap() != "0000000000000000" {
             assert!(
                 began.elapsed() < Duration::from_secs(200),
@@ -192,8 +191,8 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
             one.map_or(0, |it| it.parse().unwrap())
         };
         let arrived: usize = REAL_TIME.iter().map(|signal| count(*signal)).sum();
-        // What /proc shows of a program that wakes and waits in turns is a glimpse: one in a
-        // thousand may go amiss, and not in silence.
+        // A program that wakes and waits in turns looks different at each read of /proc: adieu may
+        // drop one signal in a thousand, with a warning.
         let dropped: usize = REAL_TIME
             .iter()
             .map(|it| finished.dropped(&Number::from_number(*it).unwrap().to_string()))
@@ -217,7 +216,8 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
                 each * SENDERS
             ),
             &format!(
-                "{arrived} of {queued} real-time ones passed on; {} CPU, {} in all; memory +{grown} KiB",
+                "{arrived} of {queued} real-time ones passed on; {} CPU, {} in all; \
+                    memory +{grown} KiB",
                 milliseconds(spent),
                 milliseconds(took)
             ),
@@ -243,7 +243,7 @@ fn a_storm_that_ends_with_a_stop_of_the_job_leaves_no_process_stopped() {
 
 // --- Forks ---------------------------------------------------------------------------------------
 
-/// How long a stop may take where nobody handles the signal, on a machine with a storm on it.
+/// How long a stop without a handler may take on a machine with a storm on it.
 const SOON: Duration = Duration::from_secs(20);
 
 /// Promise (Under load): thousands of forks delay no stop and leave no process
@@ -253,10 +253,10 @@ fn a_storm_of_forks_does_not_keep_a_stop_from_ending() {
     let kinds = [
         ("forks of which all die at once", "\"$STORM\" dying"),
         ("the same below a server", "\"$STORM\" dying --handle --work 300"),
-        ("20 that each fork the next and end", "\"$STORM\" comets 20 --while \"$STORM\""),
+        ("20 that each fork the next and end", "\"$STORM\" chains 20 --while \"$STORM\""),
         (
             "the main shell gone",
-            "\"$STORM\" dying & \"$STORM\" comets 5 --while \"$STORM\" & sleep 0.2",
+            "\"$STORM\" dying & \"$STORM\" chains 5 --while \"$STORM\" & sleep 0.2",
         ),
     ];
     for (kind, string) in kinds {
@@ -293,7 +293,7 @@ fn forks_faster_than_every_look_end_with_the_timeout() {
     for (way, adieu) in ways() {
         let adieu = prepared(adieu).env("STORM", &storm).args(["-t", "1s"]);
         let running =
-            adieu.arg("\"$STORM\" comets 20 --while \"$STORM\" --own-groups; exit 9").start();
+            adieu.arg("\"$STORM\" chains 20 --while \"$STORM\" --own-groups; exit 9").start();
         running.wait_line("ready");
         running.signal(SIGTERM);
         let took = running.wait_end();
@@ -344,7 +344,7 @@ fn thousands_of_handlers_all_run_to_their_end() {
         figure(
             &format!("{number} processes with a handler of 500 ms, {way}"),
             &format!(
-                "{number} told once and done, in {}; {} CPU",
+                "{number} got the signal once and finished, in {}; {} CPU",
                 milliseconds(finished.took),
                 milliseconds(spent)
             ),
@@ -380,7 +380,8 @@ fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
         // The shell with the trap is the master, and what it waits for in the background is its
         // own.
         let string = format!(
-            "trap 'echo told' TERM; \"$STORM\" many {number} --handle --work 60000 & while :; do wait; sleep 0.1; done"
+            "trap 'echo trapped' TERM; \"$STORM\" many {number} --handle --work 60000 & \
+             while :; do wait; sleep 0.1; done"
         );
         let running = prepared(adieu).env("STORM", &storm).args(["-t", "1s", &string]).start();
         running.wait_line("ready");
@@ -401,11 +402,12 @@ fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
 fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
     let number = size(3_000_u32, 50_000);
     for (way, adieu) in ways() {
-        let string = "\"$STORM\" orphans 200; read go; \"$STORM\" orphans \"$NUMBER\"; exec \"$SERVER\" --work 0s";
+        let string = "\"$STORM\" orphans 200; read go; \"$STORM\" orphans \"$NUMBER\"; \
+            exec \"$SERVER\" --work 0s";
         let adieu = prepared(adieu).env("NUMBER", number.to_string()).stdin(Stdio::piped());
         let mut running = adieu.arg(string).start();
         let mut stdin = running.stdin();
-        // The first few bring in what is only ever brought in once.
+        // The first few make adieu read in the pages that it needs only once.
         running.wait_line("orphans over");
         let pid = running.pid();
         let settled = || {
@@ -427,7 +429,8 @@ fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
         figure(
             &format!("{number} orphans, {way}"),
             &format!(
-                "no zombie, {:.1} µs CPU each ({} s in all), memory of its own +{grown} KiB, RSS {} before, {} after",
+                "no zombie, {:.1} µs CPU each ({} s in all), memory of its own +{grown} KiB, \
+                    RSS {} before, {} after",
                 (after.2 - before.2).as_secs_f64() * 1e6 / f64::from(number),
                 took.as_secs(),
                 before.1,
@@ -456,8 +459,8 @@ fn children_of_threads_below_a_leader_that_has_ended_get_the_signal_and_finish()
     }
 }
 
-/// A daemon comes to the nearest subreaper when its parent ends. Whoever is alive before a look
-/// begins is in it.
+/// A daemon comes to the nearest subreaper when its parent ends. A process
+/// that is there before a look begins is in it.
 /// Promise (Under load): no look misses a process, and its cost depends on its own tree only
 fn no_look_misses_a_daemon_of_a_nested_subreaper() {
     let number = size(300, 3_000);
@@ -492,7 +495,7 @@ fn no_look_misses_a_daemon_of_a_nested_subreaper() {
     assert_eq!((letters(&log, b'T'), letters(&log, b'D')), (number, number), "{finished}");
     figure(
         &format!("looks at {number} daemons as they come to a subreaper below adieu"),
-        &format!("{looks} looks, none missed; {number} told once and done"),
+        &format!("{looks} looks, none missed; {number} got the signal once and finished"),
     );
 }
 
@@ -538,7 +541,8 @@ fn a_look_costs_what_its_own_tree_has_not_what_the_machine_has() {
 /// Promise (Under load): what a handler daemonizes gets the signal once, and adieu waits for it
 fn what_a_handler_daemonizes_gets_the_signal_once_and_adieu_waits_for_it() {
     for (way, adieu) in ways() {
-        let string = "trap '\"$SERVER\" --name late --daemonize --work 300ms; echo trapped; exit 9' TERM; \
+        let string = "trap '\"$SERVER\" --name late --daemonize --work 300ms; \
+            echo trapped; exit 9' TERM; \
             echo ready; while :; do sleep 0.1; done";
         let running = prepared(adieu).arg(string).start();
         running.wait_line("ready");
@@ -548,7 +552,7 @@ fn what_a_handler_daemonizes_gets_the_signal_once_and_adieu_waits_for_it() {
         finished.assert_order(["late ready", "trapped"]);
         figure(
             &format!("a handler that daemonizes a server with 300 ms of work, {way}"),
-            &format!("told once and done, in {}", milliseconds(finished.took)),
+            &format!("got the signal once and finished, in {}", milliseconds(finished.took)),
         );
     }
 }
