@@ -24,8 +24,8 @@ use crate::support::{
 };
 use nix::sys::signal::Signal;
 
-/// What `docker stop` may take where nothing is waited for: nobody was killed, as Docker's own
-/// grace is 10 s.
+/// How long `docker stop` may take where adieu waits for nothing. Docker's own grace period is
+/// 10 s, so that a shorter stop killed no process.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The shells of the images. busybox's takes the place of its last command; others stay above it.
@@ -260,7 +260,7 @@ impl Container {
         ended
     }
 
-    /// Stops it: the server is told once, finishes, and nobody has anything to complain of.
+    /// Stops it: the server gets the signal once and finishes, and nothing is on stderr.
     fn expect_server_finishes(&self) {
         self.run.wait_line("server ready");
         self.stop();
@@ -337,7 +337,8 @@ fn where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same() {
     let scratch = Scratch::new();
     for errno in [libc::EPERM, libc::ENOSYS] {
         let profile = scratch.join(format!("{errno}.json"));
-        let calls = "pidfd_open pidfd_send_signal signalfd signalfd4 epoll_create epoll_create1 epoll_ctl epoll_wait \
+        let calls = "pidfd_open pidfd_send_signal signalfd signalfd4 epoll_create epoll_create1 \
+            epoll_ctl epoll_wait \
             epoll_pwait epoll_pwait2 statx openat2 pwritev2";
         let rules = format!(
             "{{ \"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{{ \"names\": {:?},
@@ -347,8 +348,10 @@ fn where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same() {
         fs::write(&profile, rules).unwrap();
         let option = format!("seccomp={}", profile.display());
         let options = ["--security-opt", &*option, "--tmpfs", "/tmp"];
-        let script = "cat /proc/self/status | { while read line; do case $line in Seccomp:*) echo $line; esac; done; }
-            sleep 3600 & (cd /app; ./server --by sigwait --work 1s); cat /tmp/nothing 2>/dev/null; echo after";
+        let script = "cat /proc/self/status | { while read line; \
+            do case $line in Seccomp:*) echo $line; esac; done; }
+            sleep 3600 & (cd /app; ./server --by sigwait --work 1s); \
+            cat /tmp/nothing 2>/dev/null; echo after";
         let container = Container::run("string", &options, &["--report", "/tmp/report", script]);
         container.run.wait_line("server ready");
         container.stop();
@@ -532,22 +535,22 @@ fn stop_signal_of_the_image_is_the_one_delivered() {
 /// is the only one
 fn stop_signal_of_docker_run_is_the_one_delivered() {
     images();
-    // Those that are no stop signals of adieu's too: whoever handles them is told, and may end.
-    for (given, told) in [
+    // Also signals that are no stop signals of adieu's: their handlers get them, and may end.
+    for (given, name) in [
         ("SIGINT", "INT"),
         ("3", "QUIT"),
         ("SIGUSR1", "USR1"),
         ("HUP", "HUP"),
         ("SIGRTMIN+3", "RTMIN+3"),
     ] {
-        let string = format!("cd /app && ./server --on {told}");
+        let string = format!("cd /app && ./server --on {name}");
         let container = Container::run("string", &["--stop-signal", given], &[&string]);
         container.run.wait_line("server ready");
         container.stop();
         let ended = container.expect_exit(0);
         assert_eq!(
             ended.out,
-            ["server ready", &format!("server got {told}"), "server done"],
+            ["server ready", &format!("server got {name}"), "server done"],
             "{ended}"
         );
     }
@@ -582,7 +585,7 @@ fn docker_stop_with_a_time_is_the_limit_and_adieu_sets_none() {
 
 fn timeout_from_the_environment_ends_what_does_not_end() {
     images();
-    // The shell above the server was not told until then, and ends by that.
+    // The shell above the server gets no signal before the timeout, and ends by the one then.
     for (command, code) in [("/app/server --never", 137), ("cd /app && ./server --never", 143)] {
         let container = Container::run("string", &["--env", "ADIEU_TIMEOUT=300ms"], &[command]);
         container.run.wait_line("server ready");
@@ -594,7 +597,7 @@ fn timeout_from_the_environment_ends_what_does_not_end() {
     }
 }
 
-// --- Other signals, and who must not get any -----------------------------------------------------
+// --- Other signals, and processes that must not get any ------------------------------------------
 
 fn signals_reach_the_program_that_handles_them() {
     images();
@@ -631,13 +634,13 @@ fn docker_kill_with_a_stop_signal_stops_as_docker_stop_does() {
         container.run.wait_line("server ready");
         container.docker(&["kill", "--signal", signal]);
         let ended = container.expect_exit(0);
-        let told = format!("server got {signal}");
-        assert_eq!(ended.out, ["server ready", &told, "server done", "next"], "{ended}");
+        let got = format!("server got {signal}");
+        assert_eq!(ended.out, ["server ready", &got, "server done", "next"], "{ended}");
 
-        let nobody = Container::run("string", &[], &["sleep 3600; echo next"]);
-        nobody.wait_program("sleep");
-        nobody.docker(&["kill", "--signal", signal]);
-        let ended = nobody.ended();
+        let unhandled = Container::run("string", &[], &["sleep 3600; echo next"]);
+        unhandled.wait_program("sleep");
+        unhandled.docker(&["kill", "--signal", signal]);
+        let ended = unhandled.ended();
         assert!(ended.code > 128 && ended.lines.is_empty(), "{ended}");
     }
     let container = Container::run("string", &[], &[]);
@@ -718,8 +721,8 @@ fn in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signal
     let shared = format!("container:{}", neighbour.name);
     for namespace in ["host", &shared] {
         let share = ["--pid", namespace];
-        // Owners with a daemon that left the tree of the shell; nobody who handles it; a timeout
-        // that kills; a HUP.
+        // Handlers, one of them a daemon outside the shell's tree; no handler; a timeout that
+        // kills; a HUP.
         let string = "cd /app && ./server --name daemon --daemonize && ./server | cat";
         let finishes = Container::run("string", &share, &[string]);
         finishes.run.wait_line("daemon ready");
@@ -729,10 +732,10 @@ fn in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signal
         ended.assert_order(["server ready", "server got TERM", "server done"]);
         ended.assert_order(["daemon ready", "daemon got TERM", "daemon done"]);
 
-        let nobody = Container::run("string", &share, &["sleep 3600 & sleep 3600; echo next"]);
-        nobody.wait_program("sleep");
-        let took = nobody.stop();
-        let ended = nobody.expect_exit(143);
+        let unhandled = Container::run("string", &share, &["sleep 3600 & sleep 3600; echo next"]);
+        unhandled.wait_program("sleep");
+        let took = unhandled.stop();
+        let ended = unhandled.expect_exit(143);
         assert!(took < AT_ONCE && ended.lines.is_empty(), "{took:?}\n{ended}");
 
         let limit = [&share[..], &["--env", "ADIEU_TIMEOUT=300ms"]].concat();
@@ -762,7 +765,7 @@ fn in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signal
 /// `docs/start-scripts.md`
 fn below_dockers_own_init_the_server_finishes() {
     images();
-    // tini tells its child, which is adieu here, and passes on how that ended.
+    // tini signals its child, here adieu, and exits with adieu's status.
     Container::run("string", &["--init"], &[]).expect_server_finishes();
     assert_eq!(Container::run("string", &["--init"], &["exit 3"]).expect_exit(3).code, 3);
 }
@@ -789,12 +792,12 @@ fn ctrl_c_in_docker_run_it_reaches_the_program_once() {
             if command.len() == 1 && !command[0].contains(' ') { &[0] } else { &[0, 7, 130] };
         assert!(expected.contains(&status), "{command:?} exited with {status}\n{text}");
     }
-    let mut nobody = Interactive::run("string", &["echo go; cat; echo next"]);
-    nobody.pty.wait_text("go\n");
+    let mut unhandled = Interactive::run("string", &["echo go; cat; echo next"]);
+    unhandled.pty.wait_text("go\n");
     // dash, with or without adieu, keeps a Ctrl-C for later that comes while it starts a command.
-    wait_program(&nobody.name, "cat");
-    nobody.pty.type_keys("\x03");
-    assert_eq!(nobody.pty.exit(), 130, "{}", nobody.pty.text());
+    wait_program(&unhandled.name, "cat");
+    unhandled.pty.type_keys("\x03");
+    assert_eq!(unhandled.pty.exit(), 130, "{}", unhandled.pty.text());
 }
 
 /// Promise (Anywhere): `docker run -it`: Ctrl-C, what is typed, and a stop

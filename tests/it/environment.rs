@@ -222,14 +222,24 @@ fn descriptors_are_those_that_were_inherited_and_no_others() {
             let out = scratch.join("out");
             // By pid, and from a subshell: the file that takes the list is no descriptor of the
             // shell itself.
-            let list = "(ls -l /proc/$$/fd; for i in /proc/$$/fdinfo/*; do grep flags $i; done) >\"$OUT\"; :";
-            let through =
-                (how == "through").then(|| [adieu().as_os_str(), OsStr::new("--")]).into_iter().flatten();
+            let list = "(ls -l /proc/$$/fd; for i in /proc/$$/fdinfo/*; do \
+                grep flags $i; done) >\"$OUT\"; :";
+            let through = (how == "through")
+                .then(|| [adieu().as_os_str(), OsStr::new("--")])
+                .into_iter()
+                .flatten();
             let started = Adieu::new().as_child().program("/bin/sh").env("OUT", &out);
             let words = through.chain(["/bin/sh", "-c", list].map(OsStr::new));
-            started.args(["-c", "eval \"$0\"; exec \"$@\"", setup]).args(words).start().expect_exit(0);
+            started
+                .args(["-c", "eval \"$0\"; exec \"$@\"", setup])
+                .args(words)
+                .start()
+                .expect_exit(0);
             let text = fs::read_to_string(&out).unwrap();
-            text.lines().filter(|line| !line.starts_with("total")).map(open_file).collect::<Vec<_>>()
+            text.lines()
+                .filter(|line| !line.starts_with("total"))
+                .map(open_file)
+                .collect::<Vec<_>>()
         });
         assert_eq!(seen[0], seen[1], "after {setup:?}: directly, and through adieu");
         let listed = seen[0].iter().any(|line| line.starts_with("flags:"));
@@ -322,7 +332,8 @@ fn listen_pid_is_rewritten_to_the_program_if_it_names_adieu() {
             .expect_exit(0)
             .out
     };
-    let show = "'test \"$LISTEN_PID\" = $$ && echo rewritten; echo \"$LISTEN_FDS\"; env | grep -c ^LISTEN_PID='";
+    let show = "'test \"$LISTEN_PID\" = $$ && echo rewritten; echo \"$LISTEN_FDS\"; env | \
+        grep -c ^LISTEN_PID='";
     assert_eq!(set("$$", &format!("-- sh -c {show}")), ["rewritten", "1", "1"]);
     assert_eq!(set("$$", show), ["rewritten", "1", "1"]);
     for other in ["1", "999999999999", "''", "x", "\" $$\"", "\"$$ \"", "\"0x$$\""] {
@@ -424,12 +435,13 @@ fn at_rest_adieu_has_the_inherited_descriptors_and_one_of_its_own() {
 /// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn where_adieu_gets_no_descriptor_the_program_gets_the_signal_all_the_same() {
     // Room for one: /proc cannot be read then. The shell needs one too, for its libraries.
-    let script = "ulimit -n 4; exec \"$ADIEU\" 'trap \"echo told; exit 5\" TERM; echo ready; while :; do sleep 0.1; done'";
+    let script = "ulimit -n 4; exec \"$ADIEU\" 'trap \"echo trapped; exit 5\" TERM; echo ready; \
+        while :; do sleep 0.1; done'";
     for way in ways() {
         let running = way.program("/bin/sh").env("ADIEU", adieu()).args(["-c", script]).start();
         running.wait_line("ready");
         running.signal(SIGTERM);
-        running.expect_exit(5).assert_order(["ready", "told"]);
+        running.expect_exit(5).assert_order(["ready", "trapped"]);
     }
 }
 
@@ -437,7 +449,8 @@ fn where_adieu_gets_no_descriptor_the_program_gets_the_signal_all_the_same() {
 /// parent that is then killed itself
 fn fifty_orphans_are_reaped_as_pid1_and_as_subreaper() {
     const ORPHANS: usize = 50;
-    let make = "n=0; while [ $n -lt 50 ]; do (sleep 1h & :); n=$((n + 1)); done; exec \"$SERVER\" --work 0s";
+    let make = "n=0; while [ $n -lt 50 ]; do (sleep 1h & :); n=$((n + 1)); done; \
+        exec \"$SERVER\" --work 0s";
     for adieu in ways() {
         let running = adieu.env("SERVER", server()).arg(make).start();
         running.wait_line("server ready");

@@ -18,7 +18,7 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use serde_json::Value;
 
-const AS_NOBODY: [&str; 5] = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+const AS_USER_65534: [&str; 5] = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
 // --- Helpers -------------------------------------------------------------------------------------
 
@@ -157,7 +157,8 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
         let lines = inside(&["--explain"]);
         assert_eq!(
             sentences(&lines),
-            "On SIGTERM adieu would wait for server (3); sh (2) is shielded; tee (4) ends at end of file."
+            "On SIGTERM adieu would wait for server (3); sh (2) is shielded; \
+                tee (4) ends at end of file."
         );
         assert_eq!(inside(&["--explain", "1"]), lines);
     }
@@ -281,7 +282,7 @@ fn the_roles_are_those_that_the_stop_then_has() {
             running.signal(SIGTERM);
             running.finish();
             let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
-            // The report does not mention who is left to an owner.
+            // The report does not name the workers below a handler.
             for (pid, role) in each(&report, "role") {
                 assert_eq!(
                     said.get(&pid),
@@ -341,7 +342,8 @@ fn a_parent_that_does_not_reap_is_named() {
     let parent = scratch.join("a-parent-of-15c");
     // The shell's child ends below a program that knows nothing of it.
     let script = "cp /bin/sleep \"$PARENT\"; server & \
-                  exec sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0 & done; exec \"$PARENT\" 3600'";
+                  exec sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0 & done; \
+                  exec \"$PARENT\" 3600'";
     let running = container().env("PARENT", &parent).arg(script).start();
     running.wait_line("ready");
     eventually("twelve zombies are there", || {
@@ -382,7 +384,7 @@ fn a_signal_that_begins_no_stop_goes_to_its_handlers() {
     }
     running.signal(SIGHUP);
     running.wait_line("server saw HUP");
-    // Nobody else hears of it, now or later.
+    // No other process gets it, now or later.
     let explained = json(&running, &["--signal", "HUP"]);
     let of_sleep = entries(&explained, "sleep")[0]["when"].as_str().unwrap();
     assert!(!of_sleep.contains("gets it"), "{explained:#}");
@@ -475,8 +477,8 @@ fn an_init_that_signals_only_its_child_ends_with_it() {
         assert_eq!(
             said,
             format!(
-                "{init} (INIT) would pass SIGTERM to sh (SH) alone and end with it: sh dies at once, and the \
-                 kernel would then kill server (SERVER)."
+                "{init} (INIT) would pass SIGTERM to sh (SH) alone and end with it: sh dies at \
+                 once, and the kernel would then kill server (SERVER)."
             )
         );
         assert!(!finished, "{init}");
@@ -502,8 +504,8 @@ fn an_init_that_signals_the_group_ends_with_its_child_too() {
         assert_eq!(
             said,
             format!(
-                "{} (INIT) would pass SIGTERM to every process of sh's group and end with sh (SH): sh dies at \
-                 once, and the kernel would then kill server (SERVER).",
+                "{} (INIT) would pass SIGTERM to every process of sh's group and end with sh \
+                 (SH): sh dies at once, and the kernel would then kill server (SERVER).",
                 init[0]
             ),
             "{init:?}"
@@ -517,13 +519,15 @@ fn an_init_that_signals_the_group_ends_with_its_child_too() {
 fn a_server_that_is_the_init_s_child_gets_the_signal_and_finishes() {
     for init in ["tini", "dumb-init", "catatonit"] {
         let Some((said, finished)) = said_and_done(&[init, "--"], "exec server") else { continue };
-        let whom = if init == "dumb-init" {
+        let receiver = if init == "dumb-init" {
             "every process of server's group"
         } else {
             "server (SERVER) alone"
         };
         assert!(
-            said.starts_with(&format!("{init} (INIT) would pass SIGTERM to {whom} and end with")),
+            said.starts_with(&format!(
+                "{init} (INIT) would pass SIGTERM to {receiver} and end with"
+            )),
             "{said}"
         );
         assert!(!said.contains("kill") && !said.contains("at once"), "{said}");
@@ -580,7 +584,8 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
     assert_eq!(
         verdict(&running, &[]),
         format!(
-            "sh ({}) is PID 1 of its container and has no handler: SIGTERM would be ignored until SIGKILL. {} would \
+            "sh ({}) is PID 1 of its container and has no handler: SIGTERM would be ignored until \
+                SIGKILL. {} would \
              not get it.",
             running.pid(),
             named(&server)
@@ -588,7 +593,7 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
     );
     assert_eq!(json(&running, &[])["init"], "none");
     running.signal(SIGTERM);
-    // Both are still there after it, and the server has not heard of it.
+    // Both are still there after it, and the server did not get it.
     kill(server.pid, SIGUSR1).unwrap();
     running.wait_line("server saw USR1");
     assert!(
@@ -596,11 +601,11 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
             && running.lines().iter().all(|line| !line.text.contains("got TERM"))
     );
 
-    let deaf = below(&[], "trap '' TERM; server --on INT; :");
-    let said = verdict(&deaf, &[]);
+    let ignoring = below(&[], "trap '' TERM; server --on INT; :");
+    let said = verdict(&ignoring, &[]);
     let ignores =
         "is PID 1 of its container and ignores the signal: SIGTERM would be ignored until SIGKILL.";
-    assert_eq!(said, format!("sh ({}) {ignores}", deaf.pid()));
+    assert_eq!(said, format!("sh ({}) {ignores}", ignoring.pid()));
     // In the container itself it has that number.
     let within = container()
         .program("/bin/sh")
@@ -622,7 +627,8 @@ fn a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes() {
     assert_eq!(
         said,
         format!(
-            "server ({}) handles SIGTERM itself; what is below it is its own business, and is killed by the \
+            "server ({}) handles SIGTERM itself; what is below it is its own business, \
+                and is killed by the \
              kernel when it ends.",
             running.pid()
         )
@@ -742,7 +748,7 @@ fn asked_by_another_user(running: &Running, options: &[&str]) -> Vec<String> {
     Adieu::new().as_child().arg("--install").arg(scratch.join("adieu")).start().expect_exit(0);
     let pid = running.pid().to_string();
     let asked =
-        Adieu::new().as_child().program("setpriv").args(AS_NOBODY).arg(scratch.join("adieu"));
+        Adieu::new().as_child().program("setpriv").args(AS_USER_65534).arg(scratch.join("adieu"));
     let finished =
         asked.args(["--explain", &*pid]).args(options.iter().copied()).start().expect_exit(0);
     assert!(finished.err.is_empty(), "{finished}");

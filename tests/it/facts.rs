@@ -51,7 +51,8 @@ const CAUGHT: &str = r#"export child='eval "$asleep"
 "#;
 
 /// Which signals it was started with as ignored.
-const IGNORED: &str = r#"export child='mask=$(sed -n "s/^SigIgn:.*\(.\{8\}\)$/0x\1/p" /proc/$$/status)
+const IGNORED: &str = r#"export child='
+    mask=$(sed -n "s/^SigIgn:.*\(.\{8\}\)$/0x\1/p" /proc/$$/status)
     eval "$names"'
 "#;
 

@@ -155,7 +155,7 @@ fn explained() -> clap::Command {
     })
 }
 
-/// Without a date, which nobody would keep up and clap_mangen cannot leave empty.
+/// Without a date, which would not be kept current; clap_mangen cannot leave it empty.
 fn title(name: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(".TH {} 1 \"\" \"adieu {version}\" \"User Commands\"\n", name.to_uppercase())
@@ -448,7 +448,7 @@ fn the_man_pages_have_no_fault_that_mandoc_or_groff_know() {
             .args(&pages)
             .output()
             .unwrap();
-        // The pages have no date: nobody would keep it up.
+        // The pages have no date: it would not be kept current.
         let faults: Vec<_> = said(&checked)
             .lines()
             .filter(|it| !it.contains("missing date"))
@@ -477,8 +477,10 @@ fn the_man_pages_have_no_fault_that_mandoc_or_groff_know() {
 fn bash_completes_options_values_and_the_command() {
     let bash = tool("bash");
     let complete = |words: &[&str]| {
-        let script = "source completions/adieu.bash; set +e; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
-                      _adieu_or_command adieu \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"; complete -p adieu; printf '%s\\n' \"${COMPREPLY[@]}\"";
+        let script = "source completions/adieu.bash; set +e; \
+            COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+            _adieu_or_command adieu \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"; \
+            complete -p adieu; printf '%s\\n' \"${COMPREPLY[@]}\"";
         let mut command = Command::new(&bash);
         command.args(["--norc", "-ec", script, "bash"]).args(words).current_dir(root());
         let text = String::from_utf8(output(&mut command)).unwrap();
@@ -534,10 +536,13 @@ fn zsh_completes_options_values_and_the_command() {
     let home = Scratch::new();
     let complete = |line: &str| {
         let script = "zmodload zsh/zpty; zpty z zsh -f -i; \
-            zpty -w z \"PS1= ; fpath=($PWD/completions \\$fpath); autoload -U compinit; compinit -u -D\"; \
-            zpty -w z 'show() { print -r -- begin\"<$BUFFER>\"end; BUFFER=; zle accept-line }; zle -N show; bindkey \"^X\" show'; \
+            zpty -w z \"PS1= ; fpath=($PWD/completions \\$fpath); autoload -U compinit; \
+            compinit -u -D\"; \
+            zpty -w z 'show() { print -r -- begin\"<$BUFFER>\"end; BUFFER=; zle accept-line }; \
+            zle -N show; bindkey \"^X\" show'; \
             zpty -w z 'print re\"\"ady'; zpty -r -m z text '*ready*'; \
-            zpty -w -n z $1$'\\t\\C-x'; zpty -r -m z text '*begin<*>end*'; print -r -- $text; zpty -d z";
+            zpty -w -n z $1$'\\t\\C-x'; zpty -r -m z text '*begin<*>end*'; print -r -- $text; \
+            zpty -d z";
         let mut command = Command::new(&zsh);
         command.args(["-fc", script, "zsh", line]).current_dir(root()).env("HOME", home.path());
         let text = String::from_utf8_lossy(&output(&mut command)).into_owned();

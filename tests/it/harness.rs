@@ -95,9 +95,9 @@ fn server_reports_and_ignores() {
 fn server_that_never_ends_prints_each_signal_that_it_gets() {
     let server = server_alone().args(["--never", "--work", "0s"]).start();
     server.wait_line("server ready");
-    for told in 1..=3 {
+    for count in 1..=3 {
         server.signal(SIGTERM);
-        server.wait_lines(told, "server got TERM");
+        server.wait_lines(count, "server got TERM");
     }
     server.signal(SIGKILL);
     server.expect_exit(137).assert_no("done");
@@ -136,13 +136,13 @@ fn master_signals_each_worker_once_and_ends_last() {
         master.signal(SIGINT);
         let finished = master.expect_exit(0);
         for worker in ["server.1", "server.2", "server.3"] {
-            let [ready, told, done] =
+            let [ready, got, done] =
                 ["ready", "got TERM", "done"].map(|event| format!("{worker} {event}"));
             finished.assert_order([
                 &*ready,
                 "server ready",
                 "server got INT",
-                &told,
+                &got,
                 &done,
                 "server done",
             ]);
@@ -461,8 +461,8 @@ fn the_runner_takes_the_arguments_of_cargo_tests_own() {
         ran(&["--list", "lacks"], "").out,
         ["harness::lacks_a_program: test", "harness::lacks_a_part: test"]
     );
-    let aloud = ran(&["--nocapture", "passes"], "");
-    assert_eq!(aloud.err, ["said by the one that passes"]);
+    let printed = ran(&["--nocapture", "passes"], "");
+    assert_eq!(printed.err, ["said by the one that passes"]);
     assert_eq!(ran(&["--show-output", "passes"], "").count("said by the one that passes"), 1);
     assert_eq!(ran(&["--report-time", "passes"], "").count("harness::passes"), 2);
     for wrong in [&["--no-such-option"][..], &["--test-threads", "none"], &["--skip"]] {

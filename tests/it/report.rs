@@ -20,7 +20,7 @@ use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-/// A script that tells its own adieu to stop, and handles nothing itself.
+/// A script that sends adieu the stop signal, and handles none itself.
 const STOPS_ITSELF: &str = "kill -TERM $PPID; exec sleep 3600";
 
 // --- Helpers -------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ struct Reported {
 }
 
 impl Reported {
-    /// These options and this command; told to stop by `act`, once it has seen what it waits for.
+    /// These options and this command; `act` waits for what it needs and sends the stop signal.
     fn of(adieu: Adieu, words: &[&str], code: i32, act: impl FnOnce(&mut Running)) -> Self {
         let scratch = Scratch::new();
         let path = scratch.join("report.json");
@@ -52,7 +52,7 @@ impl Reported {
         Self { finished, report }
     }
 
-    /// Told to stop once `ready` servers are.
+    /// Sends the stop signal once `ready` servers are ready.
     fn stopped(words: &[&str], ready: usize, code: i32) -> Self {
         Self::of(container(), words, code, |running| {
             running.wait_lines(ready, " ready");
@@ -101,7 +101,7 @@ fn validate(document: &Value) {
     schema::validate("report", document);
 }
 
-/// A pipe that is full and that nobody reads: the end to keep open, and the end to write to.
+/// A pipe that is full and has no reader: the end to keep open, and the end to write to.
 fn full_pipe() -> (io::PipeReader, io::PipeWriter) {
     let (unread, mut full) = io::pipe().unwrap();
     let flags = OFlag::from_bits_retain(fcntl(&full, FcntlArg::F_GETFL).unwrap());
@@ -117,7 +117,7 @@ fn fifo(scratch: &Scratch) -> PathBuf {
     path
 }
 
-/// What stands between the bars of a timeline, and what behind them.
+/// The text between the bars of each row of a timeline, and the text after them.
 fn bars(lines: &[String]) -> Vec<(&str, &str)> {
     let parts = lines.iter().filter_map(|line| line.split_once(" |")?.1.split_once("| "));
     parts.collect()
@@ -275,7 +275,7 @@ fn a_stop_that_lasts_names_what_it_waits_for_after_5_and_10_s() {
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 fn the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had() {
-    // The second one hears of the stop only when the first has handed on to it.
+    // The late one gets the signal only once it has its handlers.
     let script = "for i in 1 2 3 4 5 6 7 8 9 10 11; do server --name $i --never & done; \
                   server --name late --late 700ms --never & wait";
     let running = with(["-t", "2s", script]).start();
@@ -284,7 +284,7 @@ fn the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had() {
     running.signal(SIGTERM);
     let finished = running.expect_exit(143);
     let killing = finished.err.iter().find(|line| line.contains("timeout after 2.0")).unwrap();
-    let told: Vec<f64> = killing
+    let signalled: Vec<f64> = killing
         .split("signalled ")
         .skip(1)
         .map(|it| {
@@ -293,8 +293,8 @@ fn the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had() {
         })
         .collect();
     assert_eq!(killing.matches("server (").count(), 12, "{finished}");
-    assert_eq!(told.len(), 12, "{finished}");
-    assert_eq!(told.iter().filter(|it| **it > 1.9).count(), 11, "{finished}");
+    assert_eq!(signalled.len(), 12, "{finished}");
+    assert_eq!(signalled.iter().filter(|it| **it > 1.9).count(), 11, "{finished}");
     assert_eq!(finished.count("late got TERM"), 1, "{finished}");
 }
 
@@ -379,9 +379,9 @@ fn the_report_of_a_stop_has_which_process_got_the_signal_when_and_how_long_it_to
     assert_eq!((&sh["role"], &sh["reason"]), (&"shielded".into(), &"above a handler".into()));
     assert_eq!(cat["role"], "bystander");
     assert_eq!((&sh["signalled_ms"], &cat["signalled_ms"]), (&Value::Null, &Value::Null));
-    let [told, ended] = ["signalled_ms", "ended_ms"].map(|it| stop.ms(&server[it]));
+    let [signalled, ended] = ["signalled_ms", "ended_ms"].map(|it| stop.ms(&server[it]));
     let whole = stop.ms(&report["duration_ms"]);
-    assert!(told < 250 && ended >= told + 300 && whole >= ended, "{report:#}");
+    assert!(signalled < 250 && ended >= signalled + 300 && whole >= ended, "{report:#}");
     assert!(Duration::from_millis(whole) <= stop.finished.took, "{report:#}\n{}", stop.finished);
     let settings = &report["settings"];
     assert_eq!(
@@ -453,16 +453,20 @@ fn the_report_of_a_repeated_signal() {
     let stop = Reported::of(container(), &["server --work 2500ms; :"], 0, |running| {
         running.wait_line("ready");
         running.signal(SIGTERM);
-        let told = running.wait_line("got TERM").at;
+        let first = running.wait_line("got TERM").at;
         eventually("more than a second has passed", || {
-            told.elapsed() > Duration::from_millis(1_200)
+            first.elapsed() > Duration::from_millis(1_200)
         });
         running.signal(SIGTERM);
     });
     let repeats = stop.report["repeats"].as_array().unwrap();
     assert_eq!((repeats.len(), &repeats[0]["signal"]), (1, &"SIGTERM".into()), "{:#}", stop.report);
     assert!((1_000..2_500).contains(&stop.ms(&repeats[0]["at_ms"])), "{:#}", stop.report);
-    assert!(stop.ms(&stop.one("server")["signalled_ms"]) < 1_000, "told first: {:#}", stop.report);
+    assert!(
+        stop.ms(&stop.one("server")["signalled_ms"]) < 1_000,
+        "the first signal: {:#}",
+        stop.report
+    );
 }
 
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
@@ -544,7 +548,7 @@ fn the_sender_is_the_process_that_sent_it() {
         });
         let line = stop.finished.out.iter().find_map(|line| line.strip_prefix("sender ")).unwrap();
         assert_eq!(stop.report["cause"]["sender"].to_string(), line);
-        // Somebody outside the namespace has no number in it.
+        // A sender outside the namespace has no pid in it.
         assert_eq!(Reported::stopped(&["server; :"], 1, 0).report["cause"]["sender"], Value::Null);
     }
     let beside = Reported::of(container().as_child(), &["server; :"], 0, |running| {
@@ -790,13 +794,13 @@ fn a_read_only_file_system_is_a_warning() {
 fn where_no_process_can_be_started_the_stop_is_the_same_without_a_report() {
     root();
     let (setpriv, prlimit) = (tool("setpriv"), tool("prlimit"));
-    // Whose user is the same may set it: the program takes it away once it runs.
+    // A process of the same user may set the limit: the program does so once it runs.
     let string = format!("{} --pid $PPID --nproc=0:0 && exec \"$SERVER\"", prlimit.display());
     for (option, complaints) in [("-t10s", 1), ("-q", 0)] {
         let scratch = Scratch::new();
         let report = scratch.join("report");
-        let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
-        let running = Adieu::new().as_child().program(&setpriv).args(nobody).arg(adieu());
+        let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+        let running = Adieu::new().as_child().program(&setpriv).args(user).arg(adieu());
         let running = running
             .env("SERVER", server())
             .args([option, "--report"])
@@ -1008,7 +1012,8 @@ fn with_a_disk_that_does_not_answer(script: &str) -> (Scratch, Running) {
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 fn a_disk_that_does_not_answer_is_given_up() {
-    let script = "exec \"$ADIEU\" --report slow/report --termination-log=slow/log 'server --work 200ms; exit 3'";
+    let script = "exec \"$ADIEU\" --report slow/report --termination-log=slow/log \
+        'server --work 200ms; exit 3'";
     let (_scratch, running) = with_a_disk_that_does_not_answer(script);
     running.wait_line("ready");
     running.signal(SIGTERM);

@@ -20,8 +20,8 @@ use crate::support::{
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-/// What a stop may take where nothing is waited for: nobody was killed, as the engine's own grace
-/// is 10 s.
+/// How long a stop may take where adieu waits for nothing. The engine's own grace period is 10 s,
+/// so that a shorter stop killed no process.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const RUNC_SPEC: &str = include_str!("../support/configs/runc-spec.json");
 const IMAGE: &str = "adieu.test/runtime:1";
@@ -230,8 +230,8 @@ fn the_configuration_is_replaced_with_its_mode_and_user_and_only_once() {
     let bundle = bundle(args(&["sh"]));
     let path = bundle.join("config.json");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    let owner = support::is_root().then_some(1234);
-    std::os::unix::fs::chown(&path, owner, owner).unwrap();
+    let user = support::is_root().then_some(1234);
+    std::os::unix::fs::chown(&path, user, user).unwrap();
     let (old, before) = (fs::metadata(&path).unwrap(), config(&bundle));
     let open = File::open(&path).unwrap();
     let create = || {
@@ -245,7 +245,7 @@ fn the_configuration_is_replaced_with_its_mode_and_user_and_only_once() {
     let (new, mut after) = (fs::metadata(&path).unwrap(), config(&bundle));
     let state = |it: &fs::Metadata| (it.mode(), it.uid(), it.gid());
     assert_eq!(state(&new), state(&old));
-    // Who has it open reads what was there, whole.
+    // A process that has the old file open still reads all of it.
     assert_eq!(serde_json::from_reader::<_, Value>(open).unwrap(), before);
     assert_eq!(names(bundle.path()), ["config.json"]);
     assert_eq!(after["process"]["args"], json!(["/dev/adieu", "--", "sh"]));
@@ -556,8 +556,14 @@ impl Docker {
             "default-runtime": "adieu",
             "runtimes": {
                 "adieu": { "path": wrapper() },
-                "no-runtime": { "path": wrapper(), "runtimeArgs": ["--adieu-runtime=/missing/runc"] },
-                "no-binary": { "path": wrapper(), "runtimeArgs": ["--adieu-binary=/missing/adieu"] },
+                "no-runtime": {
+                    "path": wrapper(),
+                    "runtimeArgs": ["--adieu-runtime=/missing/runc"],
+                },
+                "no-binary": {
+                    "path": wrapper(),
+                    "runtimeArgs": ["--adieu-binary=/missing/adieu"],
+                },
             },
         });
         fs::write(scratch.join("daemon.json"), runtimes.to_string()).unwrap();
@@ -687,7 +693,7 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
     let docker = Docker::start();
     let start = ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"];
     docker.run(&["--detach", "--name", "web"], &start).start().expect_exit(0);
-    let told = ["server ready", "server got TERM", "server done"];
+    let lines = ["server ready", "server got TERM", "server done"];
     let wait_ready = |times: usize| {
         eventually("the server is ready", || {
             docker.said(&["logs", "web"]).count("server ready") == times
@@ -709,7 +715,7 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
         complaints(&docker.said(&["logs", "web"]), "SIGHUP dropped") == 1
     });
     docker.said(&["stop", "web"]);
-    assert_eq!(docker.said(&["logs", "web"]).out, [told, told, told].concat());
+    assert_eq!(docker.said(&["logs", "web"]).out, [lines, lines, lines].concat());
 
     docker
         .run(&["--detach", "--name", "idle"], &["sh", "-c", "sleep 3600; echo next"])

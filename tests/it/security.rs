@@ -1,5 +1,4 @@
-//! What docs/security.md claims, tried: a program below adieu that means harm gains nothing by way
-//! of adieu.
+//! What docs/security.md claims, tried: a hostile program below adieu gains nothing through adieu.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -42,16 +41,16 @@ fn signal_adieu(running: &Running) {
 }
 
 fn assert_finished(finished: &Finished, name: &str) {
-    let [ready, told, done] = ["ready", "got TERM", "done"].map(|it| format!("{name} {it}"));
-    finished.assert_order([&*ready, &told, &done]);
-    assert_eq!(finished.count(&told), 1, "{finished}");
+    let [ready, got, done] = ["ready", "got TERM", "done"].map(|it| format!("{name} {it}"));
+    finished.assert_order([&*ready, &got, &done]);
+    assert_eq!(finished.count(&got), 1, "{finished}");
 }
 
-// --- Whom it signals -----------------------------------------------------------------------------
+// --- Which processes it signals ------------------------------------------------------------------
 
-/// Pids go round every few tenths of a second here, and strace holds adieu up for longer than that
-/// between its look and the signal. By then those that it saw are gone, and neighbours have their
-/// numbers.
+/// The kernel gives out the same pids every few tenths of a second here, and strace delays adieu
+/// for longer than that between its look and the signal. By then the processes that it saw have
+/// ended, and neighbours have their pids.
 /// Promise (Against hostile programs): a reused pid or a made-up /proc: no other process gets a
 /// signal
 fn a_process_that_got_the_pid_of_another_is_never_signalled() {
@@ -71,15 +70,15 @@ fn among_neighbours(strace: &Path, refused: &str) -> bool {
     let scratch = Scratch::new();
     let [end, log, fifo] = ["end", "log", "fifo"].map(|name| scratch.join(name));
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    // Neighbours that die of a signal say so. The numbers below 300 are given only once. At the
-    // last call the main shell is told first; with it ends the pipe, and with that, before they are
-    // told, the twelve.
+    // A neighbour that dies of a signal is printed. The kernel gives the pids below 300 only once.
+    // At the last call the main shell gets the signal first. With its end the pipe closes, and so
+    // the twelve end before they get theirs.
     let script = format!(
         "echo 460 >/proc/sys/kernel/pid_max
              neighbours() {{
                  while [ ! -e {end} ]; do
                      sleep 0.2 & a=$!; sleep 0.2 & b=$!; sleep 0.2 & c=$!
-                     for pid in $a $b $c; do wait $pid || echo \"neighbour $pid told\"; done
+                     for pid in $a $b $c; do wait $pid || echo \"neighbour $pid signalled\"; done
                  done
              }}
              for i in $(seq 20); do neighbours & done
@@ -106,7 +105,7 @@ fn among_neighbours(strace: &Path, refused: &str) -> bool {
     assert_finished(&finished, "server");
     let calls = |name: &str| log.lines().filter(|line| line.starts_with(name)).collect::<Vec<_>>();
     let opened = calls("pidfd_open(");
-    assert!(opened.len() > 12, "nobody was to be told\n{log}");
+    assert!(opened.len() > 12, "adieu was to signal no process\n{log}");
     if refused.is_empty() {
         let found = opened.iter().filter(|line| !line.contains("= -1")).count();
         found > calls("pidfd_send_signal(").len()
@@ -124,10 +123,13 @@ fn a_made_up_proc_leads_to_no_signal() {
     let script = "(sleep 3600 || echo neighbour got the signal) & sleep 3600 & echo neighbour is $!
         \"$ADIEU\" -t 5s \"neighbour=$!; \"'
             server & read go <$GO
-            mount -t tmpfs none /proc && cd /proc && ln -s $PPID self && mkdir $PPID $neighbour && cd / &&
+            mount -t tmpfs none /proc && cd /proc && ln -s $PPID self && \
+            mkdir $PPID $neighbour && cd / &&
             echo \"$PPID (adieu) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 5\" >/proc/$PPID/stat &&
-            echo \"$neighbour (evil) S $PPID 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 5\" >/proc/$neighbour/stat &&
-            printf \"SigBlk:\\t0\\nSigIgn:\\t0\\nSigCgt:\\tffffffffffffffff\\n\" >/proc/$neighbour/status &&
+            echo \"$neighbour (evil) S $PPID 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 5\" \
+            >/proc/$neighbour/stat &&
+            printf \"SigBlk:\\t0\\nSigIgn:\\t0\\nSigCgt:\\tffffffffffffffff\\n\" \
+            >/proc/$neighbour/status &&
             echo mounted && wait' 2>&1
         echo adieu $?; kill -0 $! && echo neighbour lives";
     let scratch = Scratch::new();
@@ -146,7 +148,7 @@ fn a_made_up_proc_leads_to_no_signal() {
     assert!(!lines.contains(&"neighbour got the signal".to_owned()), "{lines:#?}");
 }
 
-// --- What holds it up ----------------------------------------------------------------------------
+// --- What could delay it -------------------------------------------------------------------------
 
 /// Promise (Against hostile programs): a file system that does not answer, floods of signals,
 /// limits, thousands of processes: the stop ends as it should
@@ -160,7 +162,8 @@ fn a_file_system_that_does_not_answer_delays_no_stop() {
     let file = scratch.join("file");
     fs::write(&file, "").unwrap();
     let script = format!(
-        "{} {}/tests/it/support/silent_fuse.py {file} & while ! grep -q {file} /proc/mounts; do sleep 0.05; done
+        "{} {}/tests/it/support/silent_fuse.py {file} & while ! grep -q {file} /proc/mounts; \
+            do sleep 0.05; done
          \"$ADIEU\" 'exec <{file}; cat /dev/null | server; echo after'; echo adieu $?",
         python.display(),
         env!("CARGO_MANIFEST_DIR"),
@@ -178,7 +181,7 @@ fn a_file_system_that_does_not_answer_delays_no_stop() {
 /// Promise (Against hostile programs): a file system that does not answer, floods of signals,
 /// limits, thousands of processes: the stop ends as it should
 fn a_flood_of_signals_loses_no_stop_and_no_process_gets_it_twice() {
-    // Real-time signals queue, others become one; a made-up SIGCHLD ends nobody.
+    // Real-time signals queue, others become one; after a made-up SIGCHLD no process has ended.
     let script = "server & i=0; while [ $((i += 1)) -le 2500 ]; do
             kill -s CHLD $PPID; kill -s USR1 $PPID; kill -40 $PPID; kill -s TTOU $PPID
         done 2>/dev/null; echo flood ready; wait; wait; echo after";
@@ -247,7 +250,8 @@ fn with_as_many_processes_as_the_user_may_have_the_report_is_written() {
     let scratch = Scratch::new();
     let script = format!(
         "cp {server} \"$ADIEU\" {here} && chmod 777 {here} && cd {here} &&
-         exec {setpriv} --reuid 61917 --regid 61917 --clear-groups {prlimit} --nproc=2 ./adieu --report report -- ./server",
+         exec {setpriv} --reuid 61917 --regid 61917 --clear-groups {prlimit} --nproc=2 ./adieu \
+         --report report -- ./server",
         here = scratch.path().display(),
         server = server().display(),
         prlimit = prlimit.display(),
@@ -277,8 +281,10 @@ fn what_adieu_keeps_of_each_process_is_bounded() {
     let long = "x".repeat(120_000);
     let scratch = Scratch::new();
     let script =
-        "(exec sleep 3600; :) & for i in 1 2 3; do (sh -c 'read nothing <>\"$0\"' \"$FIFO\" \"$@\") & done
-        i=0; while [ $((i += 1)) -le 1000 ]; do sleep 3600 & done; echo all ready; server --work 1s; :";
+        "(exec sleep 3600; :) & for i in 1 2 3; do (sh -c 'read nothing <>\"$0\"' \"$FIFO\" \
+            \"$@\") & done
+        i=0; while [ $((i += 1)) -le 1000 ]; do sleep 3600 & done; echo all ready; \
+        server --work 1s; :";
     let fifo = scratch.join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let report = scratch.join("report");
@@ -302,8 +308,8 @@ fn what_adieu_keeps_of_each_process_is_bounded() {
 
 // --- What it shows -------------------------------------------------------------------------------
 
-/// All that adieu writes of a stop, told apart: stderr with `-v`, report, termination log, and
-/// `--explain` before it.
+/// All that adieu writes of a stop, each with its name: stderr with `-v`, report, termination log,
+/// and `--explain` before it.
 fn everything_shown(
     adieu_: Adieu,
     options: &[&str],
@@ -381,7 +387,8 @@ fn neither_environment_nor_arguments_are_shown_unasked() {
         let secret = outside()
             .env("PASSWORD", "in-the-environment")
             .env("ADIEU_SECRET", "in-the-environment");
-        let script = "server --name quiet --print USR1,USR2 & exec server --name x\"$2\"; : in-the-arguments";
+        let script = "server --name quiet --print USR1,USR2 & exec server --name x\"$2\"; \
+            : in-the-arguments";
         everything_shown(secret, options, &["-c", script, "sh", "in-the-arguments"])
     };
     for (where_, text) in shown(&[]) {

@@ -4,10 +4,10 @@
 //! What the shells do by themselves is in `docs/shells.md` (`tests/it/facts.rs`). Of that, these
 //! differences show here:
 //!
-//! - mksh catches TERM without any trap, so it is told. It waits for its foreground command, then
-//!   ends by the signal: what would follow in the script does not run, and the exit status is 143.
-//!   As it ends it sends the signal to its process group if it leads one (`kill(0, SIGTERM)`): its
-//!   background jobs hear that beside adieu.
+//! - mksh catches TERM without any trap, so it gets the signal. It waits for its foreground
+//!   command, then ends by the signal: what would follow in the script does not run, and the exit
+//!   status is 143. As it ends it sends the signal to its process group if it leads one (`kill(0,
+//!   SIGTERM)`): its background jobs get that signal beside adieu's.
 //! - ksh93 makes 128+n of an `exit n` in a trap that runs because a signal ended the foreground
 //!   command.
 //! - fish has no trap for a loop like the one below.
@@ -45,7 +45,7 @@ impl Shell {
         if self.always_catches { 143 } else { own }
     }
 
-    /// What runs this script under adieu, told once this many servers are ready.
+    /// Runs this script under adieu, and sends the signal once this many servers are ready.
     fn stop(&self, script: &str, ready: usize, by: Signal) -> Finished {
         stop(self.adieu(script), ready, by)
     }
@@ -114,7 +114,7 @@ fn a_start_script_without_exec_goes_on(shell: &Shell) {
 }
 
 /// Promise (Which process gets the signal, and when): the same under each shell
-fn a_sequence_goes_on_behind_its_server(shell: &Shell) {
+fn a_sequence_goes_on_after_its_server(shell: &Shell) {
     let finished = shell.stop("server; echo after; exit 7", 1, SIGTERM);
     assert_each_signalled_once(&finished, "TERM", &["server"]);
     assert_eq!(finished.count("after"), usize::from(!shell.always_catches), "{finished}");
@@ -162,7 +162,7 @@ macro_rules! shells {
                 a_server_in_the_background_finishes
                 a_pipe_keeps_the_last_lines
                 a_start_script_without_exec_goes_on
-                a_sequence_goes_on_behind_its_server
+                a_sequence_goes_on_after_its_server
                 an_interrupt_is_delivered_as_such
                 a_loop_with_a_trap_ends_at_once;
         )+}
@@ -176,7 +176,7 @@ shells! {
         a_server_in_the_background_finishes
         a_pipe_keeps_the_last_lines
         a_start_script_without_exec_goes_on
-        a_sequence_goes_on_behind_its_server
+        a_sequence_goes_on_after_its_server
         an_interrupt_is_delivered_as_such;
 }
 pub(crate) const TABLES: [&[Test]; 8] = [

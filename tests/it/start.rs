@@ -182,7 +182,8 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason
 
 /// Promise (The command): exit statuses, `--ok-exit`, 125, 126, 127, 128+n
 fn a_string_in_the_place_of_a_program_has_an_error_of_its_own() {
-    let string = "a shell string is one argument, in quotes and without -- before it: adieu 'cd /app && ./server'";
+    let string = "a shell string is one argument, in quotes and without -- before it: \
+        adieu 'cd /app && ./server'";
     for (words, shown) in [
         (&["--", "cd /x && ./y"][..], "cannot run cd /x && ./y: no such file"),
         (&["--", "no-such --port 80"], "cannot run no-such --port 80: no such program in PATH"),
@@ -407,7 +408,7 @@ fn rewrite_and_stop_on_change_what_is_delivered_and_what_stops() {
 /// Promise (The command): every option and its variable works
 fn verbose_and_quiet_by_option_and_by_variable() {
     pid_namespace();
-    // As PID 1, a HUP that nobody handles is dropped with a warning.
+    // As PID 1, a HUP without a handler is dropped with a warning.
     for (log, args, expected) in [
         ("", &[][..], "warnings"),
         ("warnings", &[], "warnings"),
@@ -435,10 +436,10 @@ fn verbose_and_quiet_by_option_and_by_variable() {
         running.signal(SIGTERM);
         let finished = running.expect_exit(0);
         let warned = finished.err.iter().any(|line| line.contains("SIGHUP dropped"));
-        let told = finished.err.iter().any(|line| line.contains("SIGTERM arrived"));
+        let said = finished.err.iter().any(|line| line.contains("SIGTERM arrived"));
         let timeline =
             finished.err.iter().any(|line| line.contains("server (2)") && line.contains("#"));
-        let seen = (warned, told, timeline);
+        let seen = (warned, said, timeline);
         let expected = match expected {
             "quiet" => (false, false, false),
             "warnings" => (true, false, false),

@@ -299,7 +299,7 @@ fn a_program_started_in_the_background_reads_once_it_is_in_the_foreground() {
     for (number, mut pty) in interactive_shells().into_iter().enumerate() {
         let own = pty.pid();
         let go = scratch.join(number.to_string());
-        // A job that runs is not continued by `fg`: no signal tells adieu that it has the terminal.
+        // `fg` does not continue a job that runs: adieu gets no signal when it has the terminal.
         let script = format!(
             "until test -e {}; do sleep 0.02; done; read -r word; echo \"<$word>\"",
             go.display()
@@ -331,7 +331,7 @@ fn ctrl_z_stops_no_container() {
                 // is.
                 pty.wait_text("^Z");
             }
-            // Nobody could ever continue it.
+            // No process could ever continue it.
             eventually("the server goes on", || state(server.pid) == Some('S'));
             assert_eq!(pty.foreground(), server.group);
             pty.signal(SIGTERM);

@@ -164,7 +164,13 @@ fn string() -> impl Strategy<Value = String> {
     let rest =
         proptest::collection::vec((gap, word).prop_map(|(gap, word)| format!("{gap}{word}")), 0..6);
     let first = prop_oneof![
-        6 => Just("args"), 2 => Just("./args"), 1 => Just("'args'"), 1 => Just(" my-args"), 1 => Just("a%b"), 1 => Just("a:b"), 1 => Just("9"),
+        6 => Just("args"),
+        2 => Just("./args"),
+        1 => Just("'args'"),
+        1 => Just(" my-args"),
+        1 => Just("a%b"),
+        1 => Just("a:b"),
+        1 => Just("9"),
     ];
     let words = (first, rest).prop_map(|(first, rest)| format!("{first}{}", rest.concat()));
     let pieces = proptest::collection::vec(proptest::sample::select(PIECES), 1..9)
@@ -507,7 +513,8 @@ fn a_program_is_found_where_the_shell_finds_it() {
 /// Promise (The command): a string without shell syntax needs no shell, and runs as a shell would
 /// run it
 fn no_builtin_or_reserved_word_of_a_shell_runs_without_it() {
-    let busybox = "{ help; busybox --list; busybox --list; } | tr -s '[:space:]' '\\n' | tail -n +3 | sort | uniq -u";
+    let busybox = "{ help; busybox --list; busybox --list; } | tr -s '[:space:]' '\\n' | \
+        tail -n +3 | sort | uniq -u";
     for (shell, options, list) in
         [("bash", &["-c"][..], "compgen -bk"), ("busybox", &["sh", "-c"], busybox)]
     {

@@ -69,7 +69,8 @@ fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
     let setpriv = setpriv.to_str().unwrap();
     // As docker's root has it: no CAP_SYS_PTRACE, so /proc shows less of what belongs to others.
     let preparation = format!(
-        "set -- {setpriv} --bounding-set -sys_ptrace --inh-caps -sys_ptrace \"$ADIEU\" \"$@\"\nexec \"$@\""
+        "set -- {setpriv} --bounding-set -sys_ptrace --inh-caps -sys_ptrace \"$ADIEU\" \
+            \"$@\"\nexec \"$@\""
     );
     let script = "server --lines 3 | cat";
     let words = [

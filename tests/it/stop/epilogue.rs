@@ -49,7 +49,7 @@ fn without_an_epilogue_the_script_ends_with_its_server() {
 fn a_restart_loop_ends_with_the_epilogue() {
     let finished = stopped(sh("while :; do server --work 100ms; done"), 1, 143);
     assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");
-    // The one that was started anew was told as well, once, and finished.
+    // A server that the loop started anew also got the signal once, and finished.
     let ready = finished.count("ready");
     assert!((1..=3).contains(&ready), "{finished}");
     assert!(

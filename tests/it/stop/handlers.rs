@@ -1,4 +1,4 @@
-//! Who gets the signal: what handles it, below shells and wrappers, once.
+//! The handlers below shells and wrappers get the signal, once.
 
 use std::fs;
 use std::process::Command;
@@ -30,11 +30,8 @@ fn a_program_without_a_shell_gets_the_signal_once_and_finishes() {
     for words in
         [&["--", "server", "--exit", "5"][..], &["server", "--exit", "5"], &["server --exit 5"]]
     {
-        assert_each_signalled_once(
-            &stopped(with(words.iter().copied()), 1, 5),
-            "TERM",
-            &["server"],
-        );
+        let finished = stopped(with(words.iter().copied()), 1, 5);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
     }
 }
 
@@ -44,11 +41,7 @@ fn twenty_servers_in_the_background_all_finish() {
     let script = "i=0; while [ $((i += 1)) -le 20 ]; do server --name s$i & done; wait; echo after";
     let finished = stopped(sh(script), 20, 0);
     let names: Vec<String> = (1..=20).map(|number| format!("s{number}")).collect();
-    assert_each_signalled_once(
-        &finished,
-        "TERM",
-        &names.iter().map(String::as_str).collect::<Vec<_>>(),
-    );
+    assert_each_signalled_once(&finished, "TERM", &names);
     assert_eq!(finished.out.last().unwrap(), "after", "{finished}");
 }
 
@@ -158,20 +151,20 @@ fn a_32_bit_program_that_waits_by_sigwait_is_a_handler() {
 
 /// Promise (Which process gets the signal, and when): wrappers are shielded
 fn wrappers_get_no_signal_and_the_server_below_them_does() {
-    // su would kill it 2 s after being told.
+    // su that got the signal would kill it after 2 s.
     let server = "server --work 2500ms";
-    let relays = ["tini -s --", "dumb-init", "catatonit --", "timeout 1h", "setsid -w"];
-    let relays = relays.iter().map(|relay| format!("{relay} {server}"));
+    let wrappers = ["tini -s --", "dumb-init", "catatonit --", "timeout 1h", "setsid -w"];
+    let wrappers = wrappers.iter().map(|wrapper| format!("{wrapper} {server}"));
     let by_user = ["su root -s /bin/sh -c", "runuser -u root -- sh -c"]
-        .map(|relay| format!("{relay} '{server}; :'"));
+        .map(|wrapper| format!("{wrapper} '{server}; :'"));
     let nested = format!("\"$ADIEU\" 'cd / && {server}'");
-    let running: Vec<_> = relays
+    let running: Vec<_> = wrappers
         .chain(by_user)
         .chain([nested])
         .filter(|words| {
-            let relay = words.split(' ').next().unwrap();
-            (relay.starts_with('"') || tool_or_less(relay).is_some())
-                && (!["su", "runuser"].contains(&relay) || root_or_less())
+            let wrapper = words.split(' ').next().unwrap();
+            (wrapper.starts_with('"') || tool_or_less(wrapper).is_some())
+                && (!["su", "runuser"].contains(&wrapper) || root_or_less())
         })
         .map(|words| {
             let adieu = sh(&format!("{words}; echo after")).env("ADIEU", support::adieu());
@@ -188,10 +181,9 @@ fn wrappers_get_no_signal_and_the_server_below_them_does() {
 
 /// Promise (Which process gets the signal, and when): wrappers are shielded
 fn a_wrapper_as_the_main_process_gets_no_signal_either() {
-    for relay in
-        ["tini", "dumb-init", "catatonit"].into_iter().filter(|relay| tool_or_less(relay).is_some())
-    {
-        let finished = stopped(with(["--", relay, "--", "sh", "-c", "server; echo after"]), 1, 0);
+    let wrappers = ["tini", "dumb-init", "catatonit"];
+    for wrapper in wrappers.into_iter().filter(|wrapper| tool_or_less(wrapper).is_some()) {
+        let finished = stopped(with(["--", wrapper, "--", "sh", "-c", "server; echo after"]), 1, 0);
         assert_each_signalled_once(&finished, "TERM", &["server"]);
         finished.assert_order(["server done", "after"]);
     }

@@ -1,4 +1,4 @@
-//! The main process ends by itself and leaves others behind.
+//! The main process ends by itself, and other processes are still there.
 
 use std::process::Stdio;
 

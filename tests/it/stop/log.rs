@@ -1,4 +1,4 @@
-//! A log that nobody reads, or that is full, delays no stop.
+//! A log without a reader, or one that is full, delays no stop.
 
 use std::fs;
 use std::fs::File;
@@ -47,7 +47,8 @@ fn a_terminal_without_a_reader_does_not_delay_the_stop() {
         let (mut master, mut slave) = (File::from(terminal.master), File::from(terminal.slave));
         fill(&mut slave);
         master.read_exact(&mut vec![0; room]).unwrap();
-        let script = "i=0; while [ $((i += 1)) -le 20 ]; do server --name a-long-name-for-a-server-$i --never & done; wait";
+        let script = "i=0; while [ $((i += 1)) -le 20 ]; do \
+            server --name a-long-name-for-a-server-$i --never & done; wait";
         let finished = stopped(with(["-t", "300ms", script]).stderr(slave), 20, 143);
         assert!(finished.took < Duration::from_secs(10), "{room}: {finished}");
     }

@@ -56,11 +56,11 @@ fn without_a_timeout_nothing_is_killed_and_a_warning_names_what_adieu_waits_for(
 
 /// Promise (Which process gets the signal, and when): the timeout; without one nothing is killed
 fn what_had_no_signal_before_the_timeout_gets_it_then_and_is_not_killed_at_once() {
-    // A trap that does not see to its background job, and a hung owner beside one that ends.
-    let script = "trap 'echo heard' TERM; server --name below --work 0s & while :; do wait; done";
+    // A trap that does not stop its background job; then a hung handler beside one that ends.
+    let script = "trap 'echo trapped' TERM; server --name below --work 0s & while :; do wait; done";
     let running = stop(with(["-t", "1s", script]), 1);
     let finished = running.expect_exit(137);
-    finished.assert_order(["below ready", "heard", "below got TERM", "below done"]);
+    finished.assert_order(["below ready", "trapped", "below got TERM", "below done"]);
     assert_eq!(finished.count(" got "), 1, "{finished}");
     assert!(finished.took >= Duration::from_secs(1), "{finished}");
 
@@ -77,8 +77,8 @@ fn a_program_that_ignores_the_signal_is_killed_at_the_timeout_and_named() {
     assert!(finished.took >= Duration::from_secs(1), "{finished}");
     assert_warned(&finished, ["killing", "server ("]);
 
-    // Beside an owner as well.
-    let script = "server --name deaf --on none --ignore TERM & server; wait; echo never";
+    // Beside a handler too.
+    let script = "server --name ignoring --on none --ignore TERM & server; wait; echo never";
     let finished = stop(with(["-t", "2s", script]), 2).finish();
     finished.assert_order(["server got TERM", "server done"]).assert_no("never");
     assert_warned(&finished, ["killing", "server ("]);

@@ -35,7 +35,8 @@ fn the_foreground_command_of_a_shell_with_a_trap_gets_the_signal_so_that_the_tra
 fn the_background_job_of_a_shell_with_a_trap_gets_the_signal_from_the_trap_only() {
     let script = |on: &str| {
         format!(
-            "trap 'kill $p; wait $p; echo cleaned' TERM; server {on} & p=$!; wait; echo after; exit 4"
+            "trap 'kill $p; wait $p; echo cleaned' TERM; server {on} & p=$!; wait; \
+             echo after; exit 4"
         )
     };
     // A job that catches INT and QUIT shows no longer that it is one; dash and busybox show it
@@ -88,8 +89,8 @@ fn a_shell_that_executes_its_server_before_the_signal_gets_it_once_as_the_server
     let scratch = Scratch::new();
     let [log, fifo] = ["log", "fifo"].map(|name| scratch.join(name));
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    // Whoever is not adieu's own child is told by a pidfd, and that comes two seconds after the
-    // look.
+    // A process that is not adieu's own child gets the signal by a pidfd, here two seconds after
+    // the look.
     let running = container()
         .as_child()
         .program(&strace)
@@ -97,17 +98,18 @@ fn a_shell_that_executes_its_server_before_the_signal_gets_it_once_as_the_server
         .args([&*log, support::adieu()])
         .arg("-v")
         .arg(format!(
-            "trap 'echo outer' TERM; (trap 'echo inner' TERM; echo subshell ready; read go <{0}; exec server)",
+            "trap 'echo outer' TERM; \
+             (trap 'echo inner' TERM; echo subshell ready; read go <{0}; exec server)",
             fifo.display()
         ))
         .start();
     running.wait_line("subshell ready");
     let adieu = running.process("adieu").pid;
     kill(adieu, SIGTERM).unwrap();
-    let tells = format!("{} ", libc::SYS_pidfd_open);
-    eventually("adieu is about to tell the subshell", || {
+    let opens = format!("{} ", libc::SYS_pidfd_open);
+    eventually("adieu is about to signal the subshell", || {
         fs::read_to_string(format!("/proc/{adieu}/syscall"))
-            .is_ok_and(|call| call.starts_with(&tells))
+            .is_ok_and(|call| call.starts_with(&opens))
     });
     fs::write(&fifo, "go\n").unwrap();
     running.wait_line("server ready");
@@ -122,13 +124,15 @@ fn a_shell_that_executes_its_server_before_the_signal_gets_it_once_as_the_server
 /// with a trap
 fn in_the_foreground_of_a_trap_the_script_goes_on_and_the_pipeline_keeps_its_end() {
     for shell in ["dash -c", "bash -c"] {
-        let subshell = "trap 'echo trap' TERM; (cd /; server --work 300ms; sleep 0.2; echo uploaded); echo end";
+        let subshell = "trap 'echo trap' TERM; \
+            (cd /; server --work 300ms; sleep 0.2; echo uploaded); echo end";
         let finished = stopped(with(["--shell", shell, subshell]), 1, 0);
         assert_each_signalled_once(&finished, "TERM", &["server"]);
         finished.assert_order(["server done", "uploaded", "trap", "end"]);
 
         let reader = "trap 'echo trap' TERM; \
-            server --work 50ms --lines 5 | while read -r line; do sleep 0.05; echo \"$line\"; done; echo end";
+            server --work 50ms --lines 5 | while read -r line; do \
+            sleep 0.05; echo \"$line\"; done; echo end";
         let finished = stopped(with(["--shell", shell, reader]), 1, 0);
         finished.assert_order([
             "server got TERM",

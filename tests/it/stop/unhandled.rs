@@ -1,4 +1,4 @@
-//! Nothing handles the signal: all end at once.
+//! No process handles the signal: all end at once.
 
 use crate::scenario::{AT_ONCE, assert_at_once, sh, wait_for};
 use crate::support::runner::{Test, tests};
@@ -30,22 +30,23 @@ fn without_a_handler_all_end_at_once() {
 
 /// Promise (Which process gets the signal, and when): wrappers are shielded
 fn wrappers_above_no_handler_end_at_once() {
-    for relay in ["tini --", "dumb-init --", "catatonit --", "timeout 1h", "su root -s /bin/sh -c"]
-    {
-        if tool_or_less(relay.split(' ').next().unwrap()).is_none()
-            || (relay.starts_with("su") && !root_or_less())
+    let wrappers =
+        ["tini --", "dumb-init --", "catatonit --", "timeout 1h", "su root -s /bin/sh -c"];
+    for wrapper in wrappers {
+        if tool_or_less(wrapper.split(' ').next().unwrap()).is_none()
+            || (wrapper.starts_with("su") && !root_or_less())
         {
             continue;
         }
-        let script = match relay {
-            _ if relay.ends_with("-c") => format!("{relay} 'sleep 3600; echo never'"),
-            _ => format!("{relay} sleep 3600; echo never"),
+        let script = match wrapper {
+            _ if wrapper.ends_with("-c") => format!("{wrapper} 'sleep 3600; echo never'"),
+            _ => format!("{wrapper} sleep 3600; echo never"),
         };
         let running = sh(&script).start();
         wait_for(&running, 1, "sleep");
         running.signal(SIGTERM);
         let finished = running.finish();
-        assert!(finished.took < AT_ONCE, "{relay}\n{finished}");
+        assert!(finished.took < AT_ONCE, "{wrapper}\n{finished}");
         finished.assert_no("never");
     }
 }

@@ -1,4 +1,4 @@
-//! Without /proc, pidfds or descriptors to spare.
+//! Without /proc, pidfds or free descriptors.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -66,6 +66,8 @@ fn what_adieu_has_seen_gets_the_signal_even_when_proc_goes_away_with_the_main_pr
 /// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn where_pidfds_are_refused_the_stop_is_the_same() {
     let strace = tool("strace");
+    let script = "sleep 3600 & server --work 1s --lines 2; (server --name second --work 100ms); \
+        echo after";
     for (errno, call) in
         [("ENOSYS", "pidfd_open"), ("EPERM", "pidfd_open"), ("ENOSYS", "pidfd_send_signal")]
     {
@@ -78,7 +80,7 @@ fn where_pidfds_are_refused_the_stop_is_the_same() {
             .program(&strace)
             .args([&*calls, &inject, "-qq", "-o"])
             .args([&*log, support::adieu()])
-            .arg("sleep 3600 & server --work 1s --lines 2; (server --name second --work 100ms); echo after")
+            .arg(script)
             .start();
         running.wait_line("server ready");
         wait_for(&running, 1, "sleep");
@@ -108,14 +110,11 @@ fn with_hardly_any_descriptor_the_stop_is_graceful() {
 
 /// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn more_servers_than_descriptors_all_get_the_signal_at_once() {
-    let script = "i=0; while [ $((i += 1)) -le 30 ]; do server --by sigwait --name s$i & done; wait; echo after";
+    let script = "i=0; while [ $((i += 1)) -le 30 ]; do server --by sigwait --name s$i & done; \
+        wait; echo after";
     let finished = stopped(through_sh("ulimit -n 20", &[script]), 30, 0);
     let names: Vec<String> = (1..=30).map(|number| format!("s{number}")).collect();
-    assert_each_signalled_once(
-        &finished,
-        "TERM",
-        &names.iter().map(String::as_str).collect::<Vec<_>>(),
-    );
+    assert_each_signalled_once(&finished, "TERM", &names);
     finished.assert_order(["after"]);
 }
 

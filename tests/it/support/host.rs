@@ -62,8 +62,8 @@ pub(crate) struct Host {
     container: Option<Container>,
 }
 
-/// What a second engine changes where it is not kept apart, and what nobody else changes at the
-/// same time.
+/// What a second engine changes where it is not kept apart, and what no other program changes at
+/// the same time.
 #[derive(Debug, PartialEq)]
 struct State {
     /// Index and flags of the bridge. One that was made again has another index; 0: there is none.
