@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::scenario::{AT_ONCE, EPILOGUE, assert_each_signalled_once, sh, wait_for};
 use crate::support::runner::{Test, tests};
-use crate::support::{eventually, process};
+use crate::support::{eventually, process, status_field};
 use nix::sys::signal::Signal::{SIGCONT, SIGSTOP, SIGTERM};
 use nix::sys::signal::kill;
 
@@ -26,7 +26,8 @@ fn a_stopped_process_is_continued_and_finishes() {
     }
 }
 
-/// `docker pause`, or a debugger: the wait is interrupted, and what it waited until is over.
+/// As by `docker pause` or a debugger: adieu's wait is interrupted, and the time until which it
+/// waited is over.
 /// Promise (Which process gets the signal, and when): daemons, stopped processes and nested PID
 /// namespaces
 fn an_adieu_that_is_stopped_for_a_while_keeps_its_descriptors() {
@@ -40,9 +41,14 @@ fn an_adieu_that_is_stopped_for_a_while_keeps_its_descriptors() {
     // The signalfd was there; a pidfd and what waits for both have come.
     eventually("the server is watched", || files() == before + 2);
     kill(adieu, SIGSTOP).unwrap();
+    let is = |state: char| process(adieu).is_some_and(|it| it.state == state);
+    eventually("adieu is stopped", || is('T'));
+    let waits = || status_field(adieu, "voluntary_ctxt_switches").unwrap().parse::<u64>().unwrap();
+    let waits_before = waits();
+    // Not a wait for something: the time of its next look passes meanwhile.
     thread::sleep(Duration::from_millis(700));
     kill(adieu, SIGCONT).unwrap();
-    thread::sleep(Duration::from_millis(100));
+    eventually("adieu waits again", || is('S') && waits() > waits_before);
     assert_eq!(files(), before + 2);
     assert_each_signalled_once(&running.expect_exit(0), "TERM", &["server"]);
 }
