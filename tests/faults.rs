@@ -1195,7 +1195,7 @@ type Table = BTreeMap<(String, Stage), BTreeMap<Kind, (BTreeMap<String, BTreeSet
 const MARK: &str = "<!-- From here on made by tests/faults.rs. -->\n";
 
 fn write_table(table: &Table, runs: usize) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md");
+    let path = support::repository().join("docs/faults.md");
     let mut text = fs::read_to_string(&path).unwrap();
     text.truncate(text.find(MARK).unwrap() + MARK.len());
     let scenarios = SCENARIOS.len();

@@ -15,18 +15,15 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::engine::AT_ONCE;
 use crate::support::host::{labels, run_name, sweep_at_end};
 use crate::support::page::find;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, missing, server, storm,
-    tool,
+    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, missing, repository,
+    server, storm, tool,
 };
 use nix::sys::signal::Signal;
-
-/// How long `docker stop` may take where adieu waits for nothing. Docker's own grace period is
-/// 10 s, so that a shorter stop killed no process.
-const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The shells of the images. busybox's takes the place of its last command; others stay above it.
 fn shells() -> Vec<&'static str> {
@@ -824,7 +821,7 @@ fn what_is_typed_in_docker_run_it_reaches_the_program_and_docker_stop_is_gracefu
 fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
     let images = images();
     let tag = Images::tag("release");
-    let make = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/image.sh");
+    let make = repository().join("dist/image.sh");
     let built = adieu().parent().unwrap();
     docker().program("sh").arg(make).arg(&tag).arg(built).start().expect_exit(0);
 

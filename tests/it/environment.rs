@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use crate::scenario::ways;
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
@@ -21,14 +22,6 @@ use nix::sys::signal::Signal::{
 };
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-
-/// An ordinary child and, where possible, PID 1.
-fn ways() -> Vec<Adieu> {
-    [Some(Adieu::new().as_child()), pid_namespace_or_less().then(|| Adieu::new().as_pid1())]
-        .into_iter()
-        .flatten()
-        .collect()
-}
 
 /// What `words` print when run directly, which is what they print when adieu runs them. `setup` is
 /// a shell command that goes before, or empty where not even a shell may come between; `state` says

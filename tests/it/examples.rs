@@ -2,15 +2,15 @@
 //! what they show.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::host::Host;
 use crate::support::runner::{Test, tests};
-use crate::support::{Adieu, adieu, missing_as_said, say};
+use crate::support::{Adieu, adieu, missing_as_said, repository, say};
 
 fn folders_of() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+    repository().join("examples")
 }
 
 /// The folders under `examples/`.

@@ -6,7 +6,7 @@ use std::env;
 use std::fs;
 use std::process::Command;
 
-use crate::scenario::{AT_ONCE, container, is_gone};
+use crate::scenario::{AS_USER_65534, AT_ONCE, container, is_gone};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
@@ -17,8 +17,6 @@ use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use serde_json::Value;
-
-const AS_USER_65534: [&str; 5] = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
 // --- Helpers -------------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::Command;
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use crate::support::runner::{Test, tests};
-use crate::support::{Adieu, Scratch, output, page, pid_namespace_or_less, say, tool_or_less};
+use crate::support::{
+    Adieu, Scratch, output, page, pid_namespace_or_less, repository, say, tool_or_less, variables,
+};
 
 const PAGE: &str = "docs/shells.md";
 
@@ -442,7 +443,7 @@ fn the_shells_do_what_the_page_says() {
         let shells: Vec<_> = present.iter().flatten().copied().flat_map(start).collect();
         shells.into_iter().flat_map(|shell| shell.join().unwrap()).collect()
     });
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
+    let text = fs::read_to_string(repository().join(PAGE)).unwrap();
     let said = said(&text);
     // What could not be asked here stays as it was said.
     let all = said.clone().into_iter().chain(seen.clone()).collect();
@@ -459,8 +460,7 @@ fn the_shells_do_what_the_page_says() {
             say(format!("DIFFERS: {difference}"));
             let version = SHELLS.iter().zip(&versions).find(|(it, _)| it.0 == *shell).unwrap().1;
             let is_of_the_page = version.as_ref().is_some_and(|it| text.contains(it));
-            let in_ci = env::var_os("CI").is_some_and(|it| it == "true");
-            differ.extend((is_of_the_page || in_ci).then_some(difference));
+            differ.extend((is_of_the_page || variables::in_ci()).then_some(difference));
         }
     }
     let hint = "write the page with ADIEU_WRITE_DOCS=1, and see what of adieu rests on it";
@@ -476,7 +476,7 @@ fn the_shells_do_what_the_page_says() {
 /// Promise (Which process gets the signal, and when): what the shells do without adieu, on which
 /// its rules rest ([shells.md](shells.md))
 fn what_rests_on_a_fact_links_to_one_that_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = repository();
     let anchors: BTreeSet<String> = FACTS.iter().map(|fact| anchor(fact.question)).collect();
     let mut links = 0;
     for file in fs::read_dir(root.join("docs"))

@@ -11,14 +11,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, cpu_time, eventually, page, pid_namespace_or_less, process,
-    processes, say, server, status_field, storm,
+    processes, say, server, status_field, storm, variables,
 };
 use adieu::procfs::{Detail, Observer, look_below};
 use adieu::signal::Signal as Number;
@@ -28,7 +28,7 @@ use nix::unistd::Pid;
 /// A measured figure, or one of the sizes: the small one for every run, the large one for
 /// `ADIEU_LOAD=full`.
 fn size<T>(small: T, full: T) -> T {
-    if env::var_os("ADIEU_LOAD").is_some_and(|it| it == "full") { full } else { small }
+    if variables::full_load() { full } else { small }
 }
 
 fn figure(what: &str, measured: &str) {

@@ -13,7 +13,7 @@ use std::{fs, thread};
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, adieu, eventually, missing_in_part, page, pid_namespace,
-    process, root_or_less, say, server, tool, tool_or_less,
+    process, repository, root_or_less, say, server, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
@@ -218,7 +218,7 @@ struct Systemd {
 
 impl Systemd {
     fn peer() -> Option<Peer> {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/systemd.sh");
+        let program = repository().join("tests/it/support/systemd.sh");
         tool_or_less(SYSTEMD)?;
         root_or_less().then_some(())?;
         let cgroups = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);

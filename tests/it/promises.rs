@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::page;
 use crate::support::runner::{Test, tests};
+use crate::support::{page, repository};
 
 /// The sections of the page, in their order, and the text below each heading.
 const SECTIONS: [(&str, &str); 9] = [
@@ -101,10 +101,6 @@ fn promises_of(source: &str, module: &str) -> Vec<Shown> {
     found
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// The files below a folder, in the order of their names, with their modules.
 fn sources(folder: &Path, module: &str) -> Vec<(PathBuf, String)> {
     let mut paths: Vec<_> =
@@ -126,9 +122,10 @@ fn sources(folder: &Path, module: &str) -> Vec<(PathBuf, String)> {
 /// All promises with their tests, those of one promise behind each other.
 fn all() -> Vec<Shown> {
     let mut all = Vec::new();
-    let faults = root().join("tests/faults.rs");
-    let files =
-        sources(&root().join("tests/it"), "").into_iter().chain([(faults, "faults".to_owned())]);
+    let faults = repository().join("tests/faults.rs");
+    let files = sources(&repository().join("tests/it"), "")
+        .into_iter()
+        .chain([(faults, "faults".to_owned())]);
     for (path, module) in files.filter(|(_, module)| !NO_PROMISES.contains(&&**module)) {
         let source = fs::read_to_string(path).unwrap();
         let promises = promises_of(&source, &module);
@@ -186,11 +183,11 @@ fn the_page_of_promises_is_that_of_the_tests() {
     }
     for (_, _, tests) in ELSEWHERE {
         for (file, test) in tests.iter().filter_map(|it| it.split_once("::")) {
-            let source = fs::read_to_string(root().join(format!("tests/{file}.rs"))).unwrap();
+            let source = fs::read_to_string(repository().join(format!("tests/{file}.rs"))).unwrap();
             assert!(source.contains(&format!("fn {test}(")), "{file}::{test} is missing");
         }
     }
-    let path = root().join("docs/promises.md");
+    let path = repository().join("docs/promises.md");
     let before = fs::read_to_string(&path).unwrap();
     let now = page::between(&before, "<!-- begin -->\n\n", "<!-- end -->", &page(&all));
     if page::writes() {

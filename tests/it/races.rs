@@ -4,28 +4,26 @@
 //! of the two as PID 1. How those two ended goes to docs/reliability.md with `ADIEU_WRITE_DOCS=1`;
 //! that page has the command.
 
-use std::env;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::scenario::ways;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, adieu, page, pid_namespace, pid_namespace_or_less, say, server,
-    status_field, tool,
+    Adieu, Finished, Running, adieu, page, pid_namespace, say, server, status_field, tool,
+    variables,
 };
 use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
 
 fn tries() -> u32 {
-    env::var("ADIEU_TEST_TRIES").map_or(100, |tries| tries.parse().unwrap())
+    variables::tries().unwrap_or(100)
 }
 
 /// As PID 1, where nothing would be left to try again.
 fn tries_as_pid1() -> u32 {
-    let all = env::var_os("CI").is_some_and(|it| it == "true")
-        || env::var_os("ADIEU_LOAD").is_some_and(|it| it == "full");
-    if all { 1_000 } else { tries() }
+    if variables::in_ci() || variables::full_load() { 1_000 } else { tries() }
 }
 
 /// From nothing to 50 ms, and most of them short: adieu and a server are up in the first few.
@@ -206,9 +204,7 @@ fn a_term_as_the_program_ends_by_itself_leaves_one_status_or_the_other() {
 /// Promise (Running): no signal is lost at the start
 fn a_term_pending_from_before_the_start_reaches_the_server() {
     let pending = "kill -TERM $$; exec \"$ADIEU\" -- \"$SERVER\" --by signalfd --exit 9";
-    let ways =
-        [Some(Adieu::new().as_child()), pid_namespace_or_less().then(|| Adieu::new().as_pid1())];
-    for way in ways.into_iter().flatten() {
+    for way in ways() {
         // Blocked in the server too, as it would be without adieu: it takes the signal whenever it
         // comes to it.
         let blocked = way.program("/bin/sh").env("ADIEU", adieu()).blocking([SIGTERM]);

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::scenario::{AT_ONCE, assert_at_once, assert_warned, container, stopped, with};
+use crate::scenario::{
+    AS_USER_65534, AT_ONCE, assert_at_once, assert_warned, container, stopped, wait_for, with,
+};
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, adieu, can_be_pid1, eventually, missing, pid_namespace,
@@ -83,9 +85,7 @@ impl Reported {
 }
 
 fn stopped_once_sleep_runs(running: &mut Running) {
-    eventually("sleep runs", || {
-        running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S')
-    });
+    wait_for(running, 1, "sleep");
     running.signal(SIGTERM);
 }
 
@@ -109,12 +109,6 @@ fn full_pipe() -> (io::PipeReader, io::PipeWriter) {
     while full.write(b".").is_ok() {}
     fcntl(&full, FcntlArg::F_SETFL(flags)).unwrap();
     (unread, full)
-}
-
-fn fifo(scratch: &Scratch) -> PathBuf {
-    let path = scratch.join("fifo");
-    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::from_bits_retain(0o600)).unwrap();
-    path
 }
 
 /// The text between the bars of each row of a timeline, and the text after them.
@@ -715,7 +709,7 @@ fn what_is_no_regular_file_is_left_alone() {
     fs::write(scratch.join("target"), "mine").unwrap();
     symlink(scratch.join("target"), scratch.join("link")).unwrap();
     symlink(scratch.join("nowhere"), scratch.join("dangling")).unwrap();
-    let fifo = fifo(&scratch);
+    let fifo = scratch.fifo("fifo");
     for option in ["--report", "--termination-log"] {
         for path in
             [&scratch.join("link"), &scratch.join("dangling"), &fifo, &PathBuf::from("/dev/full")]
@@ -735,7 +729,7 @@ fn what_is_no_regular_file_is_left_alone() {
 /// them delays a stop
 fn a_fifo_with_a_reader_is_left_alone_too() {
     let scratch = Scratch::new();
-    let fifo = fifo(&scratch);
+    let fifo = scratch.fifo("fifo");
     let mut reader = OpenOptions::new()
         .read(true)
         .write(true)
@@ -799,8 +793,7 @@ fn where_no_process_can_be_started_the_stop_is_the_same_without_a_report() {
     for (option, complaints) in [("-t10s", 1), ("-q", 0)] {
         let scratch = Scratch::new();
         let report = scratch.join("report");
-        let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
-        let running = Adieu::new().as_child().program(&setpriv).args(user).arg(adieu());
+        let running = Adieu::new().as_child().program(&setpriv).args(AS_USER_65534).arg(adieu());
         let running = running
             .env("SERVER", server())
             .args([option, "--report"])
@@ -937,7 +930,7 @@ fn the_termination_log_lies_where_kubernetes_looks_for_it() {
 /// them delays a stop
 fn no_output_without_a_reader_delays_a_stop() {
     let scratch = Scratch::new();
-    let fifo = fifo(&scratch);
+    let fifo = scratch.fifo("fifo");
     let files = |adieu: Adieu| {
         adieu
             .arg("-v")

@@ -11,18 +11,15 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support;
-use crate::support::engine::Daemon;
+use crate::support::engine::{AT_ONCE, Daemon};
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, adieu, eventually, libraries, missing_package, output,
-    pid_namespace, root, server, spawn, tool,
+    pid_namespace, repository, root, server, spawn, tool,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-/// How long a stop may take where adieu waits for nothing. The engine's own grace period is 10 s,
-/// so that a shorter stop killed no process.
-const AT_ONCE: Duration = Duration::from_secs(5);
 const RUNC_SPEC: &str = include_str!("../support/configs/runc-spec.json");
 const IMAGE: &str = "adieu.test/runtime:1";
 
@@ -824,7 +821,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
     }
 
     fn ask(&self, call: &str, what: &Value) -> Finished {
-        let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/cri.py");
+        let client = repository().join("tests/it/support/cri.py");
         let asked =
             Adieu::new().as_child().program(&self.python).arg(client).arg(&self.socket).arg(call);
         asked.arg(what.to_string()).deadline(Duration::from_secs(90)).start().finish()

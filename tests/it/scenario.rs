@@ -9,13 +9,20 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::support::{
-    self, Adieu, Finished, Running, Scratch, can_be_pid1, eventually, process, server, status_field,
+    self, Adieu, Finished, Running, Scratch, can_be_pid1, eventually, pid_namespace_or_less,
+    process, server, status_field,
 };
-use nix::sys::signal::Signal::SIGTERM;
+use nix::sys::signal::Signal::{self, SIGTERM};
 use nix::unistd::Pid;
 
 /// A stop that waits for nothing ends within this time even on a busy machine.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// An ordinary child and, where possible, PID 1.
+pub(crate) fn ways() -> Vec<Adieu> {
+    let pid1 = pid_namespace_or_less().then(|| Adieu::new().as_pid1());
+    [Some(Adieu::new().as_child()), pid1].into_iter().flatten().collect()
+}
 
 /// The epilogue where none is set.
 pub(crate) const EPILOGUE: Duration = Duration::from_secs(1);
@@ -51,17 +58,30 @@ pub(crate) fn through_sh(preparation: &str, words: &[&str]) -> Adieu {
     adieu.args(["-c", &*script, "sh"]).args(words.iter().copied())
 }
 
-/// Sends the stop signal once `ready` servers are ready.
+/// Sends SIGTERM once `ready` servers are ready.
 pub(crate) fn stop(adieu: Adieu, ready: usize) -> Running {
+    stop_by(SIGTERM, adieu, ready)
+}
+
+/// Sends this signal once `ready` servers are ready.
+pub(crate) fn stop_by(signal: Signal, adieu: Adieu, ready: usize) -> Running {
     let running = adieu.start();
     running.wait_lines(ready, " ready");
-    running.signal(SIGTERM);
+    running.signal(signal);
     running
 }
 
-/// Sends the stop signal once `ready` servers are ready; its end, with this exit status.
+/// Sends SIGTERM once `ready` servers are ready; the end, with this exit status.
 pub(crate) fn stopped(adieu: Adieu, ready: usize, code: i32) -> Finished {
     stop(adieu, ready).expect_exit(code)
+}
+
+/// This server got this signal once and finished.
+pub(crate) fn assert_signalled_once(finished: &Finished, signal: &str, name: impl Display) {
+    let [ready, got, done] =
+        ["ready", &format!("got {signal}"), "done"].map(|it| format!("{name} {it}"));
+    finished.assert_order([&*ready, &got, &done]);
+    assert_eq!(finished.count(&got), 1, "{finished}");
 }
 
 /// Each of these servers got this signal once and finished, and no other server got one.
@@ -71,9 +91,7 @@ pub(crate) fn assert_each_signalled_once(
     names: &[impl Display],
 ) {
     for name in names {
-        let [ready, got, done] =
-            ["ready", &format!("got {signal}"), "done"].map(|it| format!("{name} {it}"));
-        finished.assert_order([&*ready, &got, &done]);
+        assert_signalled_once(finished, signal, name);
     }
     assert_eq!(finished.count(" got "), names.len(), "{finished}");
 }
@@ -116,7 +134,14 @@ pub(crate) fn for_any_user(scratch: &Scratch) -> String {
     )
 }
 
-pub(crate) const AS_USER_65534: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+/// The options of setpriv(1) for a user who is not root and has no processes of its own.
+pub(crate) const AS_USER_65534: [&str; 5] =
+    ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+
+/// The words in a script that run what follows as that user.
+pub(crate) fn as_user_65534() -> String {
+    format!("setpriv {}", AS_USER_65534.join(" "))
+}
 
 pub(crate) fn signal_and_wait(running: &Running, signal: i32, answer: &str) {
     running.signal_number(signal);

@@ -7,11 +7,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::scenario::{container, stopped};
+use crate::scenario::{assert_signalled_once, container, stopped};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, adieu, missing, pid_namespace, server, status_field, tool,
+    Adieu, Finished, Running, Scratch, adieu, missing, pid_namespace, repository, server,
+    status_field, tool,
 };
 use nix::sys::signal::Signal::SIGTERM;
 use nix::sys::signal::kill;
@@ -41,9 +42,7 @@ fn signal_adieu(running: &Running) {
 }
 
 fn assert_finished(finished: &Finished, name: &str) {
-    let [ready, got, done] = ["ready", "got TERM", "done"].map(|it| format!("{name} {it}"));
-    finished.assert_order([&*ready, &got, &done]);
-    assert_eq!(finished.count(&got), 1, "{finished}");
+    assert_signalled_once(finished, "TERM", name);
 }
 
 // --- Which processes it signals ------------------------------------------------------------------
@@ -68,8 +67,8 @@ fn a_process_that_got_the_pid_of_another_is_never_signalled() {
 /// Whether a number that adieu asked for had another process by then.
 fn among_neighbours(strace: &Path, refused: &str) -> bool {
     let scratch = Scratch::new();
-    let [end, log, fifo] = ["end", "log", "fifo"].map(|name| scratch.join(name));
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let [end, log] = ["end", "log"].map(|name| scratch.join(name));
+    let fifo = scratch.fifo("fifo");
     // A neighbour that dies of a signal is printed. The kernel gives the pids below 300 only once.
     // At the last call the main shell gets the signal first. With its end the pipe closes, and so
     // the twelve end before they get theirs.
@@ -133,8 +132,7 @@ fn a_made_up_proc_leads_to_no_signal() {
             echo mounted && wait' 2>&1
         echo adieu $?; kill -0 $! && echo neighbour lives";
     let scratch = Scratch::new();
-    let go = scratch.join("go");
-    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let go = scratch.fifo("go");
     let running = inside(script).env("GO", &go).start();
     running.wait_line("server ready");
     let pid = running.process("adieu").pid;
@@ -285,8 +283,7 @@ fn what_adieu_keeps_of_each_process_is_bounded() {
             \"$@\") & done
         i=0; while [ $((i += 1)) -le 1000 ]; do sleep 3600 & done; echo all ready; \
         server --work 1s; :";
-    let fifo = scratch.join("fifo");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let fifo = scratch.fifo("fifo");
     let report = scratch.join("report");
     let adieu = outside().env("FIFO", fifo).args(["-q", "--show-args", "--report"]).arg(&report);
     let (many, finished) = peak(adieu.args(["-c", script, "sh"]).args(vec![long; 14]), 2);
@@ -543,7 +540,7 @@ fn uses_of_unsafe(source: &str) -> usize {
 
 /// Promise (Against hostile programs): `unsafe` and dependencies are those of the page
 fn unsafe_is_where_and_as_often_as_the_page_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = repository();
     let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
     let mut rows = 0;
     let mut files = Vec::from([root.join("src")]);
@@ -574,7 +571,7 @@ fn unsafe_is_where_and_as_often_as_the_page_says() {
 /// and no other does.
 /// Promise (Against hostile programs): `unsafe` and dependencies are those of the page
 fn the_dependencies_are_those_of_the_page() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = repository();
     let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
     let tree = std::process::Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .args([

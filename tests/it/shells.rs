@@ -14,9 +14,9 @@
 
 use std::time::Duration;
 
-use crate::scenario::{assert_each_signalled_once, container};
+use crate::scenario::{assert_each_signalled_once, container, stop, stop_by, wait_for};
 use crate::support::runner::Test;
-use crate::support::{Adieu, Finished, Scratch, eventually, tool};
+use crate::support::{Adieu, Finished, Scratch, tool};
 use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
 
 /// A shell that is there.
@@ -47,7 +47,7 @@ impl Shell {
 
     /// Runs this script under adieu, and sends the signal once this many servers are ready.
     fn stop(&self, script: &str, ready: usize, by: Signal) -> Finished {
-        stop(self.adieu(script), ready, by)
+        stop_by(by, self.adieu(script), ready).finish()
     }
 
     fn adieu(&self, script: &str) -> Adieu {
@@ -57,13 +57,6 @@ impl Shell {
         let homes = ["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"];
         homes.into_iter().fold(container(), home).args(["--shell", &shell, script])
     }
-}
-
-fn stop(adieu: Adieu, ready: usize, by: Signal) -> Finished {
-    let running = adieu.start();
-    running.wait_lines(ready, " ready");
-    running.signal(by);
-    running.finish()
 }
 
 fn assert_code(finished: &Finished, code: i32) {
@@ -106,7 +99,7 @@ fn a_start_script_without_exec_goes_on(shell: &Shell) {
     let script = scratch
         .script("start.sh", &format!("#!{}\ncd /\nserver\necho after\nexit 6\n", shell.words));
     for words in [&["--"][..], &[]] {
-        let finished = stop(container().args(words.iter().copied()).arg(&script), 1, SIGTERM);
+        let finished = stop(container().args(words.iter().copied()).arg(&script), 1).finish();
         assert_each_signalled_once(&finished, "TERM", &["server"]);
         assert_eq!(finished.count("after"), usize::from(!shell.always_catches), "{finished}");
         assert_code(&finished, shell.code(6));
@@ -132,9 +125,7 @@ fn a_loop_with_a_trap_ends_at_once(shell: &Shell) {
     // By path: ksh93 has a sleep of its own.
     let script = "trap 'echo trapped; exit 9' TERM; while :; do date; /bin/sleep 3600; done";
     let running = shell.adieu(script).start();
-    eventually("the loop sleeps", || {
-        running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S')
-    });
+    wait_for(&running, 1, "sleep");
     running.signal(SIGTERM);
     let finished = running.expect_exit(shell.exit_9_in_trap);
     finished.assert_order(["trapped"]);

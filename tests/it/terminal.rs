@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::scenario;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Process, Pty, Scratch, adieu, eventually, pid_namespace_or_less, process, server, tool,
-    tool_or_less,
+    Adieu, Process, Pty, Scratch, adieu, eventually, process, server, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 use nix::unistd::Pid;
@@ -20,9 +20,7 @@ const END_OF_FILE: &str = "\x04";
 
 /// adieu as the leader of a session and, where possible, as PID 1 too.
 fn ways() -> Vec<Adieu> {
-    let pid1 = pid_namespace_or_less().then(|| Adieu::new().as_pid1());
-    let all = [Some(Adieu::new().as_child()), pid1].into_iter().flatten();
-    all.map(|adieu| adieu.env("SERVER", server())).collect()
+    scenario::ways().into_iter().map(|adieu| adieu.env("SERVER", server())).collect()
 }
 
 /// A shell on a terminal, with `$ADIEU` and `$SERVER`.

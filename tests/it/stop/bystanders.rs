@@ -4,9 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use crate::scenario::{
-    AT_ONCE, assert_each_signalled_once, container, is_gone, sh, stopped, wait_for, with,
+    AS_USER_65534, AT_ONCE, assert_each_signalled_once, container, is_gone, sh, stopped, wait_for,
+    with,
 };
-use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, eventually, root, tool, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
@@ -73,20 +73,8 @@ fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
             \"$@\"\nexec \"$@\""
     );
     let script = "server --lines 3 | cat";
-    let words = [
-        "--",
-        setpriv,
-        "--reuid",
-        "65534",
-        "--regid",
-        "65534",
-        "--clear-groups",
-        "sh",
-        "-c",
-        script,
-    ];
-    let adieu = container().program("/bin/sh").env("ADIEU", support::adieu());
-    let finished = stopped(adieu.args(["-c", &*preparation, "sh"]).args(words), 1, 0);
+    let adieu = container().program("/bin/sh").args(["-c", &*preparation, "sh", "--", setpriv]);
+    let finished = stopped(adieu.args(AS_USER_65534).args(["sh", "-c", script]), 1, 0);
     finished.assert_order(["server got TERM", "server line 1", "server line 3", "server done"]);
 }
 

@@ -87,8 +87,7 @@ fn the_trap_of_a_shell_may_take_its_time() {
 fn a_shell_that_executes_its_server_before_the_signal_gets_it_once_as_the_server() {
     let strace = tool("strace");
     let scratch = Scratch::new();
-    let [log, fifo] = ["log", "fifo"].map(|name| scratch.join(name));
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (log, fifo) = (scratch.join("log"), scratch.fifo("fifo"));
     // A process that is not adieu's own child gets the signal by a pidfd, here two seconds after
     // the look.
     let running = container()

@@ -1,7 +1,7 @@
 //! Processes of other users.
 
 use crate::scenario::{
-    AS_USER_65534, AT_ONCE, EPILOGUE, assert_at_once, assert_each_signalled_once, assert_warned,
+    AT_ONCE, EPILOGUE, as_user_65534, assert_at_once, assert_each_signalled_once, assert_warned,
     for_any_user, pid_inside, signal_and_wait, stopped, through_sh, wait_for,
 };
 use crate::support::runner::{Test, tests};
@@ -14,7 +14,7 @@ fn a_server_of_another_user_gets_the_signal_from_root() {
     root();
     tool("setpriv");
     let scratch = Scratch::new();
-    let script = format!("cd / && {AS_USER_65534} server; echo after");
+    let script = format!("cd / && {} server; echo after", as_user_65534());
     let finished = stopped(through_sh(&for_any_user(&scratch), &[&script]), 1, 0);
     assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
@@ -27,8 +27,11 @@ fn a_process_that_may_not_be_signalled_does_not_delay_an_unprivileged_pid1() {
     tool("setpriv");
     let scratch = Scratch::new();
     // Root's process becomes the child of adieu by exec.
-    let preparation =
-        format!("{}; sleep 3600 & exec {AS_USER_65534} \"$ADIEU\" \"$@\"", for_any_user(&scratch));
+    let preparation = format!(
+        "{}; sleep 3600 & exec {} \"$ADIEU\" \"$@\"",
+        for_any_user(&scratch),
+        as_user_65534()
+    );
     let running = through_sh(&preparation, &["tail -f /dev/null; echo never"]).start();
     wait_for(&running, 1, "sleep");
     wait_for(&running, 1, "tail");
@@ -53,8 +56,9 @@ fn a_signal_that_may_not_be_passed_on_is_in_a_warning() {
     tool("setpriv");
     let scratch = Scratch::new();
     let preparation = format!(
-        "{}; server --print HUP,USR1 & exec {AS_USER_65534} \"$ADIEU\" \"$@\"",
-        for_any_user(&scratch)
+        "{}; server --print HUP,USR1 & exec {} \"$ADIEU\" \"$@\"",
+        for_any_user(&scratch),
+        as_user_65534()
     );
     let running = through_sh(&preparation, &["tail -f /dev/null"]).start();
     running.wait_line("server ready");

@@ -53,7 +53,7 @@ pub(crate) fn sweep_at_end() -> &'static Path {
 
 /// A script that the examples and the tests share.
 pub(crate) fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+    super::repository().join("examples").join(name)
 }
 
 /// The machine as it was, and a container that its Docker runs meanwhile.

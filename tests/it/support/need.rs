@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::panic;
 use std::path::PathBuf;
-use std::{env, panic};
 
+use super::variables::in_ci;
 use super::{page, runner, start};
 
 /// Something that a test needs and that is not there.
@@ -74,7 +75,7 @@ fn in_table(name: &str) -> Option<&'static str> {
 }
 
 fn note(lack: Lack) {
-    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "missing in CI: {lack}");
+    assert!(!in_ci(), "missing in CI: {lack}");
     runner::note_lack(lack);
 }
 
@@ -155,7 +156,7 @@ pub(crate) fn pid_namespace_or_less() -> bool {
 /// without.
 pub(crate) fn can_be_pid1() -> bool {
     let possible = start::unshare().is_some();
-    assert!(possible || env::var_os("CI").is_none_or(|ci| ci != "true"), "no PID namespace in CI");
+    assert!(possible || !in_ci(), "no PID namespace in CI");
     possible
 }
 
