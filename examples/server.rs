@@ -15,7 +15,8 @@
 //! ```
 #![allow(
     unsafe_code,
-    reason = "signalfd, sigtimedwait and real-time signals have no safe wrapper that takes every signal number"
+    reason = "signalfd, sigtimedwait and real-time signals have no safe wrapper that takes every \
+        signal number"
 )]
 
 use std::env;
@@ -50,8 +51,9 @@ Usage: server [OPTIONS]
   --exit CODE       its exit status [0]
   --late DURATION   prints `NAME started` and registers its handlers only after that time
   --workers N       starts N workers, NAME.1 and on; sends each TERM once, and ends after the last
-  --leave-worker    ends at once after the signal, without signalling its workers or waiting for them
-  --setsid          leads a session of its own (fails where it leads a process group: start it from a shell)
+  --leave-worker    ends at once after the signal: it neither signals its workers nor waits for them
+  --setsid          leads a session of its own; fails where it leads a process group, so start it
+                    from a shell
   --daemonize       detaches; what was started returns once the daemon is ready
 ";
 

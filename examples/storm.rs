@@ -6,7 +6,8 @@
 #![allow(
     unsafe_code,
     clippy::unwrap_used,
-    reason = "fork, handlers and prctl have no safe wrapper; a step that fails ends the program with its reason"
+    reason = "fork, handlers and prctl have no safe wrapper; a step that fails ends the program \
+        with its reason"
 )]
 
 use std::ffi::CString;
@@ -20,20 +21,25 @@ Load for tests.
 
 Usage: storm KIND [NUMBER] [OPTIONS]
 
-  orphans N       N processes, one after another, that end after their parent has; prints `orphans over`
+  orphans N       N processes, one after another, that end after their parent has; prints
+                  `orphans over`
   many N          N children; prints `ready`; ends after the last of them with status 9
   dying           forks children that fork two children that die at once; prints `ready`
-  comets N        N processes at any time, each of which forks the next one after a millisecond and ends; prints
-                  `ready` and stays
-  subreaper N     adopts orphans itself: N daemons, whose parents end soon; each prints `daemon PID`; stays
-  threads N       N threads that fork a child each, while the first thread ends; prints `ready`; ends after the last
-  owner           takes every signal by sigwait, ends with status 9 when it gets USR2, and prints how often each came
+  chains N        N processes at any time, each of which forks the next one after a millisecond
+                  and ends; prints `ready` and stays
+  subreaper N     adopts orphans itself: N daemons, whose parents end soon; each prints
+                  `daemon PID`; stays
+  threads N       N threads that fork a child each, while the first thread ends; prints `ready`;
+                  ends after the last
+  counter         takes every signal by sigwait, ends with status 9 when it gets USR2, and prints
+                  how often each came
   eat N           takes N MiB of memory, prints `eaten`, and stays
 
-  --handle        what it starts (of `dying`: it itself) handles TERM: it works for --work, says so in --log, and ends
+  --handle        what it starts (of `dying`: it itself) handles TERM: it works for --work, writes
+                  to --log, and ends
   --work MS       [200]
   --log FILE      one letter for each event is appended: T when it gets the signal, D when done
-  --while FILE    comets end once this is gone: nobody else can catch them
+  --while FILE    chains end once this is gone: no other process could stop them
   --own-groups    each process leads a process group of its own
 ";
 
@@ -60,10 +66,10 @@ fn main() -> ExitCode {
         "orphans" => orphans(options.number),
         "many" => many(&options),
         "dying" => dying(&options),
-        "comets" => comets(&options),
+        "chains" => chains(&options),
         "subreaper" => subreaper(&options),
         "threads" => threads(&options),
-        "owner" => owner(),
+        "counter" => counter(),
         "eat" => eat(options.number),
         _ => {
             eprint!("{USAGE}");
@@ -149,12 +155,13 @@ fn dying(options: &Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn comets(options: &Options) -> ExitCode {
+fn chains(options: &Options) -> ExitCode {
     let deadline = seconds() + LIFE;
-    // SAFETY: a C string that lives through the call.
-    let gone = || {
-        options.as_long_as.as_ref().is_some_and(|it| unsafe { libc::access(it.as_ptr(), 0) } != 0)
+    let is_gone = |path: &CString| {
+        // SAFETY: a C string that lives through the call.
+        unsafe { libc::access(path.as_ptr(), 0) != 0 }
     };
+    let gone = || options.as_long_as.as_ref().is_some_and(is_gone);
     set_handler(options.handle);
     for _ in 0..options.number {
         fork(|| {
@@ -236,7 +243,7 @@ fn threads(options: &Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn owner() -> ExitCode {
+fn counter() -> ExitCode {
     let mut all: libc::sigset_t = all_signals();
     let mut counts = [0u32; 65];
     // SAFETY: the set is initialised, the old one is not asked for.
@@ -274,8 +281,7 @@ fn eat(mebibytes: u32) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-// --- The calls
-// ---------------------------------------------------------------------------------------------
+// --- The calls -----------------------------------------------------------------------------------
 
 /// Runs this in a child, which then ends. Waits where no process is to be had.
 fn fork(child: impl FnOnce()) -> libc::pid_t {
@@ -304,7 +310,7 @@ fn wait_for(child: libc::pid_t) {
     }
 }
 
-/// Tells, works, tells, ends: all of it in the handler, which nothing can come before.
+/// Logs, works, logs and ends, all of it in the handler: nothing else of the process runs between.
 extern "C" fn handler(_: libc::c_int) {
     let log = LOG.load(Ordering::Relaxed);
     write(log, b"T");

@@ -1,11 +1,11 @@
 //! Every system call that adieu makes fails in turn, with every error that its manual page lists:
-//! adieu never panics, never spins, never ends early, never leaves the program without its signal,
-//! and where it cannot start it says why.
+//! adieu never panics, never runs in a busy loop, never ends early, never leaves the program
+//! without its signal, and where it cannot start it says why.
 //!
-//! Nothing here is picked by hand: strace(1) records which calls adieu makes in each phase of each
+//! Nothing here is picked by hand: strace(1) records which calls adieu makes in each stage of each
 //! scenario, and `faults/errnos.txt`, made of the manual pages by `faults/errnos`, says which
 //! errors they have. `docs/faults.md` is the table of the outcomes and has the commands. Without
-//! them the slice runs: each call of each phase of each scenario, with one of its errors.
+//! them the slice runs: each call of each stage of each scenario, with one of its errors.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -53,10 +53,10 @@ enum Way {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     See(&'static str),
-    Tell(Signal),
+    SendSignal(Signal),
     Type(&'static str),
 }
-use Step::{See, Tell, Type};
+use Step::{See, SendSignal, Type};
 
 #[derive(Clone, Copy, Debug)]
 struct Scenario {
@@ -72,10 +72,10 @@ struct Scenario {
     file: Option<&'static str>,
 }
 
-const TOLD: &[&str] = &["server ready", "server got TERM", "server done"];
+const FINISHED: &[&str] = &["server ready", "server got TERM", "server done"];
 const SCRIPT: &str = "(sleep 1h &); \"$SERVER\" --work 25ms | cat; echo went on; exit 9";
 const TO_THE_END: &[&str] = &["server ready", "server got TERM", "server done", "went on"];
-const STOP: &[Step] = &[See("ready"), Tell(SIGTERM)];
+const STOP: &[Step] = &[See("ready"), SendSignal(SIGTERM)];
 
 const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -83,7 +83,7 @@ const SCENARIOS: &[Scenario] = &[
         way: Way::Below,
         words: &["--", "SERVER", "--work", "25ms", "--exit", "9"],
         steps: STOP,
-        out: TOLD,
+        out: FINISHED,
         code: 9,
         file: None,
     },
@@ -119,7 +119,7 @@ const SCENARIOS: &[Scenario] = &[
         way: Way::Terminal,
         words: &["--", "SERVER", "--work", "25ms", "--exit", "9"],
         steps: STOP,
-        out: TOLD,
+        out: FINISHED,
         code: 9,
         file: None,
     },
@@ -138,11 +138,11 @@ const SCENARIOS: &[Scenario] = &[
         words: &["--", "SERVER", "--print", "USR1,HUP", "--work", "25ms", "--exit", "9"],
         steps: &[
             See("ready"),
-            Tell(SIGUSR1),
+            SendSignal(SIGUSR1),
             See("saw USR1"),
-            Tell(SIGHUP),
+            SendSignal(SIGHUP),
             See("saw HUP"),
-            Tell(SIGTERM),
+            SendSignal(SIGTERM),
         ],
         out: &[
             "server ready",
@@ -159,7 +159,7 @@ const SCENARIOS: &[Scenario] = &[
         way: Way::Below,
         words: &["\"$SERVER\" --work 25ms & read x; exit 3"],
         steps: &[See("ready"), Type("go\n")],
-        out: TOLD,
+        out: FINISHED,
         code: 3,
         file: None,
     },
@@ -179,7 +179,7 @@ const SCENARIOS: &[Scenario] = &[
             "9",
         ],
         steps: STOP,
-        out: TOLD,
+        out: FINISHED,
         code: 9,
         file: Some("report"),
     },
@@ -214,13 +214,13 @@ const SCENARIOS: &[Scenario] = &[
 
 /// What adieu is at when the call comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
+enum Stage {
     /// The C library before `main`.
     Library,
     /// From the first line to the clone.
     Start,
     /// The child between clone and exec.
-    Birth,
+    Spawned,
     /// Until a signal comes.
     Idle,
     /// From a signal that does not stop to the stop signal.
@@ -235,22 +235,22 @@ enum Phase {
     Tool,
 }
 
-const PHASES: [(Phase, &str); 9] = [
-    (Phase::Library, "C library"),
-    (Phase::Start, "start"),
-    (Phase::Birth, "child before exec"),
-    (Phase::Idle, "idle"),
-    (Phase::Forward, "a signal"),
-    (Phase::Stop, "stop"),
-    (Phase::End, "main gone"),
-    (Phase::Writer, "report's process"),
-    (Phase::Tool, "explain, install"),
+const STAGES: [(Stage, &str); 9] = [
+    (Stage::Library, "C library"),
+    (Stage::Start, "start"),
+    (Stage::Spawned, "child before exec"),
+    (Stage::Idle, "idle"),
+    (Stage::Forward, "a signal"),
+    (Stage::Stop, "stop"),
+    (Stage::End, "main gone"),
+    (Stage::Writer, "report's process"),
+    (Stage::Tool, "explain, install"),
 ];
 
 /// One call to fail.
 #[derive(Clone, Debug)]
 struct Fault {
-    phase: Phase,
+    stage: Stage,
     call: String,
     /// `EIO`; or what else strace is to inject, with its `=`.
     what: String,
@@ -261,7 +261,7 @@ struct Fault {
     tracing: Tracing,
     /// Of a brk: where the heap ended before.
     old_end: Option<String>,
-    /// Its number among those of its name in its phase, from 1.
+    /// Its number among those of its name in its stage, from 1.
     place: usize,
 }
 
@@ -297,14 +297,14 @@ impl Fault {
     fn seen_as(&self, scenario: &Scenario, log: &str) -> Option<usize> {
         let Tracing::Main = self.tracing else { return Some(self.nth) };
         let calls = calls(scenario, log).into_iter();
-        let mut same = calls.filter(|it| it.phase == self.phase && it.name == self.call);
+        let mut same = calls.filter(|it| it.stage == self.stage && it.name == self.call);
         same.nth(self.place - 1).map(|it| it.nth)
     }
 
     /// std tries an interrupted call of a file again without end. There is no program yet whose
     /// signal it could miss.
     fn may_go_on(&self) -> bool {
-        self.what == "EINTR" && self.always && self.phase == Phase::Tool
+        self.what == "EINTR" && self.always && self.stage == Stage::Tool
     }
 }
 
@@ -335,7 +335,7 @@ impl Facts {
     }
 }
 
-/// What every strace here is told.
+/// The options of every strace here.
 fn strace_words(log: &Path, options: &[String], follow: bool) -> Vec<String> {
     let mut words: Vec<String> = ["-s", "16", "-o", log.to_str().unwrap()].map(Into::into).into();
     if follow {
@@ -403,7 +403,7 @@ fn run_with(
     let quiet = ["-qq".to_owned(), "-e".to_owned(), "signal=none".to_owned()];
     let trace: Vec<String> = match tracing {
         Tracing::From(call, nth) => {
-            // As its grandchild, it is not missed by anybody.
+            // As its grandchild, strace is no child that a process here would wait for.
             let stop = [format!("trace={call}"), format!("inject={call}:signal=STOP:when={nth}")];
             ["-D".to_owned(), "-I2".to_owned(), "-q".to_owned()]
                 .into_iter()
@@ -511,7 +511,7 @@ fn drive(running: &mut Running, steps: &[Step]) {
                     return;
                 }
             }
-            Tell(signal) => {
+            SendSignal(signal) => {
                 let top = running.pid();
                 kill(adieu_below(top).unwrap_or(top), *signal).ok();
             }
@@ -552,7 +552,7 @@ fn gather(scenario: &Scenario, running: Running, directory: &Path) -> Facts {
 /// One call of the recording.
 #[derive(Clone, Debug)]
 struct Call {
-    phase: Phase,
+    stage: Stage,
     name: String,
     /// Its number among those of that name in its thread.
     nth: usize,
@@ -571,7 +571,7 @@ impl Call {
 /// Takes a recording to pieces.
 fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
     let mut counts: BTreeMap<(Option<u32>, String), usize> = BTreeMap::new();
-    let (mut found, mut phase, mut main): (Vec<Call>, _, _) = (Vec::new(), Phase::Library, None);
+    let (mut found, mut stage, mut main): (Vec<Call>, _, _) = (Vec::new(), Stage::Library, None);
     let (mut child, mut heap_end) = (String::from("none"), None);
     // The last call of the main thread, and the one before it last started another.
     let (mut last, mut from) = ((String::new(), 0), (String::new(), 0));
@@ -588,7 +588,7 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
         };
         main = main.or(Some(pid));
         let is_main = main == Some(pid);
-        if is_main && phase <= Phase::Idle && text.contains("clone resumed>") {
+        if is_main && stage <= Stage::Idle && text.contains("clone resumed>") {
             child = text.rsplit(' ').next().unwrap_or_default().to_owned();
         }
         let Some((name, rest)) = text.split_once('(') else { continue };
@@ -601,8 +601,8 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
             launched = name == "execve";
             continue;
         }
-        if is_main && phase == Phase::Library && name == "rt_sigprocmask" {
-            phase = if tool { Phase::Tool } else { Phase::Start };
+        if is_main && stage == Stage::Library && name == "rt_sigprocmask" {
+            stage = if tool { Stage::Tool } else { Stage::Start };
         }
         let starts = ["clone", "clone3", "fork", "vfork"].contains(&name);
         if is_main && starts {
@@ -610,16 +610,16 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
         }
         // strace fails no exit, and its own child's exec is not adieu's.
         if name != "exit_group" && name != "exit" && !(name == "execve" && is_main) {
-            let of = match phase {
-                _ if is_main => phase,
-                Phase::Start | Phase::Idle => Phase::Birth,
-                _ => Phase::Writer,
+            let of = match stage {
+                _ if is_main => stage,
+                Stage::Start | Stage::Idle => Stage::Spawned,
+                _ => Stage::Writer,
             };
             let from = (!is_main).then(|| from.clone());
             let old_end = heap_end.clone().filter(|_| name == "brk");
             // A brk of nothing only asks for the end.
             if name != "brk" || !rest.starts_with("NULL") {
-                found.push(Call { phase: of, name: name.to_owned(), nth: *count, from, old_end });
+                found.push(Call { stage: of, name: name.to_owned(), nth: *count, from, old_end });
             }
         }
         if name == "brk" {
@@ -629,17 +629,17 @@ fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
             continue;
         }
         last = (name.to_owned(), *count);
-        if starts && phase == Phase::Start {
-            phase = Phase::Idle;
+        if starts && stage == Stage::Start {
+            stage = Stage::Idle;
             if let Some((_, pid)) = rest.rsplit_once("= ") {
                 child = pid.to_owned();
             }
-        } else if name == "read" && rest.contains("\"\\17\\0\\0\\0") && phase < Phase::Stop {
-            phase = Phase::Stop;
-        } else if name == "read" && phase == Phase::Idle {
-            phase = Phase::Forward;
+        } else if name == "read" && rest.contains("\"\\17\\0\\0\\0") && stage < Stage::Stop {
+            stage = Stage::Stop;
+        } else if name == "read" && stage == Stage::Idle {
+            stage = Stage::Forward;
         } else if name == "wait4" && rest.ends_with(&format!("= {child}")) {
-            phase = Phase::End;
+            stage = Stage::End;
         }
     }
     found
@@ -660,15 +660,15 @@ fn errnos(call: &str) -> BTreeSet<String> {
     line.split(' ').filter(|e| !e.is_empty()).chain(EVERYWHERE).map(ToOwned::to_owned).collect()
 }
 
-/// Everything that can fail in a recording. Each error at the first call of its name in each phase,
+/// Everything that can fail in a recording. Each error at the first call of its name in each stage,
 /// once and from then on; and each later call once, with its errors in turn.
 fn faults(scenario: &Scenario, calls: &[Call], whole: bool) -> Vec<Fault> {
     let mut seen = BTreeMap::new();
     let mut all = Vec::new();
-    for (turn, Call { phase, name: call, nth, from, old_end }) in calls.iter().enumerate() {
+    for (turn, Call { stage, name: call, nth, from, old_end }) in calls.iter().enumerate() {
         // The same as elsewhere; but the kernel does not end a PID 1 that is traced by a signal of
         // its own making.
-        if *phase == Phase::Library && scenario.way == Way::Pid1 {
+        if *stage == Stage::Library && scenario.way == Way::Pid1 {
             continue;
         }
         // std asks so before it closes a descriptor, only where it is built for debugging, and
@@ -676,13 +676,13 @@ fn faults(scenario: &Scenario, calls: &[Call], whole: bool) -> Vec<Fault> {
         if cfg!(debug_assertions) && call == "fcntl" {
             continue;
         }
-        let place = seen.entry((*phase, call.clone())).or_insert(0);
+        let place = seen.entry((*stage, call.clone())).or_insert(0);
         *place += 1;
         let (place, first) = (*place, *place == 1);
         let errnos: Vec<String> = errnos(call).into_iter().collect();
         let mut push = |what: &String, always| {
             all.push(Fault {
-                phase: *phase,
+                stage: *stage,
                 call: call.clone(),
                 what: what.clone(),
                 nth: *nth,
@@ -747,7 +747,7 @@ fn judge(
     // What writes the report has its limit.
     if fault.what == "EINTR"
         && fault.always
-        && fault.phase == Phase::Writer
+        && fault.stage == Stage::Writer
         && facts.calls > MOST_CALLS
     {
         let given_up = code == scenario.code && facts.out == usual.out;
@@ -787,7 +787,7 @@ fn judge(
         }
         return Ok(if warned { "goes on, warns" } else { "goes on" });
     }
-    // The documented way without /proc: the group is told, all that handles the signal finishes,
+    // The documented way without /proc: the group gets the signal, all handlers finish,
     // and no timeout is waited for. Where the reader of a pipe is in the group, the last lines are
     // lost.
     let all = || facts.out.iter().chain(&facts.err);
@@ -796,7 +796,7 @@ fn judge(
         !scenario.out.contains(&"server done") || all().any(|line| line.ends_with("server done"));
     let once = all().filter(|line| line.contains("got TERM")).count() <= 1;
     if blind && done && once && [scenario.code, 143].contains(&code) {
-        return Ok("tells the group, warns");
+        return Ok("signals the group, warns");
     }
     let rows = |out: &[String]| -> Vec<String> {
         let rows = out.iter().take_while(|line| !line.is_empty());
@@ -808,16 +808,16 @@ fn judge(
     {
         return Ok("lists itself, too");
     }
-    // No kernel says for ever that a group with members is none. Its members are told one by one
-    // then, and the shell may go on before it is its turn.
+    // No kernel says for ever that a group with members is none. adieu then signals its members one
+    // by one, and the shell may go on before it gets the signal.
     let one_by_one = fault.call == "kill" && fault.always && scenario.name == "unhandled";
     if one_by_one && code == 0 && facts.out == ["ready", "went on"] {
-        return Ok("tells one by one");
+        return Ok("signals one by one");
     }
     let started =
         facts.out.iter().any(|line| scenario.out.first().is_some_and(|first| first == line));
     if started {
-        return broken("ends early, or tells nobody, or twice");
+        return broken("ends early, or a process got no signal, or two");
     }
     match code {
         125..=127 if !words.is_empty() => Ok(match code {
@@ -825,10 +825,10 @@ fn judge(
             126 => "126, says why",
             _ => "127, says why",
         }),
-        125..=127 if fault.phase != Phase::Library && fault.call.starts_with("write") => {
+        125..=127 if fault.stage != Stage::Library && fault.call.starts_with("write") => {
             Ok("125, cannot say why")
         }
-        _ if fault.phase == Phase::Library && code != 0 => Ok("ends before `main`"),
+        _ if fault.stage == Stage::Library && code != 0 => Ok("ends before `main`"),
         _ => broken("does not start and does not say why"),
     }
 }
@@ -877,7 +877,7 @@ fn at_once<T: Sync, R: Send>(jobs: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R>
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// How often a fault is tried whose call does not come, or in another phase.
+/// How often a fault is tried whose call does not come, or in another stage.
 const TRIES: usize = 10;
 
 /// Everything as it is without a fault, as it is most often: without the calls of a look that only
@@ -886,17 +886,17 @@ fn record(scenario: &Scenario) -> (Facts, Vec<Call>) {
     const RECORDINGS: usize = 7;
     let mut all: Vec<_> = (0..RECORDINGS).map(|_| record_once(scenario)).collect();
     let places = |calls: &[Call]| {
-        let mut counts: BTreeMap<(Phase, String), usize> = BTreeMap::new();
+        let mut counts: BTreeMap<(Stage, String), usize> = BTreeMap::new();
         for call in calls {
-            *counts.entry((call.phase, call.name.clone())).or_default() += 1;
+            *counts.entry((call.stage, call.name.clone())).or_default() += 1;
         }
         counts
     };
     let counts: Vec<_> = all.iter().map(|(_, calls)| places(calls)).collect();
     let (facts, mut calls) = all.swap_remove(0);
-    let mut seen: BTreeMap<(Phase, String), usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(Stage, String), usize> = BTreeMap::new();
     calls.retain(|call| {
-        let key = (call.phase, call.name.clone());
+        let key = (call.stage, call.name.clone());
         let place = seen.entry(key.clone()).or_default();
         *place += 1;
         counts.iter().filter(|it| it.get(&key).is_some_and(|count| count >= place)).count()
@@ -937,9 +937,9 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
     assert!(jobs.len() > 100 || only.is_some(), "only {} faults", jobs.len());
     let name_of = |scenario: &Scenario, fault: &Fault| {
         // Not with its number in the whole run, which may be another the next time.
-        let Fault { phase, call, what, place, always, .. } = fault;
+        let Fault { stage, call, what, place, always, .. } = fault;
         let more = if *always { "+" } else { "" };
-        format!("{}\t{phase:?}\t{call}\t{place}{more}\t{what}", scenario.name)
+        format!("{}\t{stage:?}\t{call}\t{place}{more}\t{what}", scenario.name)
     };
     let notes = std::env::var_os("ADIEU_TEST_FAULTS_DONE");
     let done = notes.as_ref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
@@ -956,7 +956,7 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
         }
         let (mut fault, mut facts) = (fault.clone(), Facts::default());
         // How often adieu looks during a stop is a matter of time, and so are the numbers of the
-        // calls behind that.
+        // calls after that.
         for _ in 0..TRIES {
             facts = run_with(scenario, &[fault.option()], &fault.tracing, false, deadline);
             let seen = fault.seen_as(scenario, &facts.log);
@@ -996,7 +996,7 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
                 "BROKEN"
             }
         };
-        let of_call = table.entry((fault.call.clone(), fault.phase)).or_default();
+        let of_call = table.entry((fault.call.clone(), fault.stage)).or_default();
         let of_what = of_call.entry(fault.kind()).or_default();
         of_what.1 += 1;
         of_what.0.entry(fault.what.clone()).or_default().insert(word.to_owned());
@@ -1010,9 +1010,9 @@ fn no_failing_call_makes_adieu_panic_spin_end_early_or_forget_the_signal() {
     assert!(broken.is_empty(), "{broken}");
 }
 
-/// A TERM at every call of the start: blocked in all from the beginning, so that whoever gets it
-/// keeps it, and the program has to be told exactly once, whether the signal came to adieu or,
-/// before the exec, to the child. And one at every call of a stop, as a repeat.
+/// A TERM at every call of the start. All processes block it from the beginning, so that it stays
+/// pending in the one that got it: the program has to get it exactly once, whether it came to adieu
+/// or, before the exec, to the child. And a TERM at every call of a stop, as a repeat.
 /// Promise (Anywhere): a signal at any system call of the start is not lost, a repeat at any of the
 /// stop not doubled; a pause before any call changes nothing
 fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled() {
@@ -1022,19 +1022,19 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
         SCENARIOS.iter().filter(|it| ["program", "string", "terminal"].contains(&it.name))
     {
         let (_, calls) = record(scenario);
-        for Call { phase, name: call, nth, from, .. } in calls.clone() {
+        for Call { stage, name: call, nth, from, .. } in calls.clone() {
             let follow = from.is_some();
             // Before the exec of the program adieu alone can have it; later it is the repeat of a
             // stop.
-            let starts =
-                phase <= Phase::Birth || phase == Phase::Idle && call != "ppoll" && call != "read";
+            let starts = stage <= Stage::Spawned
+                || stage == Stage::Idle && call != "ppoll" && call != "read";
             // strace counts for each process by itself: both would get one.
             if follow && calls.iter().any(|it| it.is_main() && it.name == call && it.nth == nth) {
                 continue;
             }
             let tracing = if follow { Tracing::All } else { Tracing::Main };
             let fault = Fault {
-                phase,
+                stage,
                 call,
                 what: "signal=TERM".to_owned(),
                 nth,
@@ -1046,7 +1046,7 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
             if starts && scenario.name == "program" {
                 let words = &["--", "SERVER", "--by", "signalfd", "--work", "25ms", "--exit", "9"];
                 jobs.push((Scenario { words, steps: &[], ..*scenario }, fault));
-            } else if phase > Phase::Idle {
+            } else if stage > Stage::Idle {
                 jobs.push((*scenario, fault));
             }
         }
@@ -1062,7 +1062,7 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
         );
         let right = facts.code == Some(scenario.code) && facts.out == scenario.out;
         (!right).then(|| {
-            format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option())
+            format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.stage, fault.option())
         })
     });
     say(&format!("{} positions", jobs.len()));
@@ -1071,7 +1071,7 @@ fn a_term_at_any_call_of_the_start_and_of_the_stop_is_neither_lost_nor_doubled()
 }
 
 /// No memory at all: at the start adieu says so, later it goes on with what it has set aside.
-/// Promise (Anywhere): without memory a start says so and a stop goes on
+/// Promise (Anywhere): without memory a start fails with a message, and a stop goes on
 fn without_memory_a_start_says_so_and_a_stop_goes_on() {
     need_a_tracer();
     for scenario in SCENARIOS
@@ -1079,10 +1079,10 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
         .filter(|it| it.way == Way::Below && it.file.is_none() && !it.steps.is_empty())
     {
         let (_, calls) = record_once(scenario);
-        let refused = |before: Phase| -> Vec<String> {
+        let refused = |before: Stage| -> Vec<String> {
             let first = |name: &str| {
                 let before =
-                    calls.iter().filter(|it| it.is_main() && it.name == name && it.phase < before);
+                    calls.iter().filter(|it| it.is_main() && it.name == name && it.stage < before);
                 1 + before.map(|it| it.nth).max().unwrap_or(0)
             };
             let (brk, mmap) = (first("brk"), first("mmap"));
@@ -1091,10 +1091,10 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
                 format!("inject=mmap:error=ENOMEM:when={mmap}+"),
             ]
         };
-        let facts = run(scenario, &refused(Phase::Start), &Tracing::Main);
+        let facts = run(scenario, &refused(Stage::Start), &Tracing::Main);
         assert_eq!(facts.code, Some(125), "{}: {facts:#?}", scenario.name);
         assert!(facts.err.iter().any(|line| line.contains("Out of memory")), "{facts:#?}");
-        let facts = run(scenario, &refused(Phase::Idle), &Tracing::Main);
+        let facts = run(scenario, &refused(Stage::Idle), &Tracing::Main);
         assert_eq!(facts.code, Some(scenario.code), "{}: {facts:#?}", scenario.name);
         assert_eq!(facts.out, scenario.out, "{}: {facts:#?}", scenario.name);
     }
@@ -1102,7 +1102,7 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
     // aside.
     let scenario = SCENARIOS.first().unwrap();
     let (_, calls) = record_once(scenario);
-    let last = calls.iter().rfind(|it| it.phase == Phase::Library && it.name == "brk").unwrap().nth;
+    let last = calls.iter().rfind(|it| it.stage == Stage::Library && it.name == "brk").unwrap().nth;
     let refused = [
         format!("inject=brk:retval=0:when={last}+"),
         "inject=mmap:error=ENOMEM:when=1+".to_owned(),
@@ -1113,7 +1113,7 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
 }
 
 /// A look waits a moment for a process that is awake. A busy one always is.
-/// Promise (Anywhere): a pause that is refused during a look changes nothing
+/// Promise (Anywhere): a refused pause during a look changes nothing
 fn a_refused_pause_during_a_look_changes_nothing() {
     need_a_tracer();
     let scenario = Scenario {
@@ -1138,14 +1138,14 @@ fn a_pause_before_any_call_changes_nothing() {
     for name in ["program", "string", "unhandled", "leftovers"] {
         let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name).unwrap();
         let mut seen = BTreeSet::new();
-        for Call { phase, name: call, nth, from, .. } in record_once(scenario).1 {
-            if phase > Phase::Library && seen.insert((phase, call.clone())) {
+        for Call { stage, name: call, nth, from, .. } in record_once(scenario).1 {
+            if stage > Stage::Library && seen.insert((stage, call.clone())) {
                 let what = "delay_enter=30ms".to_owned();
                 let tracing = if from.is_some() { Tracing::All } else { Tracing::Main };
                 jobs.push((
                     *scenario,
                     Fault {
-                        phase,
+                        stage,
                         call,
                         what,
                         nth,
@@ -1162,7 +1162,7 @@ fn a_pause_before_any_call_changes_nothing() {
         let facts = run(scenario, &[fault.option()], &fault.tracing);
         let right = facts.code == Some(scenario.code) && facts.out == scenario.out;
         (!right).then(|| {
-            format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.phase, fault.option())
+            format!("{} ({:?}): -e {}: {facts:#?}", scenario.name, fault.stage, fault.option())
         })
     });
     say(&format!("{} pauses", jobs.len()));
@@ -1170,7 +1170,7 @@ fn a_pause_before_any_call_changes_nothing() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// Which of the calls of one name in one phase failed.
+/// Which of the calls of one name in one stage failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     First,
@@ -1188,24 +1188,28 @@ impl Fault {
     }
 }
 
-/// Per call and phase, and per kind: the outcomes of each error, and how many runs there were.
-type Table = BTreeMap<(String, Phase), BTreeMap<Kind, (BTreeMap<String, BTreeSet<String>>, usize)>>;
+/// Per call and stage, and per kind: the outcomes of each error, and how many runs there were.
+type Table = BTreeMap<(String, Stage), BTreeMap<Kind, (BTreeMap<String, BTreeSet<String>>, usize)>>;
 
-/// What stands before the table in `docs/faults.md`.
+/// The line before the table in `docs/faults.md`.
 const MARK: &str = "<!-- From here on made by tests/faults.rs. -->\n";
 
 fn write_table(table: &Table, runs: usize) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md");
+    let path = support::repository().join("docs/faults.md");
     let mut text = fs::read_to_string(&path).unwrap();
     text.truncate(text.find(MARK).unwrap() + MARK.len());
     let scenarios = SCENARIOS.len();
-    writeln!(text, "\n{runs} faults in {scenarios} scenarios.\n\n| call | phase | runs | first | first and all later | a later one |")
-        .unwrap();
+    writeln!(
+        text,
+        "\n{runs} faults in {scenarios} scenarios.\n\n| call | stage | runs | first | \
+        first and all later | a later one |"
+    )
+    .unwrap();
     text.push_str("| --- | --- | --- | --- | --- | --- |\n");
-    for ((call, phase), kinds) in table {
-        let phase = PHASES.iter().find(|it| it.0 == *phase).unwrap().1;
+    for ((call, stage), kinds) in table {
+        let stage = STAGES.iter().find(|it| it.0 == *stage).unwrap().1;
         let runs: usize = kinds.values().map(|(_, runs)| runs).sum();
-        write!(text, "| `{call}` | {phase} | {runs} |").unwrap();
+        write!(text, "| `{call}` | {stage} | {runs} |").unwrap();
         for kind in [Kind::First, Kind::FirstAndLater, Kind::Later] {
             let cell = kinds.get(&kind).map_or("n/a".to_owned(), |(outcomes, _)| cell(outcomes));
             write!(text, " {cell} |").unwrap();

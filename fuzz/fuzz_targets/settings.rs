@@ -2,16 +2,22 @@
 //! place and its text.
 #![no_main]
 
+use adieu::cli::settings;
 use adieu::cli::{self, Request};
 use adieu::error::Error;
-use adieu::cli::settings;
 use adieu::signal::{Signal, UnknownSignal};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 /// Every variable that adieu reads as a setting.
-const VARIABLES: [&str; 6] =
-    ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_REPORT", "ADIEU_LOG"];
+const VARIABLES: [&str; 6] = [
+    "ADIEU_TIMEOUT",
+    "ADIEU_EPILOGUE",
+    "ADIEU_SHELL",
+    "ADIEU_DELIVER",
+    "ADIEU_REPORT",
+    "ADIEU_LOG",
+];
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     // A zero byte ends an argument, as in the kernel; the first six are the variables.
@@ -24,7 +30,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let arguments: Vec<OsString> = words.collect();
     if let Some(text) = arguments.first().and_then(|word| word.to_str()) {
         match text.parse::<Signal>() {
-            Ok(signal) if ![32, 33].contains(&signal.number()) => assert_eq!(signal.to_string().parse(), Ok(signal)),
+            Ok(signal) if ![32, 33].contains(&signal.number()) => {
+                assert_eq!(signal.to_string().parse(), Ok(signal));
+            }
             Ok(_) => {}
             Err(UnknownSignal(kept)) => assert_eq!(kept, text),
         }

@@ -15,18 +15,15 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::engine::AT_ONCE;
 use crate::support::host::{labels, run_name, sweep_at_end};
 use crate::support::page::find;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, missing, server, storm,
-    tool,
+    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, libraries, missing, repository,
+    server, storm, tool,
 };
 use nix::sys::signal::Signal;
-
-/// What `docker stop` may take where nothing is waited for: nobody was killed, as Docker's own
-/// grace is 10 s.
-const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The shells of the images. busybox's takes the place of its last command; others stay above it.
 fn shells() -> Vec<&'static str> {
@@ -260,7 +257,7 @@ impl Container {
         ended
     }
 
-    /// Stops it: the server is told once, finishes, and nobody has anything to complain of.
+    /// Stops it: the server gets the signal once and finishes, and nothing is on stderr.
     fn expect_server_finishes(&self) {
         self.run.wait_line("server ready");
         self.stop();
@@ -331,13 +328,14 @@ fn runs_in_an_image_from_scratch_under_any_restriction() {
 
 /// Profiles that are older than the calls that adieu likes best, and one of a runtime that does not
 /// know them at all.
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
-fn where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same() {
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
+fn where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same() {
     images();
     let scratch = Scratch::new();
     for errno in [libc::EPERM, libc::ENOSYS] {
         let profile = scratch.join(format!("{errno}.json"));
-        let calls = "pidfd_open pidfd_send_signal signalfd signalfd4 epoll_create epoll_create1 epoll_ctl epoll_wait \
+        let calls = "pidfd_open pidfd_send_signal signalfd signalfd4 epoll_create epoll_create1 \
+            epoll_ctl epoll_wait \
             epoll_pwait epoll_pwait2 statx openat2 pwritev2";
         let rules = format!(
             "{{ \"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{{ \"names\": {:?},
@@ -347,8 +345,10 @@ fn where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same() {
         fs::write(&profile, rules).unwrap();
         let option = format!("seccomp={}", profile.display());
         let options = ["--security-opt", &*option, "--tmpfs", "/tmp"];
-        let script = "cat /proc/self/status | { while read line; do case $line in Seccomp:*) echo $line; esac; done; }
-            sleep 3600 & (cd /app; ./server --by sigwait --work 1s); cat /tmp/nothing 2>/dev/null; echo after";
+        let script = "cat /proc/self/status | { while read line; \
+            do case $line in Seccomp:*) echo $line; esac; done; }
+            sleep 3600 & (cd /app; ./server --by sigwait --work 1s); \
+            cat /tmp/nothing 2>/dev/null; echo after";
         let container = Container::run("string", &options, &["--report", "/tmp/report", script]);
         container.run.wait_line("server ready");
         container.stop();
@@ -425,8 +425,8 @@ fn installs_itself_where_there_is_no_cp() {
 
 // --- docker stop ---------------------------------------------------------------------------------
 
-/// Promise (Who is told, and when): a server under a shell finishes, is told once, and the script
-/// goes on
+/// Promise (Which process gets the signal, and when): a server under a shell gets the signal once
+/// and finishes, and the script goes on
 fn command_string_in_the_image_lets_the_server_finish() {
     images();
     for shell in shells() {
@@ -450,9 +450,9 @@ fn script_goes_on_after_the_server_has_finished() {
     }
 }
 
-/// Promise (Who is told, and when): nobody handles it: at once (`sleep 3600`, `sh -c "sleep 3600"`,
-/// `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
-fn stop_is_immediate_when_nobody_handles_it() {
+/// Promise (Which process gets the signal, and when): no process handles it: all end at once
+/// (`sleep 3600`, `sh -c "sleep 3600"`, `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
+fn stop_is_immediate_without_a_handler() {
     images();
     let commands: [(&[&str], &str); 5] = [
         (&["sleep 3600"], "sleep"),
@@ -474,8 +474,8 @@ fn stop_is_immediate_when_nobody_handles_it() {
     }
 }
 
-/// Promise (Who is told, and when): nobody handles it: at once (`sleep 3600`, `sh -c "sleep 3600"`,
-/// `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
+/// Promise (Which process gets the signal, and when): no process handles it: all end at once
+/// (`sleep 3600`, `sh -c "sleep 3600"`, `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
 fn command_after_a_stopped_one_is_not_started() {
     images();
     for shell in shells() {
@@ -488,7 +488,8 @@ fn command_after_a_stopped_one_is_not_started() {
     }
 }
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
 fn trap_of_a_loop_runs_at_once() {
     images();
     for shell in shells() {
@@ -531,22 +532,22 @@ fn stop_signal_of_the_image_is_the_one_delivered() {
 /// is the only one
 fn stop_signal_of_docker_run_is_the_one_delivered() {
     images();
-    // Those that are no stop signals of adieu's too: whoever handles them is told, and may end.
-    for (given, told) in [
+    // Also signals that are no stop signals of adieu's: their handlers get them, and may end.
+    for (given, name) in [
         ("SIGINT", "INT"),
         ("3", "QUIT"),
         ("SIGUSR1", "USR1"),
         ("HUP", "HUP"),
         ("SIGRTMIN+3", "RTMIN+3"),
     ] {
-        let string = format!("cd /app && ./server --on {told}");
+        let string = format!("cd /app && ./server --on {name}");
         let container = Container::run("string", &["--stop-signal", given], &[&string]);
         container.run.wait_line("server ready");
         container.stop();
         let ended = container.expect_exit(0);
         assert_eq!(
             ended.out,
-            ["server ready", &format!("server got {told}"), "server done"],
+            ["server ready", &format!("server got {name}"), "server done"],
             "{ended}"
         );
     }
@@ -581,7 +582,7 @@ fn docker_stop_with_a_time_is_the_limit_and_adieu_sets_none() {
 
 fn timeout_from_the_environment_ends_what_does_not_end() {
     images();
-    // The shell above the server was not told until then, and ends by that.
+    // The shell above the server gets no signal before the timeout, and ends by the one then.
     for (command, code) in [("/app/server --never", 137), ("cd /app && ./server --never", 143)] {
         let container = Container::run("string", &["--env", "ADIEU_TIMEOUT=300ms"], &[command]);
         container.run.wait_line("server ready");
@@ -593,7 +594,7 @@ fn timeout_from_the_environment_ends_what_does_not_end() {
     }
 }
 
-// --- Other signals, and who must not get any -----------------------------------------------------
+// --- Other signals, and processes that must not get any ------------------------------------------
 
 fn signals_reach_the_program_that_handles_them() {
     images();
@@ -630,13 +631,13 @@ fn docker_kill_with_a_stop_signal_stops_as_docker_stop_does() {
         container.run.wait_line("server ready");
         container.docker(&["kill", "--signal", signal]);
         let ended = container.expect_exit(0);
-        let told = format!("server got {signal}");
-        assert_eq!(ended.out, ["server ready", &told, "server done", "next"], "{ended}");
+        let got = format!("server got {signal}");
+        assert_eq!(ended.out, ["server ready", &got, "server done", "next"], "{ended}");
 
-        let nobody = Container::run("string", &[], &["sleep 3600; echo next"]);
-        nobody.wait_program("sleep");
-        nobody.docker(&["kill", "--signal", signal]);
-        let ended = nobody.ended();
+        let unhandled = Container::run("string", &[], &["sleep 3600; echo next"]);
+        unhandled.wait_program("sleep");
+        unhandled.docker(&["kill", "--signal", signal]);
+        let ended = unhandled.ended();
         assert!(ended.code > 128 && ended.lines.is_empty(), "{ended}");
     }
     let container = Container::run("string", &[], &[]);
@@ -645,7 +646,7 @@ fn docker_kill_with_a_stop_signal_stops_as_docker_stop_does() {
     assert_eq!(container.expect_exit(137).out, ["server ready"]);
 }
 
-fn container_survives_a_signal_that_nobody_handles_and_the_logs_say_so() {
+fn container_survives_a_signal_without_a_handler_and_the_logs_say_so() {
     images();
     for shell in shells() {
         for command in ["sleep 3600", "cd / && sleep 3600; echo next"] {
@@ -666,7 +667,7 @@ fn container_survives_a_signal_that_nobody_handles_and_the_logs_say_so() {
     }
 }
 
-/// Promise (Anywhere): nothing outside the tree is signalled
+/// Promise (Anywhere): no process outside the tree gets a signal
 fn process_of_docker_exec_is_never_signalled() {
     images();
     let container = Container::run("string", &[], &[]);
@@ -685,7 +686,7 @@ fn process_of_docker_exec_is_never_signalled() {
     assert_eq!(exec.out, ["neighbour ready"], "{exec}");
 }
 
-/// Promise (Anywhere): nothing outside the tree is signalled
+/// Promise (Anywhere): no process outside the tree gets a signal
 fn neighbour_in_a_shared_pid_namespace_is_never_signalled() {
     images();
     let host = Container::run("string", &[], &[]);
@@ -699,8 +700,8 @@ fn neighbour_in_a_shared_pid_namespace_is_never_signalled() {
     host.expect_server_finishes();
 }
 
-/// Promise (Anywhere): nothing outside the tree is signalled
-fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adieu_is_signalled() {
+/// Promise (Anywhere): no process outside the tree gets a signal
+fn in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signalled() {
     images();
     let every_signal = ["--on", "none", "--print", "TERM,INT,QUIT,HUP,USR1,USR2,CONT"];
     let outside =
@@ -717,8 +718,8 @@ fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adie
     let shared = format!("container:{}", neighbour.name);
     for namespace in ["host", &shared] {
         let share = ["--pid", namespace];
-        // Owners with a daemon that left the tree of the shell; nobody who handles it; a timeout
-        // that kills; a HUP.
+        // Handlers, one of them a daemon outside the shell's tree; no handler; a timeout that
+        // kills; a HUP.
         let string = "cd /app && ./server --name daemon --daemonize && ./server | cat";
         let finishes = Container::run("string", &share, &[string]);
         finishes.run.wait_line("daemon ready");
@@ -728,10 +729,10 @@ fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adie
         ended.assert_order(["server ready", "server got TERM", "server done"]);
         ended.assert_order(["daemon ready", "daemon got TERM", "daemon done"]);
 
-        let nobody = Container::run("string", &share, &["sleep 3600 & sleep 3600; echo next"]);
-        nobody.wait_program("sleep");
-        let took = nobody.stop();
-        let ended = nobody.expect_exit(143);
+        let unhandled = Container::run("string", &share, &["sleep 3600 & sleep 3600; echo next"]);
+        unhandled.wait_program("sleep");
+        let took = unhandled.stop();
+        let ended = unhandled.expect_exit(143);
         assert!(took < AT_ONCE && ended.lines.is_empty(), "{took:?}\n{ended}");
 
         let limit = [&share[..], &["--env", "ADIEU_TIMEOUT=300ms"]].concat();
@@ -757,11 +758,11 @@ fn beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adie
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn below_dockers_own_init_the_server_finishes() {
     images();
-    // tini tells its child, which is adieu here, and passes on how that ended.
+    // tini signals its child, here adieu, and exits with adieu's status.
     Container::run("string", &["--init"], &[]).expect_server_finishes();
     assert_eq!(Container::run("string", &["--init"], &["exit 3"]).expect_exit(3).code, 3);
 }
@@ -788,12 +789,12 @@ fn ctrl_c_in_docker_run_it_reaches_the_program_once() {
             if command.len() == 1 && !command[0].contains(' ') { &[0] } else { &[0, 7, 130] };
         assert!(expected.contains(&status), "{command:?} exited with {status}\n{text}");
     }
-    let mut nobody = Interactive::run("string", &["echo go; cat; echo next"]);
-    nobody.pty.wait_text("go\n");
+    let mut unhandled = Interactive::run("string", &["echo go; cat; echo next"]);
+    unhandled.pty.wait_text("go\n");
     // dash, with or without adieu, keeps a Ctrl-C for later that comes while it starts a command.
-    wait_program(&nobody.name, "cat");
-    nobody.pty.type_keys("\x03");
-    assert_eq!(nobody.pty.exit(), 130, "{}", nobody.pty.text());
+    wait_program(&unhandled.name, "cat");
+    unhandled.pty.type_keys("\x03");
+    assert_eq!(unhandled.pty.exit(), 130, "{}", unhandled.pty.text());
 }
 
 /// Promise (Anywhere): `docker run -it`: Ctrl-C, what is typed, and a stop
@@ -820,7 +821,7 @@ fn what_is_typed_in_docker_run_it_reaches_the_program_and_docker_stop_is_gracefu
 fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
     let images = images();
     let tag = Images::tag("release");
-    let make = Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/image.sh");
+    let make = repository().join("dist/image.sh");
     let built = adieu().parent().unwrap();
     docker().program("sh").arg(make).arg(&tag).arg(built).start().expect_exit(0);
 
@@ -940,13 +941,13 @@ fn exit_status_is_the_one_that_docker_shows() {
 pub(crate) const TESTS: &[Test] = tests![
     all_of_this_is_tried_with_busybox_too,
     runs_in_an_image_from_scratch_under_any_restriction,
-    where_seccomp_refuses_what_adieu_likes_best_the_stop_is_the_same,
+    where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same,
     entrypoint_with_two_dashes_takes_the_command_as_it_is,
     every_form_of_entrypoint_command_and_shell_lets_the_server_finish_under_any_restriction,
     installs_itself_where_there_is_no_cp,
     command_string_in_the_image_lets_the_server_finish,
     script_goes_on_after_the_server_has_finished,
-    stop_is_immediate_when_nobody_handles_it,
+    stop_is_immediate_without_a_handler,
     command_after_a_stopped_one_is_not_started,
     trap_of_a_loop_runs_at_once,
     stop_signal_of_the_image_is_the_one_delivered,
@@ -955,10 +956,10 @@ pub(crate) const TESTS: &[Test] = tests![
     timeout_from_the_environment_ends_what_does_not_end,
     signals_reach_the_program_that_handles_them,
     docker_kill_with_a_stop_signal_stops_as_docker_stop_does,
-    container_survives_a_signal_that_nobody_handles_and_the_logs_say_so,
+    container_survives_a_signal_without_a_handler_and_the_logs_say_so,
     process_of_docker_exec_is_never_signalled,
     neighbour_in_a_shared_pid_namespace_is_never_signalled,
-    beside_a_shared_pid_namespace_and_in_that_of_the_host_only_what_is_below_adieu_is_signalled,
+    in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signalled,
     below_dockers_own_init_the_server_finishes,
     ctrl_c_in_docker_run_it_reaches_the_program_once,
     what_is_typed_in_docker_run_it_reaches_the_program_and_docker_stop_is_graceful,

@@ -44,7 +44,7 @@ fn dies_by(signal: i32) -> [String; 3] {
 }
 
 /// Promise (The command): where adieu is not PID 1, it ends by the signal that ended the main
-/// process, without a core; bash, systemd and supervisord see it
+/// process, without a core file; bash, systemd and supervisord see it
 fn adieu_ends_by_the_signal_that_ended_the_main_process_without_a_core_file() {
     let scratch = Scratch::new();
     for signal in deadly() {
@@ -56,7 +56,7 @@ fn adieu_ends_by_the_signal_that_ended_the_main_process_without_a_core_file() {
 }
 
 /// Promise (The command): where adieu is not PID 1, it ends by the signal that ended the main
-/// process, without a core; bash, systemd and supervisord see it
+/// process, without a core file; bash, systemd and supervisord see it
 fn an_inherited_ignored_signal_ends_adieu_all_the_same() {
     let env = tool("env");
     let scratch = Scratch::new();
@@ -69,7 +69,7 @@ fn an_inherited_ignored_signal_ends_adieu_all_the_same() {
 }
 
 /// Promise (The command): where adieu is not PID 1, it ends by the signal that ended the main
-/// process, without a core; bash, systemd and supervisord see it
+/// process, without a core file; bash, systemd and supervisord see it
 fn bash_sees_the_signal_and_the_same_status_as_without_adieu() {
     let bash = tool("bash");
     let said = |command: &str| {
@@ -90,7 +90,7 @@ fn bash_sees_the_signal_and_the_same_status_as_without_adieu() {
 }
 
 /// Promise (The command): where adieu is not PID 1, it ends by the signal that ended the main
-/// process, without a core; bash, systemd and supervisord see it
+/// process, without a core file; bash, systemd and supervisord see it
 fn an_end_by_the_stop_signal_is_by_that_signal_after_the_report_is_written() {
     let scratch = Scratch::new();
     let report = scratch.join("report.json");
@@ -124,7 +124,7 @@ fn an_end_by_the_stop_signal_is_by_that_signal_after_the_report_is_written() {
 }
 
 /// Promise (The command): where adieu is not PID 1, it ends by the signal that ended the main
-/// process, without a core; bash, systemd and supervisord see it
+/// process, without a core file; bash, systemd and supervisord see it
 fn ok_exit_and_a_stop_that_had_to_kill_end_by_exit() {
     let scratch = Scratch::new();
     let words = dies_by(libc::SIGTERM);
@@ -147,7 +147,7 @@ fn ok_exit_and_a_stop_that_had_to_kill_end_by_exit() {
 }
 
 /// Promise (The command): where adieu is not PID 1, it ends by the signal that ended the main
-/// process, without a core; bash, systemd and supervisord see it
+/// process, without a core file; bash, systemd and supervisord see it
 fn as_pid_1_the_status_is_128_and_the_number() {
     pid_namespace();
     for signal in [libc::SIGTERM, libc::SIGSEGV, libc::SIGKILL] {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use crate::scenario::ways;
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
@@ -21,14 +22,6 @@ use nix::sys::signal::Signal::{
 };
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-
-/// An ordinary child and, where possible, PID 1.
-fn ways() -> Vec<Adieu> {
-    [Some(Adieu::new().as_child()), pid_namespace_or_less().then(|| Adieu::new().as_pid1())]
-        .into_iter()
-        .flatten()
-        .collect()
-}
 
 /// What `words` print when run directly, which is what they print when adieu runs them. `setup` is
 /// a shell command that goes before, or empty where not even a shell may come between; `state` says
@@ -222,14 +215,24 @@ fn descriptors_are_those_that_were_inherited_and_no_others() {
             let out = scratch.join("out");
             // By pid, and from a subshell: the file that takes the list is no descriptor of the
             // shell itself.
-            let list = "(ls -l /proc/$$/fd; for i in /proc/$$/fdinfo/*; do grep flags $i; done) >\"$OUT\"; :";
-            let through =
-                (how == "through").then(|| [adieu().as_os_str(), OsStr::new("--")]).into_iter().flatten();
+            let list = "(ls -l /proc/$$/fd; for i in /proc/$$/fdinfo/*; do \
+                grep flags $i; done) >\"$OUT\"; :";
+            let through = (how == "through")
+                .then(|| [adieu().as_os_str(), OsStr::new("--")])
+                .into_iter()
+                .flatten();
             let started = Adieu::new().as_child().program("/bin/sh").env("OUT", &out);
             let words = through.chain(["/bin/sh", "-c", list].map(OsStr::new));
-            started.args(["-c", "eval \"$0\"; exec \"$@\"", setup]).args(words).start().expect_exit(0);
+            started
+                .args(["-c", "eval \"$0\"; exec \"$@\"", setup])
+                .args(words)
+                .start()
+                .expect_exit(0);
             let text = fs::read_to_string(&out).unwrap();
-            text.lines().filter(|line| !line.starts_with("total")).map(open_file).collect::<Vec<_>>()
+            text.lines()
+                .filter(|line| !line.starts_with("total"))
+                .map(open_file)
+                .collect::<Vec<_>>()
         });
         assert_eq!(seen[0], seen[1], "after {setup:?}: directly, and through adieu");
         let listed = seen[0].iter().any(|line| line.starts_with("flags:"));
@@ -322,7 +325,8 @@ fn listen_pid_is_rewritten_to_the_program_if_it_names_adieu() {
             .expect_exit(0)
             .out
     };
-    let show = "'test \"$LISTEN_PID\" = $$ && echo rewritten; echo \"$LISTEN_FDS\"; env | grep -c ^LISTEN_PID='";
+    let show = "'test \"$LISTEN_PID\" = $$ && echo rewritten; echo \"$LISTEN_FDS\"; env | \
+        grep -c ^LISTEN_PID='";
     assert_eq!(set("$$", &format!("-- sh -c {show}")), ["rewritten", "1", "1"]);
     assert_eq!(set("$$", show), ["rewritten", "1", "1"]);
     for other in ["1", "999999999999", "''", "x", "\" $$\"", "\"$$ \"", "\"0x$$\""] {
@@ -349,7 +353,7 @@ fn listen_pid_is_rewritten_to_the_program_if_it_names_adieu() {
     }
 }
 
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn the_program_leads_a_process_group_of_its_own_in_adieus_session() {
     for adieu in ways() {
         let running = adieu.args(["--"]).arg(server()).start();
@@ -376,7 +380,7 @@ fn wake_ups(pid: Pid) -> Vec<Option<String>> {
         .into()
 }
 
-/// Promise (Running): idle is idle
+/// Promise (Running): at rest adieu never wakes up
 fn at_rest_adieu_has_one_thread_and_never_wakes_up() {
     let string = "\"$SERVER\" --print USR1 | cat; exit";
     let running: Vec<_> = ways().into_iter().map(|adieu| at_rest(adieu, &[string])).collect();
@@ -399,8 +403,8 @@ fn at_rest_adieu_has_one_thread_and_never_wakes_up() {
     }
 }
 
-/// Promise (Running): idle is idle
-fn at_rest_adieu_holds_what_it_was_given_and_one_descriptor() {
+/// Promise (Running): at rest adieu never wakes up
+fn at_rest_adieu_has_the_inherited_descriptors_and_one_of_its_own() {
     let open = |running: &Running| -> Vec<PathBuf> {
         let all = fs::read_dir(format!("/proc/{}/fd", running.pid())).unwrap();
         all.map(|fd| fs::read_link(fd.unwrap().path()).unwrap()).collect()
@@ -421,23 +425,25 @@ fn at_rest_adieu_holds_what_it_was_given_and_one_descriptor() {
     }
 }
 
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
-fn where_adieu_gets_no_descriptor_the_program_is_told_all_the_same() {
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
+fn where_adieu_gets_no_descriptor_the_program_gets_the_signal_all_the_same() {
     // Room for one: /proc cannot be read then. The shell needs one too, for its libraries.
-    let script = "ulimit -n 4; exec \"$ADIEU\" 'trap \"echo told; exit 5\" TERM; echo ready; while :; do sleep 0.1; done'";
+    let script = "ulimit -n 4; exec \"$ADIEU\" 'trap \"echo trapped; exit 5\" TERM; echo ready; \
+        while :; do sleep 0.1; done'";
     for way in ways() {
         let running = way.program("/bin/sh").env("ADIEU", adieu()).args(["-c", script]).start();
         running.wait_line("ready");
         running.signal(SIGTERM);
-        running.expect_exit(5).assert_order(["ready", "told"]);
+        running.expect_exit(5).assert_order(["ready", "trapped"]);
     }
 }
 
-/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; the orphan whose parent is
-/// killed and which is then killed itself
+/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; also an orphan of a killed
+/// parent that is then killed itself
 fn fifty_orphans_are_reaped_as_pid1_and_as_subreaper() {
     const ORPHANS: usize = 50;
-    let make = "n=0; while [ $n -lt 50 ]; do (sleep 1h & :); n=$((n + 1)); done; exec \"$SERVER\" --work 0s";
+    let make = "n=0; while [ $n -lt 50 ]; do (sleep 1h & :); n=$((n + 1)); done; \
+        exec \"$SERVER\" --work 0s";
     for adieu in ways() {
         let running = adieu.env("SERVER", server()).arg(make).start();
         running.wait_line("server ready");
@@ -460,8 +466,8 @@ fn fifty_orphans_are_reaped_as_pid1_and_as_subreaper() {
     }
 }
 
-/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; the orphan whose parent is
-/// killed and which is then killed itself
+/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; also an orphan of a killed
+/// parent that is then killed itself
 fn an_orphan_of_a_flood_does_not_delay_a_stop() {
     for adieu in ways() {
         let flood = "(while :; do (:; : & :); done) & exec \"$SERVER\" --work 0s";
@@ -524,8 +530,8 @@ pub(crate) const TESTS: &[Test] = tests![
     listen_pid_is_rewritten_to_the_program_if_it_names_adieu,
     the_program_leads_a_process_group_of_its_own_in_adieus_session,
     at_rest_adieu_has_one_thread_and_never_wakes_up,
-    at_rest_adieu_holds_what_it_was_given_and_one_descriptor,
-    where_adieu_gets_no_descriptor_the_program_is_told_all_the_same,
+    at_rest_adieu_has_the_inherited_descriptors_and_one_of_its_own,
+    where_adieu_gets_no_descriptor_the_program_gets_the_signal_all_the_same,
     fifty_orphans_are_reaped_as_pid1_and_as_subreaper,
     an_orphan_of_a_flood_does_not_delay_a_stop,
     a_program_named_init_is_executed_in_place_as_pid1_only

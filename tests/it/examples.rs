@@ -2,15 +2,15 @@
 //! what they show.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::support::host::Host;
 use crate::support::runner::{Test, tests};
-use crate::support::{Adieu, adieu, missing_as_said, say};
+use crate::support::{Adieu, adieu, missing_as_said, repository, say};
 
 fn folders_of() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+    repository().join("examples")
 }
 
 /// The folders under `examples/`.
@@ -23,7 +23,7 @@ fn folders() -> Vec<PathBuf> {
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn every_example_has_a_readme_a_script_that_checks_it_and_a_test_that_runs_it() {
     for folder in folders() {
@@ -67,63 +67,63 @@ fn example(name: &str) {
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn compose() {
     example("compose");
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn docker_image() {
     example("docker-image");
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn docker_init() {
     example("docker-init");
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn kubernetes() {
     example("kubernetes");
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn oci_runtime() {
     example("oci-runtime");
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn podman() {
     example("podman");
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn procfile() {
     example("procfile");
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn supervisord() {
     example("supervisord");
 }
 
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
-/// Docker's own; every way in of `docs/platforms.md`, `docs/kubernetes.md` and
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
 fn systemd() {
     example("systemd");

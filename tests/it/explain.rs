@@ -6,7 +6,7 @@ use std::env;
 use std::fs;
 use std::process::Command;
 
-use crate::scenario::{AT_ONCE, container, is_gone};
+use crate::scenario::{AS_USER_65534, AT_ONCE, container, is_gone};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
@@ -17,8 +17,6 @@ use nix::sys::signal::Signal::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use serde_json::Value;
-
-const AS_NOBODY: [&str; 5] = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
 
 // --- Helpers -------------------------------------------------------------------------------------
 
@@ -107,8 +105,8 @@ fn validate(document: &Value) {
 
 // --- The tree ------------------------------------------------------------------------------------
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
     let running = started(["cd / && server | tee -a /dev/null; echo after"], 1);
     let [sh, server, tee] = ["sh", "server", "tee"].map(|name| running.process(name));
@@ -157,7 +155,8 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
         let lines = inside(&["--explain"]);
         assert_eq!(
             sentences(&lines),
-            "On SIGTERM adieu would wait for server (3); sh (2) is shielded; tee (4) ends at end of file."
+            "On SIGTERM adieu would wait for server (3); sh (2) is shielded; \
+                tee (4) ends at end of file."
         );
         assert_eq!(inside(&["--explain", "1"]), lines);
     }
@@ -165,8 +164,8 @@ fn a_pipeline_under_adieu_beside_it_and_inside_its_container() {
     running.expect_exit(0).assert_order(["server got TERM", "server done", "after"]);
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn every_way_to_take_a_signal_is_named() {
     let ways = [
         "--by caught",
@@ -198,8 +197,8 @@ fn every_way_to_take_a_signal_is_named() {
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn where_nothing_handles_it_the_container_would_stop_at_once() {
     let running = container().arg("sleep 3600; echo never").start();
     eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
@@ -213,8 +212,8 @@ fn where_nothing_handles_it_the_container_would_stop_at_once() {
     assert!(finished.took < AT_ONCE, "{finished}");
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn the_settings_of_the_running_adieu_are_taken_into_account() {
     let limited = started(["-t", "9s", "server; :"], 1);
     assert!(verdict(&limited, &[]).contains("server ("), "{}", verdict(&limited, &[]));
@@ -235,9 +234,9 @@ fn the_settings_of_the_running_adieu_are_taken_into_account() {
     assert_eq!(entries(&json(&group, &[]), "cat")[0]["when"], "gets it at once");
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
-fn a_signal_that_is_rewritten_to_0_is_for_nobody() {
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
+fn a_signal_that_is_rewritten_to_0_goes_to_no_process() {
     let running = started(["-r", "TERM=0", "server; :"], 1);
     assert_eq!(verdict(&running, &[]), "SIGTERM would be dropped: adieu rewrites it to 0.");
     let explained = json(&running, &[]);
@@ -247,8 +246,8 @@ fn a_signal_that_is_rewritten_to_0_is_for_nobody() {
     );
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn the_roles_are_those_that_the_stop_then_has() {
     let scripts = [
         ("cd / && server; echo after", 1),
@@ -281,7 +280,7 @@ fn the_roles_are_those_that_the_stop_then_has() {
             running.signal(SIGTERM);
             running.finish();
             let report: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
-            // The report does not mention who is left to an owner.
+            // The report does not name the workers below a handler.
             for (pid, role) in each(&report, "role") {
                 assert_eq!(
                     said.get(&pid),
@@ -293,8 +292,8 @@ fn the_roles_are_those_that_the_stop_then_has() {
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn an_explain_that_runs_in_the_tree_does_not_take_itself_for_a_part_of_it() {
     pid_namespace();
     let running = container().arg("$ADIEU --explain; echo explained; sleep 3600").start();
@@ -307,8 +306,8 @@ fn an_explain_that_runs_in_the_tree_does_not_take_itself_for_a_part_of_it() {
     );
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn an_explain_with_nothing_but_itself_to_explain_says_so() {
     pid_namespace();
     // `docker run IMAGE --explain`, in place of `docker exec`.
@@ -334,14 +333,15 @@ fn an_explain_with_nothing_but_itself_to_explain_says_so() {
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
-fn a_parent_that_leaves_a_zombie_is_named() {
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
+fn a_parent_that_does_not_reap_is_named() {
     let scratch = Scratch::new();
     let parent = scratch.join("a-parent-of-15c");
     // The shell's child ends below a program that knows nothing of it.
     let script = "cp /bin/sleep \"$PARENT\"; server & \
-                  exec sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0 & done; exec \"$PARENT\" 3600'";
+                  exec sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0 & done; \
+                  exec \"$PARENT\" 3600'";
     let running = container().env("PARENT", &parent).arg(script).start();
     running.wait_line("ready");
     eventually("twelve zombies are there", || {
@@ -367,8 +367,8 @@ fn a_parent_that_leaves_a_zombie_is_named() {
 
 // --- Other signals -------------------------------------------------------------------------------
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn a_signal_that_begins_no_stop_goes_to_its_handlers() {
     let running = started(["server --print HUP & sleep 3600 & wait"], 1);
     let server = running.process("server");
@@ -382,16 +382,16 @@ fn a_signal_that_begins_no_stop_goes_to_its_handlers() {
     }
     running.signal(SIGHUP);
     running.wait_line("server saw HUP");
-    // Nobody else hears of it, now or later.
+    // No other process gets it, now or later.
     let explained = json(&running, &["--signal", "HUP"]);
     let of_sleep = entries(&explained, "sleep")[0]["when"].as_str().unwrap();
     assert!(!of_sleep.contains("gets it"), "{explained:#}");
     assert!(running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S'));
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
-fn a_signal_that_nobody_handles_would_be_dropped_by_an_adieu_that_is_pid_1() {
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
+fn a_signal_without_a_handler_would_be_dropped_by_adieu_as_pid_1() {
     pid_namespace();
     let running = started(["server; :"], 1);
     let said = verdict(&running, &["--signal", "HUP"]);
@@ -405,8 +405,8 @@ fn a_signal_that_nobody_handles_would_be_dropped_by_an_adieu_that_is_pid_1() {
     );
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn a_hangup_is_a_stop_where_adieu_is_not_pid_1() {
     let running = container().as_child().arg("sleep 3600; echo never").start();
     eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
@@ -416,8 +416,8 @@ fn a_hangup_is_a_stop_where_adieu_is_not_pid_1() {
     assert!(!said.contains("dropped"), "{said}");
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn what_is_said_of_signals_with_a_meaning_of_their_own_is_true() {
     let adieu = started(["server --print WINCH; :"], 1);
     for (signal, untrue) in [("KILL", "dropped"), ("STOP", "dropped"), ("CONT", "dropped")] {
@@ -465,9 +465,9 @@ fn said_and_done(init: &[&str], script: &str) -> Option<(String, bool)> {
     })
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
-fn an_init_that_tells_its_child_alone_ends_with_it() {
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
+fn an_init_that_signals_only_its_child_ends_with_it() {
     for init in ["tini", "tini-static", "catatonit"] {
         let Some((said, finished)) = said_and_done(&[init, "--"], "cd / && server; :") else {
             continue;
@@ -475,17 +475,17 @@ fn an_init_that_tells_its_child_alone_ends_with_it() {
         assert_eq!(
             said,
             format!(
-                "{init} (INIT) would pass SIGTERM to sh (SH) alone and end with it: sh dies at once, and the \
-                 kernel would then kill server (SERVER)."
+                "{init} (INIT) would pass SIGTERM to sh (SH) alone and end with it: sh dies at \
+                 once, and the kernel would then kill server (SERVER)."
             )
         );
         assert!(!finished, "{init}");
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
-fn an_init_that_tells_the_group_ends_with_its_child_all_the_same() {
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
+fn an_init_that_signals_the_group_ends_with_its_child_too() {
     let inits: [&[&str]; 7] = [
         &["tini", "-g", "--"],
         &["tini", "-e", "143", "-g", "--"],
@@ -502,8 +502,8 @@ fn an_init_that_tells_the_group_ends_with_its_child_all_the_same() {
         assert_eq!(
             said,
             format!(
-                "{} (INIT) would pass SIGTERM to every process of sh's group and end with sh (SH): sh dies at \
-                 once, and the kernel would then kill server (SERVER).",
+                "{} (INIT) would pass SIGTERM to every process of sh's group and end with sh \
+                 (SH): sh dies at once, and the kernel would then kill server (SERVER).",
                 init[0]
             ),
             "{init:?}"
@@ -512,18 +512,20 @@ fn an_init_that_tells_the_group_ends_with_its_child_all_the_same() {
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
-fn a_server_that_is_the_init_s_child_is_told_and_finishes() {
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
+fn a_server_that_is_the_init_s_child_gets_the_signal_and_finishes() {
     for init in ["tini", "dumb-init", "catatonit"] {
         let Some((said, finished)) = said_and_done(&[init, "--"], "exec server") else { continue };
-        let whom = if init == "dumb-init" {
+        let receiver = if init == "dumb-init" {
             "every process of server's group"
         } else {
             "server (SERVER) alone"
         };
         assert!(
-            said.starts_with(&format!("{init} (INIT) would pass SIGTERM to {whom} and end with")),
+            said.starts_with(&format!(
+                "{init} (INIT) would pass SIGTERM to {receiver} and end with"
+            )),
             "{said}"
         );
         assert!(!said.contains("kill") && !said.contains("at once"), "{said}");
@@ -531,8 +533,8 @@ fn a_server_that_is_the_init_s_child_is_told_and_finishes() {
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn dumb_init_s_options_count() {
     for single in ["--single-child", "-c"] {
         let Some((said, _)) = said_and_done(&["dumb-init", single, "--"], "cd / && server; :")
@@ -549,8 +551,8 @@ fn dumb_init_s_options_count() {
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn adieu_is_known_whatever_it_is_called() {
     pid_namespace();
     let scratch = Scratch::new();
@@ -571,8 +573,8 @@ fn adieu_is_known_whatever_it_is_called() {
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
     pid_namespace();
     let running = below(&[], "cd / && server --print USR1; :");
@@ -580,7 +582,8 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
     assert_eq!(
         verdict(&running, &[]),
         format!(
-            "sh ({}) is PID 1 of its container and has no handler: SIGTERM would be ignored until SIGKILL. {} would \
+            "sh ({}) is PID 1 of its container and has no handler: SIGTERM would be ignored until \
+                SIGKILL. {} would \
              not get it.",
             running.pid(),
             named(&server)
@@ -588,7 +591,7 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
     );
     assert_eq!(json(&running, &[])["init"], "none");
     running.signal(SIGTERM);
-    // Both are still there after it, and the server has not heard of it.
+    // Both are still there after it, and the server did not get it.
     kill(server.pid, SIGUSR1).unwrap();
     running.wait_line("server saw USR1");
     assert!(
@@ -596,11 +599,11 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
             && running.lines().iter().all(|line| !line.text.contains("got TERM"))
     );
 
-    let deaf = below(&[], "trap '' TERM; server --on INT; :");
-    let said = verdict(&deaf, &[]);
+    let ignoring = below(&[], "trap '' TERM; server --on INT; :");
+    let said = verdict(&ignoring, &[]);
     let ignores =
         "is PID 1 of its container and ignores the signal: SIGTERM would be ignored until SIGKILL.";
-    assert_eq!(said, format!("sh ({}) {ignores}", deaf.pid()));
+    assert_eq!(said, format!("sh ({}) {ignores}", ignoring.pid()));
     // In the container itself it has that number.
     let within = container()
         .program("/bin/sh")
@@ -613,8 +616,8 @@ fn a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill() {
     );
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes() {
     pid_namespace();
     let running = below(&[], "exec server --workers 1");
@@ -622,7 +625,8 @@ fn a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes() {
     assert_eq!(
         said,
         format!(
-            "server ({}) handles SIGTERM itself; what is below it is its own business, and is killed by the \
+            "server ({}) handles SIGTERM itself; what is below it is its own business, \
+                and is killed by the \
              kernel when it ends.",
             running.pid()
         )
@@ -631,8 +635,8 @@ fn a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes() {
     running.expect_exit(0).assert_order(["server got TERM", "server.1 got TERM", "server done"]);
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn a_program_that_is_not_pid_1_ends_at_once() {
     let shell = Adieu::new().as_child().program("/bin/sh").args(["-c", "sleep 3600; :"]).start();
     eventually("sleep runs", || shell.tree().iter().any(|it| it.name == "sleep"));
@@ -647,8 +651,8 @@ fn a_program_that_is_not_pid_1_ends_at_once() {
 
 // --- How it is shown -----------------------------------------------------------------------------
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn a_deep_and_wide_tree_fits_80_columns() {
     let nested = "sh -c 'sh -c \"sh -c \\\"server & server --by signalfd & wait\\\"; :\"; :'; :";
     let all = "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do server --name $i & done; ";
@@ -659,9 +663,9 @@ fn a_deep_and_wide_tree_fits_80_columns() {
     assert_eq!(entries(&json(&running, &[]), "server").len(), 14);
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
-fn only_a_terminal_gets_colours_and_no_color_is_honoured() {
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
+fn only_a_terminal_gets_colours_and_no_color_turns_them_off() {
     let running = started(["server | cat; :"], 1);
     let pid = running.pid().to_string();
     // `text` sees to it that a pipe gets none.
@@ -685,8 +689,8 @@ fn only_a_terminal_gets_colours_and_no_color_is_honoured() {
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn command_lines_are_shown_only_where_they_are_asked_for() {
     let running = started(["server --name s3cret; : s3cret"], 1);
     assert!(text(&running, &[]).iter().all(|line| !line.contains("s3cret")));
@@ -698,16 +702,16 @@ fn command_lines_are_shown_only_where_they_are_asked_for() {
     assert_eq!(entries(&explained, "server")[0]["command"], "server --name s3cret");
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn long_command_lines_fit_80_columns_too() {
     let long = "a".repeat(150);
     let running = started([&*format!("server --name {long}; :")], 1);
     text(&running, &["--show-args"]);
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn the_schema_describes_every_property_and_allows_no_other() {
     let schema =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/explain.schema.json"))
@@ -720,8 +724,8 @@ fn the_schema_describes_every_property_and_allows_no_other() {
 
 // --- What it does not do -------------------------------------------------------------------------
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn it_sends_no_signal() {
     let all = "server --print HUP,INT,QUIT,USR1,USR2,CONT,WINCH,RTMIN --on TERM; :";
     let running = started([all], 1);
@@ -737,27 +741,27 @@ fn it_sends_no_signal() {
 }
 
 /// What it says when another user asks.
-fn asked_by_nobody(running: &Running, options: &[&str]) -> Vec<String> {
+fn asked_by_another_user(running: &Running, options: &[&str]) -> Vec<String> {
     let scratch = Scratch::new();
     Adieu::new().as_child().arg("--install").arg(scratch.join("adieu")).start().expect_exit(0);
     let pid = running.pid().to_string();
     let asked =
-        Adieu::new().as_child().program("setpriv").args(AS_NOBODY).arg(scratch.join("adieu"));
+        Adieu::new().as_child().program("setpriv").args(AS_USER_65534).arg(scratch.join("adieu"));
     let finished =
         asked.args(["--explain", &*pid]).args(options.iter().copied()).start().expect_exit(0);
     assert!(finished.err.is_empty(), "{finished}");
     finished.out
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn another_user_gets_an_answer_with_what_may_not_be_read() {
     root();
     tool("setpriv");
     let running = started(["sleep 3600 & server; :"], 1);
     eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
     let [sleep, server, sh] = ["sleep", "server", "sh"].map(|name| named(&running.process(name)));
-    let said = sentences(&asked_by_nobody(&running, &[]));
+    let said = sentences(&asked_by_another_user(&running, &[]));
     assert!(
         said.starts_with("On SIGTERM adieu would wait for ") && said.contains(&server),
         "{said}"
@@ -773,27 +777,27 @@ fn another_user_gets_an_answer_with_what_may_not_be_read() {
         said.split("so taken for handlers: ").nth(1).is_some_and(|it| it.starts_with(&sleep));
     let waited_for = said.split(';').next().unwrap().contains(&sleep);
     assert!(waited_for || !taken_for_handlers, "it contradicts itself: {said}");
-    let lines = asked_by_nobody(&running, &["--format", "json"]);
+    let lines = asked_by_another_user(&running, &["--format", "json"]);
     let explained: Value = serde_json::from_str(&lines.join("\n")).unwrap();
     validate(&explained);
     assert_eq!(entries(&explained, "sleep")[0]["disposition"], "hidden");
     assert_eq!(entries(&explained, "server")[0]["disposition"], "caught");
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn settings_that_another_user_may_not_read_are_not_guessed_in_silence() {
     root();
     tool("setpriv");
     let running = container().env("ADIEU_TIMEOUT", "9s").arg("server; :").start();
     running.wait_line("ready");
     assert!(verdict(&running, &[]).contains("for at most 9.00 s"));
-    let said = sentences(&asked_by_nobody(&running, &[]));
+    let said = sentences(&asked_by_another_user(&running, &[]));
     assert!(said.contains("environment"), "the timeout is missing, and nothing says why: {said}");
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn what_is_wrong_is_named_with_an_example() {
     // Above what Linux has for pids.
     for (words, parts) in [
@@ -819,8 +823,8 @@ fn what_is_wrong_is_named_with_an_example() {
     }
 }
 
-/// Promise (Explaining): `--explain`: what a stop would do, under adieu, another init or none, and
-/// that it is true
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn without_proc_it_says_where_to_run_it() {
     pid_namespace();
     for preparation in ["umount -l /proc", "mount -t tmpfs none /proc", "mount --bind /mnt /proc"] {
@@ -839,25 +843,25 @@ pub(crate) const TESTS: &[Test] = tests![
     every_way_to_take_a_signal_is_named,
     where_nothing_handles_it_the_container_would_stop_at_once,
     the_settings_of_the_running_adieu_are_taken_into_account,
-    a_signal_that_is_rewritten_to_0_is_for_nobody,
+    a_signal_that_is_rewritten_to_0_goes_to_no_process,
     the_roles_are_those_that_the_stop_then_has,
     an_explain_that_runs_in_the_tree_does_not_take_itself_for_a_part_of_it,
     an_explain_with_nothing_but_itself_to_explain_says_so,
-    a_parent_that_leaves_a_zombie_is_named,
+    a_parent_that_does_not_reap_is_named,
     a_signal_that_begins_no_stop_goes_to_its_handlers,
-    a_signal_that_nobody_handles_would_be_dropped_by_an_adieu_that_is_pid_1,
+    a_signal_without_a_handler_would_be_dropped_by_adieu_as_pid_1,
     a_hangup_is_a_stop_where_adieu_is_not_pid_1,
     what_is_said_of_signals_with_a_meaning_of_their_own_is_true,
-    an_init_that_tells_its_child_alone_ends_with_it,
-    an_init_that_tells_the_group_ends_with_its_child_all_the_same,
-    a_server_that_is_the_init_s_child_is_told_and_finishes,
+    an_init_that_signals_only_its_child_ends_with_it,
+    an_init_that_signals_the_group_ends_with_its_child_too,
+    a_server_that_is_the_init_s_child_gets_the_signal_and_finishes,
     dumb_init_s_options_count,
     adieu_is_known_whatever_it_is_called,
     a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill,
     a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes,
     a_program_that_is_not_pid_1_ends_at_once,
     a_deep_and_wide_tree_fits_80_columns,
-    only_a_terminal_gets_colours_and_no_color_is_honoured,
+    only_a_terminal_gets_colours_and_no_color_turns_them_off,
     command_lines_are_shown_only_where_they_are_asked_for,
     long_command_lines_fit_80_columns_too,
     the_schema_describes_every_property_and_allows_no_other,

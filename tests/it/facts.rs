@@ -1,22 +1,24 @@
-//! What the shells do by themselves, without adieu: the facts that its rules rest on, each with a
-//! command that shows it.
+//! What the shells do by themselves, without adieu: the facts that adieu's rules rest on, each
+//! with a command that shows it.
 //!
 //! The commands are run as `docs/shells.md` has them, once for each shell and row, and the page has
-//! to say what came out: with `ADIEU_WRITE_DOCS=1` it is written. Another answer of the version
-//! that the page names is a failure, and of any version in CI; else it is said aloud.
+//! to have what they printed; with `ADIEU_WRITE_DOCS=1` the test writes it. Another answer of the
+//! version that the page names is a failure. Another answer of another version is a failure in CI,
+//! and a notice elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
 use std::process::Command;
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use crate::support::runner::{Test, tests};
-use crate::support::{Adieu, Scratch, output, page, pid_namespace_or_less, say, tool_or_less};
+use crate::support::{
+    Adieu, Scratch, output, page, pid_namespace_or_less, repository, say, tool_or_less, variables,
+};
 
 const PAGE: &str = "docs/shells.md";
 
-/// Its name, the words that call it, and what tells its version.
+/// Its name, the words that call it, and the command that prints its version.
 const SHELLS: [(&str, &str, &str); 8] = [
     ("dash", "dash", "dpkg-query -W -f '${Version}' dash"),
     ("bash", "bash", "bash --version"),
@@ -39,8 +41,8 @@ pid1='unshare --pid --fork --mount-proc --kill-child'
 [ "$(id -u)" = 0 ] || pid1="$pid1 --user --map-root-user"
 "#;
 
-/// Tells the shell above, and says a second later whether that is still there.
-const TELLS: &str = r#"export child='eval "$asleep"; kill -$signal $PPID; sleep 1
+/// Signals the shell above, and prints a second later whether that is still there.
+const SIGNALS: &str = r#"export child='eval "$asleep"; kill -$signal $PPID; sleep 1
     kill -0 $PPID 2>/dev/null && echo "still there" || echo "gone"'
 "#;
 
@@ -50,7 +52,9 @@ const CAUGHT: &str = r#"export child='eval "$asleep"
 "#;
 
 /// Which signals it was started with as ignored.
-const IGNORED: &str = r#"export child='mask=$(sed -n "s/^SigIgn:.*\(.\{8\}\)$/0x\1/p" /proc/$$/status); eval "$names"'
+const IGNORED: &str = r#"export child='
+    mask=$(sed -n "s/^SigIgn:.*\(.\{8\}\)$/0x\1/p" /proc/$$/status)
+    eval "$names"'
 "#;
 
 /// One question, and the command that answers it.
@@ -88,8 +92,9 @@ const RUN_AND_STATUS: &str = "$shell -c \"$string\"; echo \"exit $?\"";
 const FACTS: [Fact; 19] = [
     Fact {
         question: "Does it execute its last command in its own place?",
-        why: "Where it does, no shell is left to [shield](design.md#roles); where it forks, an init that tells only its \
-            child tells a shell. adieu has to do without knowing which.",
+        why: "Where it does, no shell is left to [shield](design.md#roles); where it forks, an \
+            init that signals only its child signals a shell. adieu's rules must not depend on \
+            which.",
         variable: "string",
         rows: &[
             Any("readlink /proc/self"),
@@ -109,8 +114,9 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "Whose child is a command?",
-        why: "[Roles](design.md#roles) are decided from the top of the tree, so it must not matter how many subshells lie \
-            between. A loop that reads a pipe may be the main shell itself, which then reads its own script's output.",
+        why: "[Roles](design.md#roles) are decided from the top of the tree, so it must not matter \
+            how many subshells are between. A loop that reads a pipe may be the main shell itself, \
+            which then reads its own script's output.",
         variable: "string",
         rows: &[
             Any(r#"sh -c "$child"; true"#),
@@ -128,9 +134,10 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "Which signals does it catch by itself, and with a trap?",
-        why: "Whether a shell [handles the signal](design.md#who-handles-a-signal) is read from SigCgt: TERM is there with \
-            a trap only, but in mksh always; INT, and HUP in zsh, say nothing without TERM. An EXIT trap shows in \
-            bash and ksh93. A signal that a trap ignores may show as caught too.",
+        why: "Whether a shell [handles the signal](design.md#who-handles-a-signal) is read from \
+            SigCgt: TERM is there with a trap only, but in mksh always; INT, and HUP in zsh, do \
+            not count without TERM. An EXIT trap shows in bash and ksh93. A signal that a trap \
+            ignores may show as caught too.",
         variable: "string",
         rows: &[
             Any(r#"sh -c "$child"; true"#),
@@ -144,9 +151,10 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "Does a subshell keep a trap?",
-        why: "A subshell is judged [by itself](design.md#who-handles-a-signal). One without the trap of its parent is a \
-            foreground command or a background job of that; one with a trap of its own is an owner. In a ksh93 that has not \
-            forked for it, the subshell is the shell.",
+        why: "A subshell is judged [by itself](design.md#who-handles-a-signal). One without the \
+            trap of its parent is a foreground command or a background job of that; one with a \
+            trap of its own is a handler. In a ksh93 that has not forked for it, the subshell is \
+            the shell.",
         variable: "string",
         rows: &[
             Posix(r#"trap : TERM; (sh -c "$child"; true); true"#),
@@ -170,31 +178,34 @@ const FACTS: [Fact; 19] = [
         needs: Needs::Strace,
     },
     Fact {
-        question: "Told alone, without a trap, what does it do?",
-        why: "This is what telling only the child comes to, and why a shell above a server is \
-            [shielded](design.md#roles): gone, it takes a container along, with the server unfinished. mksh waits, and then \
-            ends all the same; of a HUP it tells its command itself.",
+        question: "Without a trap, what does it do when it alone gets the signal?",
+        why: "This is what happens under an init that signals only its child, and why a shell \
+            above a server is [shielded](design.md#roles): with its end the container ends, before \
+            the server has finished. mksh waits, and then ends all the same; it passes a HUP to \
+            its command itself.",
         variable: "signal",
         rows: &[Any("TERM"), Any("INT"), Any("HUP"), Any("QUIT")],
-        child: TELLS,
+        child: SIGNALS,
         command: r#"$shell -c 'sh -c "$child"; echo "goes on"'; echo "exit $?""#,
         needs: Needs::Nothing,
     },
     Fact {
-        question: "As PID 1, told without a trap, what does it do?",
-        why: "The kernel drops for PID 1 what it does not handle: [the problem](design.md#the-problem) of a container \
-            without an init. INT ends those that catch it for themselves; ksh93 then sends it to itself again, in vain, and hangs \
+        question: "As PID 1, without a trap, what does it do when it gets the signal?",
+        why: "The kernel drops each signal that PID 1 does not handle: [the \
+            problem](design.md#the-problem) of a container without an init. INT ends the shells \
+            that catch it by themselves; ksh93 then sends it to itself again, in vain, and hangs \
             (137: killed after 5 s).",
         variable: "signal",
         rows: &[Any("TERM"), Any("INT"), Any("HUP"), Any("QUIT")],
-        child: TELLS,
-        command: r#"timeout -s KILL 5 $pid1 $shell -c 'sh -c "$child"; echo "goes on"'; echo "exit $?""#,
+        child: SIGNALS,
+        command: r#"timeout -s KILL 5 $pid1 $shell -c 'sh -c "$child"; echo "goes on"'
+echo "exit $?""#,
         needs: Needs::PidNamespace,
     },
     Fact {
         question: "As PID 1, does it reap orphans?",
-        why: "adieu does, [at any time](design.md#stages); how many zombies of others are left while a shell in its place \
-            waits for a command is this.",
+        why: "adieu does, [at any time](design.md#stages). The number is that of the zombies of \
+            other processes while a shell in adieu's place waits for a command.",
         variable: "string",
         rows: &[
             Any(r#"sh -c "true & exec true"; sh -c "$child"; true"#),
@@ -205,44 +216,49 @@ const FACTS: [Fact; 19] = [
         needs: Needs::PidNamespace,
     },
     Fact {
-        question: "What do its background jobs hear when it is told TERM?",
-        why: "Nothing, but from mksh, which tells its whole process group as it ends: [where it is the main \
-            process](../README.md#limits), its jobs are told beside adieu.",
+        question: "Do its background jobs get a signal when it gets TERM?",
+        why: "Only from mksh, which signals its whole process group as it ends: [where it is the \
+            main process](../README.md#limits), its jobs get that signal beside adieu's.",
         variable: "string",
         rows: &[Any(r#"sh -c "$child" & wait"#)],
-        child: r#"export child='trap "echo told; exit" TERM HUP; eval "$asleep"
-    kill -TERM $PPID; sleep 1 & wait; echo "told nothing"'
+        child: r#"export child='trap "echo a signal; exit" TERM HUP; eval "$asleep"
+    kill -TERM $PPID; sleep 1 & wait; echo "no signal"'
 "#,
         command: r#"setsid --wait $shell -c "$string""#,
         needs: Needs::Nothing,
     },
     Fact {
-        question: "Does it take its background jobs along when it ends?",
-        why: "It does not: what [the main process leaves behind](design.md#stages) is adieu's to stop.",
+        question: "Do its background jobs end with it?",
+        why: "They do not: adieu stops what [the main process leaves behind](design.md#stages).",
         variable: "string",
         rows: &[Any(r#"sh -c "$child" & exit 3"#), Any(r#"sh -c "$child" & true"#)],
-        child: r#"export child='trap "echo told; exit" TERM HUP; sleep 1 & wait; echo "goes on"'
+        child: r#"export child='trap "echo a signal; exit" TERM HUP; sleep 1 & wait; echo "goes on"'
 "#,
         command: RUN_AND_STATUS,
         needs: Needs::Nothing,
     },
     Fact {
-        question: "Told with its command, which handles it, does it go on?",
-        why: "Group kill ends a shell before its server is done, so that nothing that [follows in the \
-            script](design.md#stages) runs. An interactive one ignores TERM, waits and goes on to the next command: so \
-            does `bash -ci` below `tini -g`, [which was rejected](design.md#what-was-rejected). `$call` is the signal \
-            for the group, and how the shell is called.",
+        question: "Shell and command both get the signal, and the command handles it: \
+            does the script go on?",
+        why: "A signal to the group ends a shell before its server is done, so that nothing that \
+            [follows in the script](design.md#stages) runs. An interactive one ignores TERM, waits \
+            and goes on to the next command: so does `bash -ci` below `tini -g`, [which was \
+            rejected](design.md#what-was-rejected). `$call` is the signal for the group, and how \
+            the shell is called.",
         variable: "call",
         rows: &[Any("TERM -c"), Any("TERM -ic"), Any("HUP -c"), Any("INT -c")],
-        child: r#"export child='eval "$asleep"; trap "" TERM HUP INT; kill -${call% *} 0; sleep 1; echo "done"'
+        child: r#"export child='eval "$asleep"; trap "" TERM HUP INT; kill -${call% *} 0
+    sleep 1; echo "done"'
 "#,
-        command: r#"setsid --wait $shell ${call#* } 'sh -c "$child"; echo "goes on"' | grep -xE 'done|goes on'"#,
+        command: r#"setsid --wait $shell ${call#* } 'sh -c "$child"; echo "goes on"' |
+    grep -xE 'done|goes on'"#,
         needs: Needs::Nothing,
     },
     Fact {
-        question: "When does a trap run, and does the script go on behind it?",
-        why: "A shell runs its trap only when its foreground command has ended, so the [foreground](design.md#roles) is told \
-            with it; in `wait` it runs at once, so a background job is left to the trap. fish's `wait` is no such wait.",
+        question: "When does a trap run, and does the script go on after it?",
+        why: "A shell runs its trap only when its foreground command has ended, so the \
+            [foreground](design.md#roles) gets the signal with it; in `wait` it runs at once, so a \
+            background job is left to the trap. fish's `wait` does not run it at once.",
         variable: "string",
         rows: &[
             Any(r#"trap "echo trap" TERM; sh -c "$child"; echo after"#),
@@ -255,9 +271,9 @@ const FACTS: [Fact; 19] = [
         needs: Needs::Nothing,
     },
     Fact {
-        question: "Does an EXIT trap run when it is told TERM?",
-        why: "In bash, mksh and ksh93, and those show TERM as caught: with an EXIT trap alone they [handle \
-            it](design.md#who-handles-a-signal) and are told.",
+        question: "Does an EXIT trap run when it gets TERM?",
+        why: "In bash, mksh and ksh93, and those show TERM as caught: with an EXIT trap alone they \
+            [handle it](design.md#who-handles-a-signal) and get the signal.",
         variable: "string",
         rows: &[Any(r#"trap "echo trap" EXIT; sh -c "$child"; echo after"#)],
         child: r#"export child='eval "$asleep"; kill -TERM $PPID; sleep 1; echo command'
@@ -267,8 +283,9 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "Which signals does a command begin with as ignored?",
-        why: "A [background job](design.md#roles) is known by INT or QUIT being ignored, where its shell does so: not fish, \
-            not with `set -m`, and bash not for what a subshell in the background starts, only for that subshell itself.",
+        why: "A [background job](design.md#roles) is known by INT or QUIT being ignored, where its \
+            shell does so: not fish, not with `set -m`, and bash not for what a subshell in the \
+            background starts, only for that subshell itself.",
         variable: "string",
         rows: &[
             Any(r#"sh -c "$child"; true"#),
@@ -284,10 +301,10 @@ const FACTS: [Fact; 19] = [
         needs: Needs::Nothing,
     },
     Fact {
-        question: "What does a trap leave to a command?",
-        why: "A signal that is ignored stays so in the program, a caught one does not: [ignoring TERM around the \
-            shell](design.md#what-was-rejected) would make the server deaf. fish catches what it is to ignore, and busybox \
-            ignores QUIT by itself.",
+        question: "Which signals are ignored in a command below a trap?",
+        why: "A signal that is ignored stays so in the program, a caught one does not: [ignoring \
+            TERM around the shell](design.md#what-was-rejected) would make the server ignore it \
+            too. fish catches a signal that it is to ignore, and busybox ignores QUIT by itself.",
         variable: "string",
         rows: &[
             Any(r#"trap "" TERM; sh -c "$child"; true"#),
@@ -300,9 +317,10 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "In which process group is a command?",
-        why: "All of a script is in the group that adieu made, so [one `kill`](design.md#stages) reaches it when nobody \
-            handles the signal; a job under `set -m` is told by itself. Without a terminal dash, busybox and yash \
-            go on without `set -m`, and zsh ends there.",
+        why: "All of a script is in the group that adieu made, so [one `kill`](design.md#stages) \
+            reaches it when no process handles the signal; a job under `set -m` gets a signal of \
+            its own. Without a terminal dash, busybox and yash go on without `set -m`, and zsh \
+            ends there.",
         variable: "string",
         rows: &[
             Any(r#"sh -c "$child"; true"#),
@@ -318,8 +336,9 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "In which call does it wait?",
-        why: "dash and busybox show by it that they sit in `wait`, so that [all their children are in the \
-            background](design.md#roles); the others do not tell the two apart.",
+        why: "The call shows that dash and busybox are in `wait`, so that [all their children are \
+            in the background](design.md#roles); the calls of the other shells are the same in \
+            both cases.",
         variable: "string",
         rows: &[Any(r#"sh -c "$child"; true"#), Any(r#"sh -c "$child" & wait"#)],
         child: r#"export child='eval "$asleep"; case $(cat /proc/$PPID/wchan) in
@@ -330,8 +349,8 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "Does it wait for every part of a pipeline?",
-        why: "A [reader of a pipe](design.md#roles) ends at the end of its input, after the server, and the script goes on \
-            behind both; but ksh93 waits for the last part only.",
+        why: "A [reader of a pipe](design.md#roles) ends at the end of its input, after the \
+            server, and the script goes on after both; but ksh93 waits for the last part only.",
         variable: "string",
         rows: &[
             Any(r#"sh -c "sleep 1; echo first >&2" | true; echo "goes on""#),
@@ -343,8 +362,9 @@ const FACTS: [Fact; 19] = [
     },
     Fact {
         question: "What is the status after a signal?",
-        why: "128+n where [adieu](../README.md#use) says it too; ksh93 and yash have numbers of their own, which reach adieu \
-            only as the last 8 bits of an `exit`, and `exit n` in a trap is not always n.",
+        why: "128+n where [adieu](../README.md#use) has it too; ksh93 and yash have numbers of \
+            their own, which reach adieu only as the last 8 bits of an `exit`, and `exit n` in a \
+            trap is not always n.",
         variable: "string",
         rows: &[
             Posix(r#"sh -c "kill -TERM \$\$"; echo $?"#),
@@ -409,8 +429,8 @@ fn answers(name: &'static str, words: &str, facts: &[&Fact]) -> Vec<(Key, String
         .collect()
 }
 
-/// Promise (Who is told, and when): what the shells do by themselves, on which this rests
-/// ([shells.md](shells.md))
+/// Promise (Which process gets the signal, and when): what the shells do without adieu, on which
+/// its rules rest ([shells.md](shells.md))
 fn the_shells_do_what_the_page_says() {
     let present = SHELLS.map(|shell| tool_or_less(shell.0).map(|_| shell));
     let facts: &Vec<&Fact> = &FACTS.iter().filter(|fact| fact.can_run()).collect();
@@ -423,7 +443,7 @@ fn the_shells_do_what_the_page_says() {
         let shells: Vec<_> = present.iter().flatten().copied().flat_map(start).collect();
         shells.into_iter().flat_map(|shell| shell.join().unwrap()).collect()
     });
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
+    let text = fs::read_to_string(repository().join(PAGE)).unwrap();
     let said = said(&text);
     // What could not be asked here stays as it was said.
     let all = said.clone().into_iter().chain(seen.clone()).collect();
@@ -440,8 +460,7 @@ fn the_shells_do_what_the_page_says() {
             say(format!("DIFFERS: {difference}"));
             let version = SHELLS.iter().zip(&versions).find(|(it, _)| it.0 == *shell).unwrap().1;
             let is_of_the_page = version.as_ref().is_some_and(|it| text.contains(it));
-            let in_ci = env::var_os("CI").is_some_and(|it| it == "true");
-            differ.extend((is_of_the_page || in_ci).then_some(difference));
+            differ.extend((is_of_the_page || variables::in_ci()).then_some(difference));
         }
     }
     let hint = "write the page with ADIEU_WRITE_DOCS=1, and see what of adieu rests on it";
@@ -454,10 +473,10 @@ fn the_shells_do_what_the_page_says() {
     assert!(without_versions(old) == without_versions(&new), "{PAGE} is not current: {hint}");
 }
 
-/// Promise (Who is told, and when): what the shells do by themselves, on which this rests
-/// ([shells.md](shells.md))
+/// Promise (Which process gets the signal, and when): what the shells do without adieu, on which
+/// its rules rest ([shells.md](shells.md))
 fn what_rests_on_a_fact_links_to_one_that_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = repository();
     let anchors: BTreeSet<String> = FACTS.iter().map(|fact| anchor(fact.question)).collect();
     let mut links = 0;
     for file in fs::read_dir(root.join("docs"))

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::{env, fs};
 
 use crate::support::runner::{Test, tests};
-use crate::support::{Scratch, adieu, output, page, tool, tool_or_less};
+use crate::support::{Scratch, adieu, output, page, repository, tool, tool_or_less};
 use adieu::cli::{self, Request, definition};
 use adieu::runtime::options as runtime_options;
 use clap::Arg;
@@ -19,12 +19,8 @@ use clap_mangen::Man;
 
 // --- What there is -------------------------------------------------------------------------------
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn read(file: &str) -> String {
-    fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+    fs::read_to_string(repository().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
 }
 
 /// The options that a user sees.
@@ -155,7 +151,7 @@ fn explained() -> clap::Command {
     })
 }
 
-/// Without a date, which nobody would keep up and clap_mangen cannot leave empty.
+/// Without a date, which would not be kept current; clap_mangen cannot leave it empty.
 fn title(name: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(".TH {} 1 \"\" \"adieu {version}\" \"User Commands\"\n", name.to_uppercase())
@@ -260,7 +256,7 @@ fn man_pages_and_completions_are_those_of_the_command_line() {
             page::between(&all, &format!("{sign} begin {name}\n"), &format!("{sign} end\n"), text)
         });
         if page::writes() {
-            fs::write(root().join(file), expected).unwrap();
+            fs::write(repository().join(file), expected).unwrap();
         } else {
             assert!(
                 there == expected,
@@ -335,7 +331,7 @@ fn every_option_and_variable_is_in_the_help_the_man_page_and_the_readme() {
 }
 
 /// Options of others that the pages have in code: of engines, of inits, of runtimes.
-const OF_OTHERS: [&str; 22] = [
+const OF_OTHERS: [&str; 23] = [
     "--annotation",
     "--cap-drop",
     "--env",
@@ -354,6 +350,8 @@ const OF_OTHERS: [&str; 22] = [
     "--stop-signal",
     "--stop-timeout",
     "--user",
+    // The made-up option in CONTRIBUTING.md.
+    "--grace-note",
     "-L",
     "-P",
     "-it",
@@ -362,8 +360,8 @@ const OF_OTHERS: [&str; 22] = [
 
 /// The pages of the repository that a user reads.
 fn pages() -> Vec<PathBuf> {
-    let folders = ["", "docs", "man", "examples"].map(|folder| root().join(folder));
-    let below = fs::read_dir(root().join("examples")).unwrap().map(|it| it.unwrap().path());
+    let folders = ["", "docs", "man", "examples"].map(|folder| repository().join(folder));
+    let below = fs::read_dir(repository().join("examples")).unwrap().map(|it| it.unwrap().path());
     let all = folders.into_iter().chain(below).filter(|it| it.is_dir());
     let files = all.flat_map(|folder| fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()));
     files.filter(|it| it.extension().is_some_and(|it| it == "md" || it == "1")).collect()
@@ -376,7 +374,7 @@ fn no_page_names_an_option_or_variable_that_does_not_exist() {
     let mut known: BTreeSet<String> = options().iter().flat_map(names).collect();
     known.extend(words_with(&runtime, "--adieu-").map(str::to_owned));
     let mut read_somewhere = String::new();
-    let mut folders = ["src", "tests", "benches"].map(|folder| root().join(folder)).to_vec();
+    let mut folders = ["src", "tests", "benches"].map(|folder| repository().join(folder)).to_vec();
     while let Some(folder) = folders.pop() {
         for file in fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
             if file.is_dir() {
@@ -389,7 +387,7 @@ fn no_page_names_an_option_or_variable_that_does_not_exist() {
     let (pages, mut seen) = (pages(), 0);
     for path in &pages {
         let text = fs::read_to_string(path).unwrap().replace("\\-", "-");
-        let shown = path.strip_prefix(root()).unwrap().display();
+        let shown = path.strip_prefix(repository()).unwrap().display();
         // A fence of code is three of them, which leaves the others in pairs.
         let text = text.replace("```", "");
         for code in text.split('`').skip(1).step_by(2).filter(|code| code.starts_with('-')) {
@@ -441,14 +439,14 @@ fn said(output: &Output) -> String {
 /// Promise (The command): help, man page, README and completions have every option, and no page has
 /// another; the shells take the completions
 fn the_man_pages_have_no_fault_that_mandoc_or_groff_know() {
-    let pages = ["man/adieu.1", "man/adieu-runtime.1"].map(|page| root().join(page));
+    let pages = ["man/adieu.1", "man/adieu-runtime.1"].map(|page| repository().join(page));
     if let Some(mandoc) = tool_or_less("mandoc") {
         let checked = Command::new(mandoc)
             .args(["-T", "lint", "-W", "warning"])
             .args(&pages)
             .output()
             .unwrap();
-        // The pages have no date: nobody would keep it up.
+        // The pages have no date: it would not be kept current.
         let faults: Vec<_> = said(&checked)
             .lines()
             .filter(|it| !it.contains("missing date"))
@@ -477,10 +475,12 @@ fn the_man_pages_have_no_fault_that_mandoc_or_groff_know() {
 fn bash_completes_options_values_and_the_command() {
     let bash = tool("bash");
     let complete = |words: &[&str]| {
-        let script = "source completions/adieu.bash; set +e; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
-                      _adieu_or_command adieu \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"; complete -p adieu; printf '%s\\n' \"${COMPREPLY[@]}\"";
+        let script = "source completions/adieu.bash; set +e; \
+            COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
+            _adieu_or_command adieu \"${COMP_WORDS[-1]}\" \"${COMP_WORDS[-2]}\"; \
+            complete -p adieu; printf '%s\\n' \"${COMPREPLY[@]}\"";
         let mut command = Command::new(&bash);
-        command.args(["--norc", "-ec", script, "bash"]).args(words).current_dir(root());
+        command.args(["--norc", "-ec", script, "bash"]).args(words).current_dir(repository());
         let text = String::from_utf8(output(&mut command)).unwrap();
         let (registered, replies) = text.split_once('\n').unwrap();
         assert_eq!(registered, "complete -o filenames -F _adieu_or_command adieu");
@@ -511,8 +511,9 @@ fn fish_completes_options_values_and_the_command() {
             "source completions/adieu.fish; complete -C $argv[1]",
             line,
         ]);
-        let text = String::from_utf8(output(command.current_dir(root()).env("HOME", home.path())))
-            .unwrap();
+        let text =
+            String::from_utf8(output(command.current_dir(repository()).env("HOME", home.path())))
+                .unwrap();
         text.lines().map(|it| it.split('\t').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(complete("adieu --ti"), ["--timeout"]);
@@ -534,12 +535,18 @@ fn zsh_completes_options_values_and_the_command() {
     let home = Scratch::new();
     let complete = |line: &str| {
         let script = "zmodload zsh/zpty; zpty z zsh -f -i; \
-            zpty -w z \"PS1= ; fpath=($PWD/completions \\$fpath); autoload -U compinit; compinit -u -D\"; \
-            zpty -w z 'show() { print -r -- begin\"<$BUFFER>\"end; BUFFER=; zle accept-line }; zle -N show; bindkey \"^X\" show'; \
+            zpty -w z \"PS1= ; fpath=($PWD/completions \\$fpath); autoload -U compinit; \
+            compinit -u -D\"; \
+            zpty -w z 'show() { print -r -- begin\"<$BUFFER>\"end; BUFFER=; zle accept-line }; \
+            zle -N show; bindkey \"^X\" show'; \
             zpty -w z 'print re\"\"ady'; zpty -r -m z text '*ready*'; \
-            zpty -w -n z $1$'\\t\\C-x'; zpty -r -m z text '*begin<*>end*'; print -r -- $text; zpty -d z";
+            zpty -w -n z $1$'\\t\\C-x'; zpty -r -m z text '*begin<*>end*'; print -r -- $text; \
+            zpty -d z";
         let mut command = Command::new(&zsh);
-        command.args(["-fc", script, "zsh", line]).current_dir(root()).env("HOME", home.path());
+        command
+            .args(["-fc", script, "zsh", line])
+            .current_dir(repository())
+            .env("HOME", home.path());
         let text = String::from_utf8_lossy(&output(&mut command)).into_owned();
         let (_, line) = text.rsplit_once("begin<").unwrap_or_else(|| panic!("{text}"));
         line.split('>').next().unwrap().trim_end().to_owned()

@@ -92,12 +92,12 @@ fn server_reports_and_ignores() {
     ]);
 }
 
-fn server_that_never_ends_says_so_each_time_it_is_told() {
+fn server_that_never_ends_prints_each_signal_that_it_gets() {
     let server = server_alone().args(["--never", "--work", "0s"]).start();
     server.wait_line("server ready");
-    for told in 1..=3 {
+    for count in 1..=3 {
         server.signal(SIGTERM);
-        server.wait_lines(told, "server got TERM");
+        server.wait_lines(count, "server got TERM");
     }
     server.signal(SIGKILL);
     server.expect_exit(137).assert_no("done");
@@ -128,7 +128,7 @@ fn server_without_handlers_dies_of_the_signal() {
     server.expect_exit(143).assert_no(" got ");
 }
 
-fn master_tells_each_worker_once_and_ends_last() {
+fn master_signals_each_worker_once_and_ends_last() {
     for by in ["caught", "signalfd", "sigwait"] {
         let master = server_alone().args(["--by", by, "--workers", "3", "--work", "50ms"]).start();
         master.wait_line("server ready");
@@ -136,13 +136,13 @@ fn master_tells_each_worker_once_and_ends_last() {
         master.signal(SIGINT);
         let finished = master.expect_exit(0);
         for worker in ["server.1", "server.2", "server.3"] {
-            let [ready, told, done] =
+            let [ready, got, done] =
                 ["ready", "got TERM", "done"].map(|event| format!("{worker} {event}"));
             finished.assert_order([
                 &*ready,
                 "server ready",
                 "server got INT",
-                &told,
+                &got,
                 &done,
                 "server done",
             ]);
@@ -186,7 +186,7 @@ fn daemon_is_ready_when_what_was_started_returns() {
     ]);
 }
 
-fn lines_that_nobody_reads_are_reported_as_lost() {
+fn lines_without_a_reader_are_reported_as_lost() {
     let server = shell("\"$SERVER\" --work 0s | { read ready; echo one line read; }")
         .env("SERVER", server())
         .start();
@@ -461,8 +461,8 @@ fn the_runner_takes_the_arguments_of_cargo_tests_own() {
         ran(&["--list", "lacks"], "").out,
         ["harness::lacks_a_program: test", "harness::lacks_a_part: test"]
     );
-    let aloud = ran(&["--nocapture", "passes"], "");
-    assert_eq!(aloud.err, ["said by the one that passes"]);
+    let printed = ran(&["--nocapture", "passes"], "");
+    assert_eq!(printed.err, ["said by the one that passes"]);
     assert_eq!(ran(&["--show-output", "passes"], "").count("said by the one that passes"), 1);
     assert_eq!(ran(&["--report-time", "passes"], "").count("harness::passes"), 2);
     for wrong in [&["--no-such-option"][..], &["--test-threads", "none"], &["--skip"]] {
@@ -483,13 +483,13 @@ pub(crate) const TESTS: &[Test] = tests![
     server_works_for_as_long_as_it_says,
     server_shows_its_signals_in_proc_as_other_servers_do,
     server_reports_and_ignores,
-    server_that_never_ends_says_so_each_time_it_is_told,
+    server_that_never_ends_prints_each_signal_that_it_gets,
     late_server_has_no_handler_until_it_is_ready,
     server_without_handlers_dies_of_the_signal,
-    master_tells_each_worker_once_and_ends_last,
+    master_signals_each_worker_once_and_ends_last,
     master_may_leave_its_workers_behind,
     daemon_is_ready_when_what_was_started_returns,
-    lines_that_nobody_reads_are_reported_as_lost,
+    lines_without_a_reader_are_reported_as_lost,
     server_leads_its_own_session,
     signals_begin_as_the_test_says_whatever_the_runner_has,
     pid1_of_a_namespace_is_found_from_outside,

@@ -1,8 +1,8 @@
-//! Load on real processes: adieu's end is the end of everything below it, so it may never come
-//! early, nor never, nor may a signal be lost, however many processes, orphans, forks and signals
-//! there are.
+//! Load on real processes. As PID 1, adieu ends everything below it with its own end. So it must
+//! not end too early, it must end, and no signal may be lost, however many processes, orphans,
+//! forks and signals there are.
 //!
-//! The numbers are those that fit into everybody's `cargo test`; `ADIEU_LOAD=full` takes the large
+//! The sizes are those that fit into any `cargo test`; `ADIEU_LOAD=full` takes the large
 //! ones. What is measured goes to docs/reliability.md with `ADIEU_WRITE_DOCS=1`; that page has the
 //! command.
 
@@ -11,14 +11,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, cpu_time, eventually, page, pid_namespace_or_less, process,
-    processes, say, server, status_field, storm,
+    processes, say, server, status_field, storm, variables,
 };
 use adieu::procfs::{Detail, Observer, look_below};
 use adieu::signal::Signal as Number;
@@ -28,7 +28,7 @@ use nix::unistd::Pid;
 /// A measured figure, or one of the sizes: the small one for every run, the large one for
 /// `ADIEU_LOAD=full`.
 fn size<T>(small: T, full: T) -> T {
-    if env::var_os("ADIEU_LOAD").is_some_and(|it| it == "full") { full } else { small }
+    if variables::full_load() { full } else { small }
 }
 
 fn figure(what: &str, measured: &str) {
@@ -73,7 +73,7 @@ fn milliseconds(time: Duration) -> String {
     format!("{} ms", time.as_millis())
 }
 
-/// A copy of the storm under a name of the test's own, by which what it leaves behind is known.
+/// A copy of the storm under a name of the test's own, by which the test finds what is left of it.
 fn named_storm(scratch: &Scratch) -> PathBuf {
     let number = scratch.path().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
     let copy = scratch.join(format!("storm{}-{number}", std::process::id() % 100_000));
@@ -144,13 +144,13 @@ fn send_signals(pid: Pid, count: usize, first: usize) -> usize {
     queued
 }
 
-/// Promise (Under load): signals in thousands during a stop are passed on, and nobody is left
+/// Promise (Under load): thousands of signals during a stop are passed on, and no process is left
 /// stopped
 fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
     const SENDERS: usize = 4;
     let each = size(500, 2_500);
     for (way, adieu) in ways() {
-        let running = prepared(adieu).arg("\"$STORM\" owner; exit 9").start();
+        let running = prepared(adieu).arg("\"$STORM\" counter; exit 9").start();
         running.wait_line("ready");
         running.signal(SIGTERM);
         running.wait_line("got TERM");
@@ -163,8 +163,7 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
                 .collect();
             senders.into_iter().map(|sender| sender.join().unwrap()).sum()
         });
-        // As long as it takes: every one of them is a look, and there may be little of a processor
-        // to be had.
+        // As long as it takes: adieu looks once for each of them, and the machine may be busy.
         while status_field(pid, "ShdPnd").unwrap() != "0000000000000000" {
             assert!(
                 began.elapsed() < Duration::from_secs(200),
@@ -192,8 +191,8 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
             one.map_or(0, |it| it.parse().unwrap())
         };
         let arrived: usize = REAL_TIME.iter().map(|signal| count(*signal)).sum();
-        // What /proc shows of a program that wakes and waits in turns is a glimpse: one in a
-        // thousand may go amiss, and not in silence.
+        // A program that wakes and waits in turns looks different at each read of /proc: adieu may
+        // drop one signal in a thousand, with a warning.
         let dropped: usize = REAL_TIME
             .iter()
             .map(|it| finished.dropped(&Number::from_number(*it).unwrap().to_string()))
@@ -217,7 +216,8 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
                 each * SENDERS
             ),
             &format!(
-                "{arrived} of {queued} real-time ones passed on; {} CPU, {} in all; memory +{grown} KiB",
+                "{arrived} of {queued} real-time ones passed on; {} CPU, {} in all; \
+                    memory +{grown} KiB",
                 milliseconds(spent),
                 milliseconds(took)
             ),
@@ -225,9 +225,9 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
     }
 }
 
-/// Promise (Under load): signals in thousands during a stop are passed on, and nobody is left
+/// Promise (Under load): thousands of signals during a stop are passed on, and no process is left
 /// stopped
-fn a_storm_that_ends_with_a_stop_of_the_job_leaves_nobody_stopped() {
+fn a_storm_that_ends_with_a_stop_of_the_job_leaves_no_process_stopped() {
     for (way, adieu) in ways() {
         // The shell has a handler for it, so it is not the shell that stops.
         let script = "trap : TSTP; \"$SERVER\" --work 700ms; exit 9";
@@ -243,20 +243,20 @@ fn a_storm_that_ends_with_a_stop_of_the_job_leaves_nobody_stopped() {
 
 // --- Forks ---------------------------------------------------------------------------------------
 
-/// How long a stop may take where nobody handles the signal, on a machine with a storm on it.
+/// How long a stop without a handler may take on a machine with a storm on it.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Promise (Under load): a storm of forks holds up no stop and leaves nothing
+/// Promise (Under load): thousands of forks delay no stop and leave no process
 fn a_storm_of_forks_does_not_keep_a_stop_from_ending() {
     let scratch = Scratch::new();
     let storm = named_storm(&scratch);
     let kinds = [
         ("forks of which all die at once", "\"$STORM\" dying"),
         ("the same below a server", "\"$STORM\" dying --handle --work 300"),
-        ("20 that each fork the next and end", "\"$STORM\" comets 20 --while \"$STORM\""),
+        ("20 that each fork the next and end", "\"$STORM\" chains 20 --while \"$STORM\""),
         (
             "the main shell gone",
-            "\"$STORM\" dying & \"$STORM\" comets 5 --while \"$STORM\" & sleep 0.2",
+            "\"$STORM\" dying & \"$STORM\" chains 5 --while \"$STORM\" & sleep 0.2",
         ),
     ];
     for (kind, string) in kinds {
@@ -286,14 +286,14 @@ fn a_storm_of_forks_does_not_keep_a_stop_from_ending() {
 /// Each of these lives for a millisecond, leads a group of its own, and has forked the next one
 /// when the signal comes. Only the end of a PID namespace reaches them; elsewhere adieu says that
 /// it could not.
-/// Promise (Under load): a storm of forks holds up no stop and leaves nothing
-fn forks_that_outrun_every_look_do_not_outlast_the_timeout() {
+/// Promise (Under load): thousands of forks delay no stop and leave no process
+fn forks_faster_than_every_look_end_with_the_timeout() {
     let scratch = Scratch::new();
     let storm = named_storm(&scratch);
     for (way, adieu) in ways() {
         let adieu = prepared(adieu).env("STORM", &storm).args(["-t", "1s"]);
         let running =
-            adieu.arg("\"$STORM\" comets 20 --while \"$STORM\" --own-groups; exit 9").start();
+            adieu.arg("\"$STORM\" chains 20 --while \"$STORM\" --own-groups; exit 9").start();
         running.wait_line("ready");
         running.signal(SIGTERM);
         let took = running.wait_end();
@@ -317,8 +317,8 @@ fn forks_that_outrun_every_look_do_not_outlast_the_timeout() {
 
 // --- Many processes ------------------------------------------------------------------------------
 
-/// Promise (Under load): every one of thousands of handlers runs to its end; thousands without one
-/// end at once; none outlasts the timeout
+/// Promise (Under load): each of thousands of handlers runs to its end; thousands without one end
+/// at once; none outlasts the timeout
 fn thousands_of_handlers_all_run_to_their_end() {
     let number = size(400, 4_000);
     for (way, adieu) in ways() {
@@ -344,7 +344,7 @@ fn thousands_of_handlers_all_run_to_their_end() {
         figure(
             &format!("{number} processes with a handler of 500 ms, {way}"),
             &format!(
-                "{number} told once and done, in {}; {} CPU",
+                "{number} got the signal once and finished, in {}; {} CPU",
                 milliseconds(finished.took),
                 milliseconds(spent)
             ),
@@ -352,8 +352,8 @@ fn thousands_of_handlers_all_run_to_their_end() {
     }
 }
 
-/// Promise (Under load): every one of thousands of handlers runs to its end; thousands without one
-/// end at once; none outlasts the timeout
+/// Promise (Under load): each of thousands of handlers runs to its end; thousands without one end
+/// at once; none outlasts the timeout
 fn thousands_without_handlers_end_at_once() {
     let number = size(400, 4_000);
     for (way, adieu) in ways() {
@@ -370,8 +370,8 @@ fn thousands_without_handlers_end_at_once() {
     }
 }
 
-/// Promise (Under load): every one of thousands of handlers runs to its end; thousands without one
-/// end at once; none outlasts the timeout
+/// Promise (Under load): each of thousands of handlers runs to its end; thousands without one end
+/// at once; none outlasts the timeout
 fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
     let number = size(300, 3_000);
     let scratch = Scratch::new();
@@ -380,7 +380,8 @@ fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
         // The shell with the trap is the master, and what it waits for in the background is its
         // own.
         let string = format!(
-            "trap 'echo told' TERM; \"$STORM\" many {number} --handle --work 60000 & while :; do wait; sleep 0.1; done"
+            "trap 'echo trapped' TERM; \"$STORM\" many {number} --handle --work 60000 & \
+             while :; do wait; sleep 0.1; done"
         );
         let running = prepared(adieu).env("STORM", &storm).args(["-t", "1s", &string]).start();
         running.wait_line("ready");
@@ -396,16 +397,17 @@ fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
 
 // --- Orphans -------------------------------------------------------------------------------------
 
-/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; the orphan whose parent is
-/// killed and which is then killed itself
+/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; also an orphan of a killed
+/// parent that is then killed itself
 fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
     let number = size(3_000_u32, 50_000);
     for (way, adieu) in ways() {
-        let string = "\"$STORM\" orphans 200; read go; \"$STORM\" orphans \"$NUMBER\"; exec \"$SERVER\" --work 0s";
+        let string = "\"$STORM\" orphans 200; read go; \"$STORM\" orphans \"$NUMBER\"; \
+            exec \"$SERVER\" --work 0s";
         let adieu = prepared(adieu).env("NUMBER", number.to_string()).stdin(Stdio::piped());
         let mut running = adieu.arg(string).start();
         let mut stdin = running.stdin();
-        // The first few bring in what is only ever brought in once.
+        // The first few make adieu read in the pages that it needs only once.
         running.wait_line("orphans over");
         let pid = running.pid();
         let settled = || {
@@ -427,7 +429,8 @@ fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
         figure(
             &format!("{number} orphans, {way}"),
             &format!(
-                "no zombie, {:.1} µs CPU each ({} s in all), memory of its own +{grown} KiB, RSS {} before, {} after",
+                "no zombie, {:.1} µs CPU each ({} s in all), memory of its own +{grown} KiB, \
+                    RSS {} before, {} after",
                 (after.2 - before.2).as_secs_f64() * 1e6 / f64::from(number),
                 took.as_secs(),
                 before.1,
@@ -439,8 +442,8 @@ fn a_flood_of_orphans_is_reaped_and_costs_no_memory() {
 
 // --- Looks ---------------------------------------------------------------------------------------
 
-/// Promise (Under load): no look misses anybody, and it costs what its own tree has
-fn children_of_threads_below_a_leader_that_has_ended_are_told_and_finish() {
+/// Promise (Under load): no look misses a process, and its cost depends on its own tree only
+fn children_of_threads_below_a_leader_that_has_ended_get_the_signal_and_finish() {
     for (way, adieu) in ways() {
         let scratch = Scratch::new();
         let log = scratch.join("log");
@@ -456,9 +459,9 @@ fn children_of_threads_below_a_leader_that_has_ended_are_told_and_finish() {
     }
 }
 
-/// A daemon comes to the nearest subreaper when its parent ends. Whoever is alive before a look
-/// begins is in it.
-/// Promise (Under load): no look misses anybody, and it costs what its own tree has
+/// A daemon comes to the nearest subreaper when its parent ends. A process
+/// that is there before a look begins is in it.
+/// Promise (Under load): no look misses a process, and its cost depends on its own tree only
 fn no_look_misses_a_daemon_of_a_nested_subreaper() {
     let number = size(300, 3_000);
     let scratch = Scratch::new();
@@ -492,11 +495,11 @@ fn no_look_misses_a_daemon_of_a_nested_subreaper() {
     assert_eq!((letters(&log, b'T'), letters(&log, b'D')), (number, number), "{finished}");
     figure(
         &format!("looks at {number} daemons as they come to a subreaper below adieu"),
-        &format!("{looks} looks, none missed; {number} told once and done"),
+        &format!("{looks} looks, none missed; {number} got the signal once and finished"),
     );
 }
 
-/// Promise (Under load): no look misses anybody, and it costs what its own tree has
+/// Promise (Under load): no look misses a process, and its cost depends on its own tree only
 fn a_look_costs_what_its_own_tree_has_not_what_the_machine_has() {
     let number = size(1_000, 10_000);
     let small =
@@ -535,10 +538,11 @@ fn a_look_costs_what_its_own_tree_has_not_what_the_machine_has() {
 
 // --- Daemons, terminals, rest --------------------------------------------------------------------
 
-/// Promise (Under load): what a handler daemonizes is told once and waited for
-fn what_a_handler_daemonizes_is_told_once_and_waited_for() {
+/// Promise (Under load): what a handler daemonizes gets the signal once, and adieu waits for it
+fn what_a_handler_daemonizes_gets_the_signal_once_and_adieu_waits_for_it() {
     for (way, adieu) in ways() {
-        let string = "trap '\"$SERVER\" --name late --daemonize --work 300ms; echo trapped; exit 9' TERM; \
+        let string = "trap '\"$SERVER\" --name late --daemonize --work 300ms; \
+            echo trapped; exit 9' TERM; \
             echo ready; while :; do sleep 0.1; done";
         let running = prepared(adieu).arg(string).start();
         running.wait_line("ready");
@@ -548,13 +552,13 @@ fn what_a_handler_daemonizes_is_told_once_and_waited_for() {
         finished.assert_order(["late ready", "trapped"]);
         figure(
             &format!("a handler that daemonizes a server with 300 ms of work, {way}"),
-            &format!("told once and done, in {}", milliseconds(finished.took)),
+            &format!("got the signal once and finished, in {}", milliseconds(finished.took)),
         );
     }
 }
 
-/// Promise (Under load): a terminal that is held delays no stop
-fn a_terminal_that_is_held_with_ctrl_s_delays_no_stop_however_much_there_is_to_say() {
+/// Promise (Under load): a terminal held with Ctrl-S delays no stop
+fn a_terminal_held_with_ctrl_s_delays_no_stop_however_much_is_printed() {
     let number = 60;
     for (way, adieu) in ways() {
         let scratch = Scratch::new();
@@ -577,8 +581,8 @@ fn a_terminal_that_is_held_with_ctrl_s_delays_no_stop_however_much_there_is_to_s
     }
 }
 
-/// Promise (Running): idle is idle
-fn ten_seconds_of_rest_are_ten_seconds_of_nothing() {
+/// Promise (Running): at rest adieu never wakes up
+fn at_rest_for_ten_seconds_nothing_happens() {
     let seconds = size(3, 10);
     let running: Vec<_> = ways()
         .into_iter()
@@ -603,17 +607,17 @@ fn ten_seconds_of_rest_are_ten_seconds_of_nothing() {
 /// They take what the machine has, and measure.
 pub(crate) const ALONE: &[Test] = tests![
     a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing,
-    a_storm_that_ends_with_a_stop_of_the_job_leaves_nobody_stopped,
+    a_storm_that_ends_with_a_stop_of_the_job_leaves_no_process_stopped,
     a_storm_of_forks_does_not_keep_a_stop_from_ending,
-    forks_that_outrun_every_look_do_not_outlast_the_timeout,
+    forks_faster_than_every_look_end_with_the_timeout,
     thousands_of_handlers_all_run_to_their_end,
     thousands_without_handlers_end_at_once,
     the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many,
     a_flood_of_orphans_is_reaped_and_costs_no_memory,
-    children_of_threads_below_a_leader_that_has_ended_are_told_and_finish,
+    children_of_threads_below_a_leader_that_has_ended_get_the_signal_and_finish,
     no_look_misses_a_daemon_of_a_nested_subreaper,
     a_look_costs_what_its_own_tree_has_not_what_the_machine_has,
-    what_a_handler_daemonizes_is_told_once_and_waited_for,
-    a_terminal_that_is_held_with_ctrl_s_delays_no_stop_however_much_there_is_to_say,
-    ten_seconds_of_rest_are_ten_seconds_of_nothing
+    what_a_handler_daemonizes_gets_the_signal_once_and_adieu_waits_for_it,
+    a_terminal_held_with_ctrl_s_delays_no_stop_however_much_is_printed,
+    at_rest_for_ten_seconds_nothing_happens
 ];

@@ -43,7 +43,7 @@ mod races;
 mod report;
 /// `adieu-runtime`, the OCI runtime in front of runc.
 mod runtime;
-/// Against programs that mean harm.
+/// Hostile programs, file systems and floods.
 mod security;
 /// Real servers under start scripts.
 mod services;

@@ -1,6 +1,6 @@
 //! The same scenarios under adieu and under its peers, each as PID 1 of a PID namespace of its own
 //! and called in the same way, `INIT -- SHELL -c STRING`; systemd by way of
-//! `tests/it/support/systemd.sh`. What is asserted is adieu's column; the others say what is so.
+//! `tests/it/support/systemd.sh`. Only adieu's column is asserted; the others are what happened.
 //!
 //! `cargo test beside_its_peers -- --nocapture` prints the table. With `ADIEU_WRITE_DOCS=1` it goes
 //! to `docs/peers.md`.
@@ -13,11 +13,11 @@ use std::{fs, thread};
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, adieu, eventually, missing_in_part, page, pid_namespace,
-    process, root_or_less, say, server, tool, tool_or_less,
+    process, repository, root_or_less, say, server, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::{self, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
-/// After this much a run has not ended, and is killed. The work of a handler here takes 600 ms.
+/// A run that has not ended after this time is killed. The work of a handler here takes 600 ms.
 const LIMIT: Duration = Duration::from_secs(3);
 const NOT_ENDED: &str = "did not end within 3 s";
 
@@ -106,7 +106,8 @@ const SCENARIOS: [Scenario; 18] = [
     },
     Scenario {
         // Its workers then get TERM from the master, and INT from any other sender.
-        title: "a prefork master (`exec`ed), stopped with INT: how often do its workers get a signal?",
+        title: "a prefork master (`exec`ed), stopped with INT: how often do its workers get a \
+            signal?",
         observe: |peer| {
             let running = peer.start(DASH, "exec $SERVER --workers 3");
             running.wait_line("server ready");
@@ -120,7 +121,7 @@ const SCENARIOS: [Scenario; 18] = [
         adieu: "once",
     },
     Scenario {
-        title: "a relay above a shell (`timeout 1h sh -c 'server; next'`, as npm is one)",
+        title: "a wrapper above a shell (`timeout 1h sh -c 'server; next'`, as npm is one)",
         observe: |peer| peer.stopped(DASH, "timeout 1h dash -c '$SERVER; echo next'").fate(),
         adieu: "finished",
     },
@@ -134,7 +135,7 @@ const SCENARIOS: [Scenario; 18] = [
         adieu: "at once",
     },
     Scenario {
-        title: "HUP, which nobody handles: the container",
+        title: "HUP without a handler: the container",
         observe: |peer| {
             let running = peer.start(DASH, "while :; do echo tick; sleep 0.1; done");
             running.wait_line("tick");
@@ -180,8 +181,8 @@ struct Peer {
 /// Why a column is empty on purpose.
 const NOT_MEASURED: &str = "not measured";
 
-/// All of them. A missing one has no column to fill, and is said aloud; one that nobody packages
-/// has it filled by hand.
+/// All of them. A missing one leaves its column empty, and the test counts as ignored in part; the
+/// column of one that Debian has no package of says "not measured".
 fn peers() -> Vec<(&'static str, Option<Peer>)> {
     let peer = |name, program: &str, options| {
         let program = tool_or_less(program).map(Some);
@@ -209,7 +210,7 @@ const S6_OVERLAY: &str = "s6-overlay";
 /// As `tests/it/support/systemd.sh` starts it.
 const SYSTEMD: &str = "/lib/systemd/systemd";
 
-/// What its runs leave behind when they are killed: a directory, and a cgroup.
+/// What its killed runs leave: a directory and a cgroup, removed with this value.
 struct Systemd {
     scratch: Scratch,
     cgroup: PathBuf,
@@ -217,7 +218,7 @@ struct Systemd {
 
 impl Systemd {
     fn peer() -> Option<Peer> {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/systemd.sh");
+        let program = repository().join("tests/it/support/systemd.sh");
         tool_or_less(SYSTEMD)?;
         root_or_less().then_some(())?;
         let cgroups = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
@@ -281,20 +282,20 @@ impl Peer {
             }
             (None, []) => Adieu::new(),
         };
-        // An interactive bash is not to read anybody's start file.
+        // An interactive bash would read its user's start file.
         let init = init.env("HOME", "/nonexistent");
         let Some(Systemd { scratch, cgroup }) = &self.systemd else { return init.as_pid1() };
         init.env("SCRATCH", scratch.path()).env("CGROUP", cgroup).as_pid1()
     }
 
-    /// Told to stop once the server is ready.
+    /// Sends the stop signal once the server is ready.
     fn stopped(&self, shell: &str, string: &str) -> Stopped {
         let running = self.start(shell, string);
         running.wait_line("server ready");
         stop(running, SIGTERM)
     }
 
-    /// Told to stop once sleep(1) runs.
+    /// Sends the stop signal once sleep(1) runs.
     fn stopped_sleep(&self, string: &str) -> Stopped {
         let running = self.start(DASH, string);
         eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
@@ -344,7 +345,7 @@ impl Stopped {
     fn fate_of(&self, name: &str) -> String {
         match self.finished.out.contains(&format!("{name} done")) {
             true => "finished".into(),
-            // Whether it was still told is a matter of microseconds.
+            // Whether it could still print that it got the signal is a matter of microseconds.
             false if self.in_time => "cut off".into(),
             false => NOT_ENDED.into(),
         }
@@ -364,7 +365,7 @@ impl Stopped {
     }
 }
 
-/// Promise (Anywhere): beside the other inits, `bash -ci` and systemd
+/// Promise (Anywhere): the same stops under the other inits, `bash -ci` and systemd
 fn adieu_beside_its_peers() {
     pid_namespace();
     [DASH, BASH].iter().for_each(|shell| drop(tool(shell)));

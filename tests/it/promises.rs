@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::page;
 use crate::support::runner::{Test, tests};
+use crate::support::{page, repository};
 
-/// The sections of the page, in their order, and what else they say.
+/// The sections of the page, in their order, and the text below each heading.
 const SECTIONS: [(&str, &str); 9] = [
     ("The command", ""),
     ("Running", ""),
-    ("Who is told, and when", ""),
+    ("Which process gets the signal, and when", ""),
     ("Anywhere", ""),
     ("Under load", "What was measured is in [reliability.md](reliability.md)."),
     ("Explaining", ""),
@@ -25,32 +25,34 @@ const SECTIONS: [(&str, &str); 9] = [
          (`tests/support/configs`).",
     ),
     (
-        "Against programs that mean harm",
+        "Against hostile programs",
         "[security.md](security.md) has the threat model and each claim beside its test.",
     ),
-    ("For whoever changes it", ""),
+    ("For its developers", ""),
 ];
 
-/// Promises of test files that list theirs here.
+/// The promises of the other test binaries, which have no comments `Promise`.
 const ELSEWHERE: [(&str, &str, &[&str]); 2] = [
     (
         "Anywhere",
-        "the promises hold for every tree",
+        "the promises hold for random trees of processes",
         &["simulation::every_seed_keeps_the_promises"],
     ),
     (
-        "For whoever changes it",
-        "who sends, blocks, reaps, reads, starts; what decides does nothing else; `docs/architecture.md` \
-         and `CONTRIBUTING.md` are true",
+        "For its developers",
+        "each effect (sending, blocking, reaping, reading, starting) is in its one file, decisions \
+         have none, and `docs/architecture.md` and `CONTRIBUTING.md` are true",
         &[
             "architecture::each_effect_is_where_the_page_says",
             "architecture::what_decides_does_nothing_else",
+            "architecture::no_room_imports_one_above_it",
+            "architecture::unsafe_code_is_in_one_room",
             "architecture::the_pages_name_every_file_and_no_other",
         ],
     ),
 ];
 
-/// These show no promise of adieu's, but that the others do.
+/// These modules test the tests themselves.
 const NO_PROMISES: [&str; 2] = ["harness", "promises"];
 
 /// A promise and one test of it.
@@ -99,10 +101,6 @@ fn promises_of(source: &str, module: &str) -> Vec<Shown> {
     found
 }
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// The files below a folder, in the order of their names, with their modules.
 fn sources(folder: &Path, module: &str) -> Vec<(PathBuf, String)> {
     let mut paths: Vec<_> =
@@ -124,9 +122,10 @@ fn sources(folder: &Path, module: &str) -> Vec<(PathBuf, String)> {
 /// All promises with their tests, those of one promise behind each other.
 fn all() -> Vec<Shown> {
     let mut all = Vec::new();
-    let faults = root().join("tests/faults.rs");
-    let files =
-        sources(&root().join("tests/it"), "").into_iter().chain([(faults, "faults".to_owned())]);
+    let faults = repository().join("tests/faults.rs");
+    let files = sources(&repository().join("tests/it"), "")
+        .into_iter()
+        .chain([(faults, "faults".to_owned())]);
     for (path, module) in files.filter(|(_, module)| !NO_PROMISES.contains(&&**module)) {
         let source = fs::read_to_string(path).unwrap();
         let promises = promises_of(&source, &module);
@@ -184,11 +183,11 @@ fn the_page_of_promises_is_that_of_the_tests() {
     }
     for (_, _, tests) in ELSEWHERE {
         for (file, test) in tests.iter().filter_map(|it| it.split_once("::")) {
-            let source = fs::read_to_string(root().join(format!("tests/{file}.rs"))).unwrap();
+            let source = fs::read_to_string(repository().join(format!("tests/{file}.rs"))).unwrap();
             assert!(source.contains(&format!("fn {test}(")), "{file}::{test} is missing");
         }
     }
-    let path = root().join("docs/promises.md");
+    let path = repository().join("docs/promises.md");
     let before = fs::read_to_string(&path).unwrap();
     let now = page::between(&before, "<!-- begin -->\n\n", "<!-- end -->", &page(&all));
     if page::writes() {

@@ -1,32 +1,29 @@
-//! Signals that come while everything is only just starting, or is about to end: none is lost, and
-//! nothing hangs.
+//! Signals that come while programs start, or are about to end: none is lost, and nothing hangs.
 //!
 //! `ADIEU_TEST_TRIES` is how often each is tried: 100 times by default, and in CI 1,000 times each
 //! of the two as PID 1. How those two ended goes to docs/reliability.md with `ADIEU_WRITE_DOCS=1`;
 //! that page has the command.
 
-use std::env;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::scenario::ways;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, adieu, page, pid_namespace, pid_namespace_or_less, say, server,
-    status_field, tool,
+    Adieu, Finished, Running, adieu, page, pid_namespace, say, server, status_field, tool,
+    variables,
 };
 use nix::sys::signal::Signal::{self, SIGINT, SIGTERM};
 
 fn tries() -> u32 {
-    env::var("ADIEU_TEST_TRIES").map_or(100, |tries| tries.parse().unwrap())
+    variables::tries().unwrap_or(100)
 }
 
 /// As PID 1, where nothing would be left to try again.
 fn tries_as_pid1() -> u32 {
-    let all = env::var_os("CI").is_some_and(|it| it == "true")
-        || env::var_os("ADIEU_LOAD").is_some_and(|it| it == "full");
-    if all { 1_000 } else { tries() }
+    if variables::in_ci() || variables::full_load() { 1_000 } else { tries() }
 }
 
 /// From nothing to 50 ms, and most of them short: adieu and a server are up in the first few.
@@ -79,10 +76,10 @@ fn as_pid1(words: &[&str]) -> Running {
     running
 }
 
-/// Either the signal came before the program had its handler, or the program was told once and
+/// Either the signal came before the program had its handler, or the program got it once and
 /// finished.
 fn died_or_finished(signal: &str, number: i32) -> impl Fn(&Finished) {
-    let told = format!("server got {signal}");
+    let got = format!("server got {signal}");
     move |finished| {
         let died = finished.code == 128 + number && finished.count(" got ") == 0;
         if !died {
@@ -92,13 +89,14 @@ fn died_or_finished(signal: &str, number: i32) -> impl Fn(&Finished) {
                 "neither {} nor the server's own\n{finished}",
                 128 + number
             );
-            finished.assert_order([&*told, "server done"]);
+            finished.assert_order([&*got, "server done"]);
         }
     }
 }
 
-/// The same under a shell. One that was started while nobody had a handler yet may be told with its
-/// group just as the server gets one: the server finishes, and the shell's end is the status.
+/// The same under a shell. Where no process has a handler yet, adieu signals the group: the shell
+/// may get the signal just as the server gets its handler. Then the server finishes, and the
+/// status is that of the shell's end.
 fn died_or_finished_below_a_shell(finished: &Finished) {
     if finished.code != 143 {
         assert_eq!(finished.code, 9, "neither 143 nor the script's own\n{finished}");
@@ -125,7 +123,8 @@ fn race_as_pid1(what: &str, words: &[&str], check: impl Fn(&Finished) + Sync) {
     let row = [
         format!("{tries} starts of {what} with TERM after 0 to 50 ms, as PID 1"),
         format!(
-            "each ended; in {finished} the server was told once and finished, in {} it was too early",
+            "each ended; in {finished} the server got the signal once and finished, \
+             in {} it was too early",
             tries - finished
         ),
     ];
@@ -135,8 +134,8 @@ fn race_as_pid1(what: &str, words: &[&str], check: impl Fn(&Finished) + Sync) {
     }
 }
 
-// By signalfd: the server blocks its signals at one stroke, and none of them falls between two
-// steps of its own.
+// By signalfd: the server blocks all its signals with one call, so that none comes between two
+// calls.
 const PROGRAM: [&str; 4] = ["--", "sh", "-c", "exec \"$SERVER\" --by signalfd --work 0s --exit 9"];
 const STRING: [&str; 1] = ["\"$SERVER\" --by signalfd --work 0s; exit 9"];
 
@@ -172,8 +171,8 @@ fn an_int_right_after_the_start_is_not_lost() {
     race(tries(), || as_child(&PROGRAM), SIGINT, died_or_finished("INT", 2));
 }
 
-/// A program that handles nothing, and a pipeline of them: the group may be growing while it is
-/// told.
+/// A program that handles nothing, and a pipeline of them: the group may grow while it gets the
+/// signal.
 /// Promise (Running): no signal is lost at the start
 fn a_term_while_a_pipeline_is_being_built_ends_all_of_it() {
     let pipeline = "sleep 1h | sleep 1h | sleep 1h & sleep 1h | sleep 1h; echo went on";
@@ -205,9 +204,7 @@ fn a_term_as_the_program_ends_by_itself_leaves_one_status_or_the_other() {
 /// Promise (Running): no signal is lost at the start
 fn a_term_pending_from_before_the_start_reaches_the_server() {
     let pending = "kill -TERM $$; exec \"$ADIEU\" -- \"$SERVER\" --by signalfd --exit 9";
-    let ways =
-        [Some(Adieu::new().as_child()), pid_namespace_or_less().then(|| Adieu::new().as_pid1())];
-    for way in ways.into_iter().flatten() {
+    for way in ways() {
         // Blocked in the server too, as it would be without adieu: it takes the signal whenever it
         // comes to it.
         let blocked = way.program("/bin/sh").env("ADIEU", adieu()).blocking([SIGTERM]);
@@ -217,7 +214,7 @@ fn a_term_pending_from_before_the_start_reaches_the_server() {
 }
 
 /// strace makes the time between two reads of /proc longer. Between fork and exec a child has its
-/// shell's mask, behind it another name: put together they would be a server.
+/// shell's mask, after exec another name: both together would look like a server.
 fn a_term_while_a_shell_starts_a_command_is_for_both() {
     const SCRIPT: &str = "echo ready; sleep 1h; echo went on";
     tool("strace");
@@ -238,7 +235,7 @@ fn a_term_while_a_shell_starts_a_command_is_for_both() {
 
 /// strace makes the time longer in which the copy of a shell still has its handler. The shell
 /// itself ends by its trap, so that its copy is an orphan by then.
-fn the_program_of_a_copy_that_was_told_as_an_orphan_is_told() {
+fn a_program_gets_the_signal_that_its_shell_got_as_an_orphan_before_it_executed_it() {
     const SCRIPT: &str = "trap 'exit 3' HUP INT TERM; kill -TERM $PPID; sleep 1h & wait";
     tool("strace");
     let slowly =
@@ -264,5 +261,5 @@ pub(crate) const TESTS: &[Test] = tests![
     a_term_as_the_program_ends_by_itself_leaves_one_status_or_the_other,
     a_term_pending_from_before_the_start_reaches_the_server,
     a_term_while_a_shell_starts_a_command_is_for_both,
-    the_program_of_a_copy_that_was_told_as_an_orphan_is_told
+    a_program_gets_the_signal_that_its_shell_got_as_an_orphan_before_it_executed_it
 ];

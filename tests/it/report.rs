@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::scenario::{AT_ONCE, assert_at_once, assert_warned, container, stopped, with};
+use crate::scenario::{
+    AS_USER_65534, AT_ONCE, assert_at_once, assert_warned, container, stopped, wait_for, with,
+};
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, adieu, can_be_pid1, eventually, missing, pid_namespace,
@@ -20,7 +22,7 @@ use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-/// A script that tells its own adieu to stop, and handles nothing itself.
+/// A script that sends adieu the stop signal, and handles none itself.
 const STOPS_ITSELF: &str = "kill -TERM $PPID; exec sleep 3600";
 
 // --- Helpers -------------------------------------------------------------------------------------
@@ -37,7 +39,7 @@ struct Reported {
 }
 
 impl Reported {
-    /// These options and this command; told to stop by `act`, once it has seen what it waits for.
+    /// These options and this command; `act` waits for what it needs and sends the stop signal.
     fn of(adieu: Adieu, words: &[&str], code: i32, act: impl FnOnce(&mut Running)) -> Self {
         let scratch = Scratch::new();
         let path = scratch.join("report.json");
@@ -52,7 +54,7 @@ impl Reported {
         Self { finished, report }
     }
 
-    /// Told to stop once `ready` servers are.
+    /// Sends the stop signal once `ready` servers are ready.
     fn stopped(words: &[&str], ready: usize, code: i32) -> Self {
         Self::of(container(), words, code, |running| {
             running.wait_lines(ready, " ready");
@@ -82,10 +84,8 @@ impl Reported {
     }
 }
 
-fn told_once_sleep_runs(running: &mut Running) {
-    eventually("sleep runs", || {
-        running.tree().iter().any(|it| it.name == "sleep" && it.state == 'S')
-    });
+fn stopped_once_sleep_runs(running: &mut Running) {
+    wait_for(running, 1, "sleep");
     running.signal(SIGTERM);
 }
 
@@ -101,7 +101,7 @@ fn validate(document: &Value) {
     schema::validate("report", document);
 }
 
-/// A pipe that is full and that nobody reads: the end to keep open, and the end to write to.
+/// A pipe that is full and has no reader: the end to keep open, and the end to write to.
 fn full_pipe() -> (io::PipeReader, io::PipeWriter) {
     let (unread, mut full) = io::pipe().unwrap();
     let flags = OFlag::from_bits_retain(fcntl(&full, FcntlArg::F_GETFL).unwrap());
@@ -111,13 +111,7 @@ fn full_pipe() -> (io::PipeReader, io::PipeWriter) {
     (unread, full)
 }
 
-fn fifo(scratch: &Scratch) -> PathBuf {
-    let path = scratch.join("fifo");
-    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::from_bits_retain(0o600)).unwrap();
-    path
-}
-
-/// What stands between the bars of a timeline, and what behind them.
+/// The text between the bars of each row of a timeline, and the text after them.
 fn bars(lines: &[String]) -> Vec<(&str, &str)> {
     let parts = lines.iter().filter_map(|line| line.split_once(" |")?.1.split_once("| "));
     parts.collect()
@@ -125,7 +119,8 @@ fn bars(lines: &[String]) -> Vec<(&str, &str)> {
 
 // --- The stop as it happens ----------------------------------------------------------------------
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn v_prints_one_line_for_each_event_with_its_time_its_process_and_the_reason() {
     let finished = stopped(with(["-v", "server --work 300ms | cat; echo after"]), 1, 0);
     let events = [
@@ -161,7 +156,8 @@ fn v_prints_one_line_for_each_event_with_its_time_its_process_and_the_reason() {
     assert!(times.is_sorted() && times.last().is_some_and(|last| *last >= 300), "{finished}");
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn v_draws_a_timeline_of_80_columns_with_roles_and_how_each_ended() {
     let script =
         "server --name hung --never & server --name one --work 300ms | cat; exec sleep 3600";
@@ -194,7 +190,8 @@ fn v_draws_a_timeline_of_80_columns_with_roles_and_how_each_ended() {
     }
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_timeline_is_as_wide_as_the_terminal() {
     for columns in [80, 120, 100] {
         let mut pty = with(["-v", "-t", "1s", "server --never & server --work 100ms | cat; :"])
@@ -220,8 +217,9 @@ fn the_timeline_is_as_wide_as_the_terminal() {
     }
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
-fn how_adieu_s_own_children_ended_is_told() {
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
+fn the_report_says_how_adieu_s_own_children_ended() {
     // It may be seen that one has gone before it is reaped: often enough in ten times.
     for _ in 0..10 {
         let main = Reported::stopped(&["-v", "server --work 20ms; exit 7"], 1, 7);
@@ -234,7 +232,8 @@ fn how_adieu_s_own_children_ended_is_told() {
 
 // --- Warnings ------------------------------------------------------------------------------------
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn without_v_a_stop_that_goes_well_says_nothing() {
     for words in
         [&["server | cat; echo after"][..], &["-t", "9s", "server; :"], &["-q", "server; :"]]
@@ -244,8 +243,9 @@ fn without_v_a_stop_that_goes_well_says_nothing() {
     }
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
-fn a_stop_that_lasts_names_whom_it_waits_for_after_5_and_10_s() {
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
+fn a_stop_that_lasts_names_what_it_waits_for_after_5_and_10_s() {
     let script = "server --name a --never & server --name b --work 7s & wait; exec sleep 3600";
     let finished = stopped(with(["-t", "11s", script]), 2, 143);
     let waits: Vec<&String> =
@@ -266,9 +266,10 @@ fn a_stop_that_lasts_names_whom_it_waits_for_after_5_and_10_s() {
     assert_warned(&finished, ["timeout after 11 s: killing ", "signalled 1", " s before"]);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had() {
-    // The second one hears of the stop only when the first has handed on to it.
+    // The late one gets the signal only once it has its handlers.
     let script = "for i in 1 2 3 4 5 6 7 8 9 10 11; do server --name $i --never & done; \
                   server --name late --late 700ms --never & wait";
     let running = with(["-t", "2s", script]).start();
@@ -277,7 +278,7 @@ fn the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had() {
     running.signal(SIGTERM);
     let finished = running.expect_exit(143);
     let killing = finished.err.iter().find(|line| line.contains("timeout after 2.0")).unwrap();
-    let told: Vec<f64> = killing
+    let signalled: Vec<f64> = killing
         .split("signalled ")
         .skip(1)
         .map(|it| {
@@ -286,12 +287,13 @@ fn the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had() {
         })
         .collect();
     assert_eq!(killing.matches("server (").count(), 12, "{finished}");
-    assert_eq!(told.len(), 12, "{finished}");
-    assert_eq!(told.iter().filter(|it| **it > 1.9).count(), 11, "{finished}");
+    assert_eq!(signalled.len(), 12, "{finished}");
+    assert_eq!(signalled.iter().filter(|it| **it > 1.9).count(), 11, "{finished}");
     assert_eq!(finished.count("late got TERM"), 1, "{finished}");
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn a_dropped_signal_is_named() {
     pid_namespace();
     let running = with(["server; :"]).start();
@@ -303,7 +305,8 @@ fn a_dropped_signal_is_named() {
 }
 
 /// Each of them is a look at the tree, but not a line.
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
     const COUNT: usize = 500;
     pid_namespace();
@@ -326,7 +329,8 @@ fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
 
 // --- The report ----------------------------------------------------------------------------------
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_schema_describes_every_property_and_allows_no_other() {
     let schema =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report.schema.json"))
@@ -337,8 +341,9 @@ fn the_schema_describes_every_property_and_allows_no_other() {
     schema::strict("", &schema);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
-fn the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took() {
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
+fn the_report_of_a_stop_has_which_process_got_the_signal_when_and_how_long_it_took() {
     let stop = Reported::stopped(
         &[
             "-t",
@@ -368,9 +373,9 @@ fn the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took() {
     assert_eq!((&sh["role"], &sh["reason"]), (&"shielded".into(), &"above a handler".into()));
     assert_eq!(cat["role"], "bystander");
     assert_eq!((&sh["signalled_ms"], &cat["signalled_ms"]), (&Value::Null, &Value::Null));
-    let [told, ended] = ["signalled_ms", "ended_ms"].map(|it| stop.ms(&server[it]));
+    let [signalled, ended] = ["signalled_ms", "ended_ms"].map(|it| stop.ms(&server[it]));
     let whole = stop.ms(&report["duration_ms"]);
-    assert!(told < 250 && ended >= told + 300 && whole >= ended, "{report:#}");
+    assert!(signalled < 250 && ended >= signalled + 300 && whole >= ended, "{report:#}");
     assert!(Duration::from_millis(whole) <= stop.finished.took, "{report:#}\n{}", stop.finished);
     let settings = &report["settings"];
     assert_eq!(
@@ -382,9 +387,10 @@ fn the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took() {
     assert_eq!(report["processes_omitted"], 0);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
-fn the_report_of_a_stop_that_nobody_handles() {
-    let stop = Reported::of(container(), &["sleep 3600; :"], 143, told_once_sleep_runs);
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
+fn the_report_of_a_stop_without_a_handler() {
+    let stop = Reported::of(container(), &["sleep 3600; :"], 143, stopped_once_sleep_runs);
     assert_eq!(
         stop.report["stages"],
         json!([{ "name": "last call", "began_ms": 0 }]),
@@ -400,7 +406,8 @@ fn the_report_of_a_stop_that_nobody_handles() {
     }
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_report_of_a_timeout_has_the_killed() {
     let stop = Reported::stopped(
         &["-t", "1s", "server --name hung --never & server --work 100ms & wait"],
@@ -416,7 +423,8 @@ fn the_report_of_a_timeout_has_the_killed() {
     assert!(stop.ms(&ended[0]["ended_ms"]) < timed_out, "{:#}", stop.report);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_report_of_what_the_main_process_left_behind() {
     // The shell waits until the server is ready, and only then ends by itself.
     let script = "server --work 100ms & read go; exit 4";
@@ -433,24 +441,30 @@ fn the_report_of_what_the_main_process_left_behind() {
     assert_eq!(stop.one("server")["ended"], json!({ "exit_status": 0 }), "{:#}", stop.report);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_report_of_a_repeated_signal() {
     let stop = Reported::of(container(), &["server --work 2500ms; :"], 0, |running| {
         running.wait_line("ready");
         running.signal(SIGTERM);
-        let told = running.wait_line("got TERM").at;
+        let first = running.wait_line("got TERM").at;
         eventually("more than a second has passed", || {
-            told.elapsed() > Duration::from_millis(1_200)
+            first.elapsed() > Duration::from_millis(1_200)
         });
         running.signal(SIGTERM);
     });
     let repeats = stop.report["repeats"].as_array().unwrap();
     assert_eq!((repeats.len(), &repeats[0]["signal"]), (1, &"SIGTERM".into()), "{:#}", stop.report);
     assert!((1_000..2_500).contains(&stop.ms(&repeats[0]["at_ms"])), "{:#}", stop.report);
-    assert!(stop.ms(&stop.one("server")["signalled_ms"]) < 1_000, "told first: {:#}", stop.report);
+    assert!(
+        stop.ms(&stop.one("server")["signalled_ms"]) < 1_000,
+        "the first signal: {:#}",
+        stop.report
+    );
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_reports_of_daemons_groups_and_other_settings() {
     let daemonizes = &["--linger", "server --daemonize --work 100ms"];
     let daemon = Reported::of(container(), daemonizes, 0, |running| {
@@ -474,15 +488,20 @@ fn the_reports_of_daemons_groups_and_other_settings() {
     assert_eq!(rewritten.report["cause"]["delivered"], "SIGQUIT");
     assert_eq!(rewritten.one("server")["signal"], "SIGQUIT");
 
-    let trapped =
-        Reported::of(container(), &["trap 'exit 3' TERM; sleep 3600; :"], 3, told_once_sleep_runs);
+    let trapped = Reported::of(
+        container(),
+        &["trap 'exit 3' TERM; sleep 3600; :"],
+        3,
+        stopped_once_sleep_runs,
+    );
     assert_eq!(trapped.one("sleep")["role"], "foreground");
 
-    let ok = Reported::of(container(), &["-e", "143", "sleep 3600"], 0, told_once_sleep_runs);
+    let ok = Reported::of(container(), &["-e", "143", "sleep 3600"], 0, stopped_once_sleep_runs);
     assert_eq!(ok.report["main"]["ended"], json!({ "signal": "SIGTERM" }));
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_report_of_a_stop_without_proc() {
     pid_namespace();
     let script = "umount -l /proc; exec \"$ADIEU\" \"$@\"";
@@ -495,7 +514,8 @@ fn the_report_of_a_stop_without_proc() {
     assert_eq!(blind.report["processes"], json!([]), "{:#}", blind.report);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn more_processes_than_the_report_holds_are_counted() {
     let stop = Reported::of(
         container().deadline(Duration::from_secs(60)),
@@ -511,7 +531,8 @@ fn more_processes_than_the_report_holds_are_counted() {
     assert_eq!(count + stop.ms(&stop.report["processes_omitted"]), 1_101);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_sender_is_the_process_that_sent_it() {
     let script = "server & read go; echo \"sender $$\"; kill -TERM 1; wait; :";
     if pid_namespace_or_less() {
@@ -521,7 +542,7 @@ fn the_sender_is_the_process_that_sent_it() {
         });
         let line = stop.finished.out.iter().find_map(|line| line.strip_prefix("sender ")).unwrap();
         assert_eq!(stop.report["cause"]["sender"].to_string(), line);
-        // Somebody outside the namespace has no number in it.
+        // A sender outside the namespace has no pid in it.
         assert_eq!(Reported::stopped(&["server; :"], 1, 0).report["cause"]["sender"], Value::Null);
     }
     let beside = Reported::of(container().as_child(), &["server; :"], 0, |running| {
@@ -532,7 +553,8 @@ fn the_sender_is_the_process_that_sent_it() {
 }
 
 /// `rt_sigqueueinfo(2)` sends a signal with any sender that one likes; adieu itself, too.
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 #[allow(unsafe_code, reason = "a raw system call with a made-up siginfo")]
 fn a_sender_that_is_made_up_is_none() {
     for pretended in [None, Some(1)] {
@@ -555,7 +577,8 @@ fn a_sender_that_is_made_up_is_none() {
     }
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_environment_names_the_file_too_and_a_dash_is_stderr() {
     let scratch = Scratch::new();
     let [by_environment, by_option] = ["environment", "option"].map(|name| scratch.join(name));
@@ -577,7 +600,8 @@ fn the_environment_names_the_file_too_and_a_dash_is_stderr() {
     }
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_report_takes_the_place_of_an_older_one_by_a_rename() {
     let scratch = Scratch::new();
     let path = scratch.join("report.json");
@@ -591,7 +615,8 @@ fn the_report_takes_the_place_of_an_older_one_by_a_rename() {
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn what_a_killed_adieu_left_does_not_keep_the_next_from_writing() {
     pid_namespace();
     let scratch = Scratch::new();
@@ -603,7 +628,8 @@ fn what_a_killed_adieu_left_does_not_keep_the_next_from_writing() {
     assert_eq!(read(&path)["schema"], 2);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn no_stop_no_report() {
     let scratch = Scratch::new();
     let path = scratch.join("report.json");
@@ -615,7 +641,8 @@ fn no_stop_no_report() {
 
 // --- Secrets -------------------------------------------------------------------------------------
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn command_lines_appear_only_where_they_are_asked_for() {
     let scratch = Scratch::new();
     let log = scratch.join("log");
@@ -661,7 +688,8 @@ fn refused(option: &str, path: &Path) -> Finished {
     finished
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn a_path_that_cannot_be_written_is_a_warning() {
     let scratch = Scratch::new();
     fs::write(scratch.join("file"), "mine").unwrap();
@@ -674,13 +702,14 @@ fn a_path_that_cannot_be_written_is_a_warning() {
     assert_eq!(fs::read_to_string(scratch.join("file")).unwrap(), "mine");
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn what_is_no_regular_file_is_left_alone() {
     let scratch = Scratch::new();
     fs::write(scratch.join("target"), "mine").unwrap();
     symlink(scratch.join("target"), scratch.join("link")).unwrap();
     symlink(scratch.join("nowhere"), scratch.join("dangling")).unwrap();
-    let fifo = fifo(&scratch);
+    let fifo = scratch.fifo("fifo");
     for option in ["--report", "--termination-log"] {
         for path in
             [&scratch.join("link"), &scratch.join("dangling"), &fifo, &PathBuf::from("/dev/full")]
@@ -696,10 +725,11 @@ fn what_is_no_regular_file_is_left_alone() {
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 4, "a temporary file is left");
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn a_fifo_with_a_reader_is_left_alone_too() {
     let scratch = Scratch::new();
-    let fifo = fifo(&scratch);
+    let fifo = scratch.fifo("fifo");
     let mut reader = OpenOptions::new()
         .read(true)
         .write(true)
@@ -726,7 +756,8 @@ fn in_a_mount_namespace(script: &str) -> Finished {
         .expect_exit(0)
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn a_full_disk_is_a_warning_and_the_old_report_stays() {
     let finished = in_a_mount_namespace(
         "mount -t tmpfs -o size=8k none . && cd \"$1\" && printf old >report && printf mine >log
@@ -740,7 +771,8 @@ fn a_full_disk_is_a_warning_and_the_old_report_stays() {
     assert_eq!(finished.out.len(), 6, "a temporary file is left\n{finished}");
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn a_read_only_file_system_is_a_warning() {
     let finished = in_a_mount_namespace(
         "mount -t tmpfs -o ro none . && cd \"$1\"
@@ -751,17 +783,17 @@ fn a_read_only_file_system_is_a_warning() {
     assert_warned(&finished, ["--termination-log 'log'", "Read-only", "unchanged"]);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
-fn where_no_process_is_to_be_had_the_stop_is_the_same_without_a_report() {
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
+fn where_no_process_can_be_started_the_stop_is_the_same_without_a_report() {
     root();
     let (setpriv, prlimit) = (tool("setpriv"), tool("prlimit"));
-    // Whose user is the same may set it: the program takes it away once it runs.
+    // A process of the same user may set the limit: the program does so once it runs.
     let string = format!("{} --pid $PPID --nproc=0:0 && exec \"$SERVER\"", prlimit.display());
     for (option, complaints) in [("-t10s", 1), ("-q", 0)] {
         let scratch = Scratch::new();
         let report = scratch.join("report");
-        let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
-        let running = Adieu::new().as_child().program(&setpriv).args(nobody).arg(adieu());
+        let running = Adieu::new().as_child().program(&setpriv).args(AS_USER_65534).arg(adieu());
         let running = running
             .env("SERVER", server())
             .args([option, "--report"])
@@ -779,7 +811,8 @@ fn where_no_process_is_to_be_had_the_stop_is_the_same_without_a_report() {
     }
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn q_silences_these_warnings_as_well() {
     let finished = stopped(
         with([
@@ -816,7 +849,8 @@ fn logged(before: &str, words: &[&str], ready: usize, code: i32) -> String {
     text
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_termination_log_says_what_was_waited_for_and_what_was_killed() {
     let script = "server --name hung --never & server --work 300ms; exit 3";
     let text = logged("", &["-t", "1s", script], 2, 3);
@@ -842,7 +876,8 @@ fn the_termination_log_says_what_was_waited_for_and_what_was_killed() {
     assert!(text.ends_with('\n') && lines.len() == 4, "{text}");
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_termination_log_keeps_what_the_program_wrote() {
     let text = logged("out of memory in pool 7\n", &["server; :"], 1, 0);
     assert!(text.starts_with("out of memory in pool 7\nadieu: stopped by SIGTERM"), "{text}");
@@ -851,7 +886,8 @@ fn the_termination_log_keeps_what_the_program_wrote() {
     assert!(text.starts_with("out of memory\nadieu: stopped by SIGTERM"), "{text}");
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_termination_log_has_at_most_4096_bytes_in_all() {
     let all = "for i in $(seq 300); do server --name $i --work 0s & done; wait; :";
     let text = logged("", &[all], 300, 0);
@@ -864,7 +900,8 @@ fn the_termination_log_has_at_most_4096_bytes_in_all() {
     }
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_killed_are_in_the_termination_log_however_many_finished() {
     let all = "for i in $(seq 200); do server --name $i --work 0s & done; \
                sleep 1; server --name hung --never & wait; exec sleep 3600";
@@ -872,7 +909,8 @@ fn the_killed_are_in_the_termination_log_however_many_finished() {
     assert!(text.contains("killed: server ("), "{text}");
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn the_termination_log_lies_where_kubernetes_looks_for_it() {
     let finished = in_a_mount_namespace(
         "mount -t tmpfs none /dev && printf 'mine\\n' >/dev/termination-log
@@ -888,10 +926,11 @@ fn the_termination_log_lies_where_kubernetes_looks_for_it() {
 
 // --- Nothing of this blocks a stop ---------------------------------------------------------------
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
-fn no_output_that_nobody_takes_delays_a_stop() {
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
+fn no_output_without_a_reader_delays_a_stop() {
     let scratch = Scratch::new();
-    let fifo = fifo(&scratch);
+    let fifo = scratch.fifo("fifo");
     let files = |adieu: Adieu| {
         adieu
             .arg("-v")
@@ -931,7 +970,8 @@ fn no_output_that_nobody_takes_delays_a_stop() {
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn a_closed_stderr_takes_no_file_of_the_program_in_its_place() {
     let scratch = Scratch::new();
     let file = scratch.join("file");
@@ -962,9 +1002,11 @@ fn with_a_disk_that_does_not_answer(script: &str) -> (Scratch, Running) {
     (scratch, running)
 }
 
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn a_disk_that_does_not_answer_is_given_up() {
-    let script = "exec \"$ADIEU\" --report slow/report --termination-log=slow/log 'server --work 200ms; exit 3'";
+    let script = "exec \"$ADIEU\" --report slow/report --termination-log=slow/log \
+        'server --work 200ms; exit 3'";
     let (_scratch, running) = with_a_disk_that_does_not_answer(script);
     running.wait_line("ready");
     running.signal(SIGTERM);
@@ -974,7 +1016,8 @@ fn a_disk_that_does_not_answer_is_given_up() {
 }
 
 /// So that `adieu … | cat` ends although the kernel may keep what waits for a disk.
-/// Promise (Explaining): `-v`, `--report`, `--termination-log`, and that none of it delays a stop
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
 fn what_waits_for_a_disk_keeps_nothing_of_the_callers_open_and_goes_with_adieu() {
     let script =
         "\"$ADIEU\" --report slow/report -- sh -c \"$STOP\" 3<&- 4</dev/null; echo \"status $?\"
@@ -1002,15 +1045,15 @@ pub(crate) const TESTS: &[Test] = tests![
     v_prints_one_line_for_each_event_with_its_time_its_process_and_the_reason,
     v_draws_a_timeline_of_80_columns_with_roles_and_how_each_ended,
     the_timeline_is_as_wide_as_the_terminal,
-    how_adieu_s_own_children_ended_is_told,
+    the_report_says_how_adieu_s_own_children_ended,
     without_v_a_stop_that_goes_well_says_nothing,
-    a_stop_that_lasts_names_whom_it_waits_for_after_5_and_10_s,
+    a_stop_that_lasts_names_what_it_waits_for_after_5_and_10_s,
     the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had,
     a_dropped_signal_is_named,
     a_storm_of_dropped_signals_is_counted_and_floods_no_log,
     the_schema_describes_every_property_and_allows_no_other,
-    the_report_of_a_stop_has_who_was_told_when_and_how_long_it_took,
-    the_report_of_a_stop_that_nobody_handles,
+    the_report_of_a_stop_has_which_process_got_the_signal_when_and_how_long_it_took,
+    the_report_of_a_stop_without_a_handler,
     the_report_of_a_timeout_has_the_killed,
     the_report_of_what_the_main_process_left_behind,
     the_report_of_a_repeated_signal,
@@ -1029,14 +1072,14 @@ pub(crate) const TESTS: &[Test] = tests![
     a_fifo_with_a_reader_is_left_alone_too,
     a_full_disk_is_a_warning_and_the_old_report_stays,
     a_read_only_file_system_is_a_warning,
-    where_no_process_is_to_be_had_the_stop_is_the_same_without_a_report,
+    where_no_process_can_be_started_the_stop_is_the_same_without_a_report,
     q_silences_these_warnings_as_well,
     the_termination_log_says_what_was_waited_for_and_what_was_killed,
     the_termination_log_keeps_what_the_program_wrote,
     the_termination_log_has_at_most_4096_bytes_in_all,
     the_killed_are_in_the_termination_log_however_many_finished,
     the_termination_log_lies_where_kubernetes_looks_for_it,
-    no_output_that_nobody_takes_delays_a_stop,
+    no_output_without_a_reader_delays_a_stop,
     a_closed_stderr_takes_no_file_of_the_program_in_its_place,
     a_disk_that_does_not_answer_is_given_up,
     what_waits_for_a_disk_keeps_nothing_of_the_callers_open_and_goes_with_adieu

@@ -11,18 +11,15 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support;
-use crate::support::engine::Daemon;
+use crate::support::engine::{AT_ONCE, Daemon};
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, adieu, eventually, libraries, missing_package, output,
-    pid_namespace, root, server, spawn, tool,
+    pid_namespace, repository, root, server, spawn, tool,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-/// What a stop may take where nothing is waited for: nobody was killed, as the engine's own grace
-/// is 10 s.
-const AT_ONCE: Duration = Duration::from_secs(5);
 const RUNC_SPEC: &str = include_str!("../support/configs/runc-spec.json");
 const IMAGE: &str = "adieu.test/runtime:1";
 
@@ -93,8 +90,8 @@ fn names(directory: &Path) -> Vec<OsString> {
 
 // --- Handing over --------------------------------------------------------------------------------
 
-/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
-/// for byte, and the runtime inherits what the engine gave
+/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is passed on byte for
+/// byte, and the runtime inherits what the engine gave
 fn every_other_call_is_handed_over_byte_for_byte() {
     let odd = OsString::from_vec(b"\xff=\x01 -- ".to_vec());
     for words in [
@@ -125,8 +122,8 @@ fn every_other_call_is_handed_over_byte_for_byte() {
     }
 }
 
-/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
-/// for byte, and the runtime inherits what the engine gave
+/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is passed on byte for
+/// byte, and the runtime inherits what the engine gave
 fn the_runtime_gets_the_environment_signals_and_descriptors_that_the_engine_gave() {
     let odd = OsString::from_vec(b"a\xff".to_vec());
     let mut env = Command::new(wrapper());
@@ -154,7 +151,8 @@ fn the_runtime_gets_the_environment_signals_and_descriptors_that_the_engine_gave
     }
 }
 
-/// Promise (As an OCI runtime): the real runtime by option, by variable, or on the PATH; no loop
+/// Promise (As an OCI runtime): the real runtime is named by option or variable, or found on the
+/// PATH; adieu-runtime does not call itself
 fn the_runtime_is_named_by_option_by_variable_or_found_on_the_path() {
     let scratch = Scratch::new();
     let (one, two) = (scratch.join("one"), scratch.join("two"));
@@ -174,7 +172,8 @@ fn the_runtime_is_named_by_option_by_variable_or_found_on_the_path() {
     assert_eq!(said(runtime().env("ADIEU_RUNTIME", "crun").arg(real("runc"))), ["runc state c"]);
 }
 
-/// Promise (As an OCI runtime): the real runtime by option, by variable, or on the PATH; no loop
+/// Promise (As an OCI runtime): the real runtime is named by option or variable, or found on the
+/// PATH; adieu-runtime does not call itself
 fn a_runtime_that_leads_back_to_the_wrapper_is_refused() {
     let scratch = Scratch::new();
     symlink(wrapper(), scratch.join("link")).unwrap();
@@ -193,7 +192,7 @@ fn a_runtime_that_leads_back_to_the_wrapper_is_refused() {
 }
 
 /// Promise (As an OCI runtime): `--adieu-help`, `--adieu-check`
-fn help_and_check_do_nothing_but_say() {
+fn help_and_check_only_print() {
     let help = runtime().arg("--adieu-help").start().expect_exit(0);
     for word in
         ["--adieu-runtime=", "ADIEU_RUNTIME", "--adieu-binary=", "ADIEU_BINARY", "io.adieu.timeout"]
@@ -222,14 +221,14 @@ fn help_and_check_do_nothing_but_say() {
 
 // --- The configuration ---------------------------------------------------------------------------
 
-/// Promise (As an OCI runtime): the configuration is replaced whole, with its mode and owner, and
-/// once
-fn the_configuration_is_replaced_with_its_mode_and_owner_and_only_once() {
+/// Promise (As an OCI runtime): the configuration is replaced as a whole, with its mode and user,
+/// and once
+fn the_configuration_is_replaced_with_its_mode_and_user_and_only_once() {
     let bundle = bundle(args(&["sh"]));
     let path = bundle.join("config.json");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    let owner = support::is_root().then_some(1234);
-    std::os::unix::fs::chown(&path, owner, owner).unwrap();
+    let user = support::is_root().then_some(1234);
+    std::os::unix::fs::chown(&path, user, user).unwrap();
     let (old, before) = (fs::metadata(&path).unwrap(), config(&bundle));
     let open = File::open(&path).unwrap();
     let create = || {
@@ -243,7 +242,7 @@ fn the_configuration_is_replaced_with_its_mode_and_owner_and_only_once() {
     let (new, mut after) = (fs::metadata(&path).unwrap(), config(&bundle));
     let state = |it: &fs::Metadata| (it.mode(), it.uid(), it.gid());
     assert_eq!(state(&new), state(&old));
-    // Who has it open reads what was there, whole.
+    // A process that has the old file open still reads all of it.
     assert_eq!(serde_json::from_reader::<_, Value>(open).unwrap(), before);
     assert_eq!(names(bundle.path()), ["config.json"]);
     assert_eq!(after["process"]["args"], json!(["/dev/adieu", "--", "sh"]));
@@ -256,8 +255,8 @@ fn the_configuration_is_replaced_with_its_mode_and_owner_and_only_once() {
     assert_eq!(fs::metadata(&path).unwrap().ino(), new.ino());
 }
 
-/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is handed over byte
-/// for byte, and the runtime inherits what the engine gave
+/// Promise (As an OCI runtime): every call but `create`, `run` and `restore` is passed on byte for
+/// byte, and the runtime inherits what the engine gave
 fn create_run_and_restore_change_the_bundle_and_no_other_call_does() {
     let calls: [(&[&str], bool); 8] = [
         (&["create", "c"], true),
@@ -278,8 +277,8 @@ fn create_run_and_restore_change_the_bundle_and_no_other_call_does() {
     }
 }
 
-/// Promise (As an OCI runtime): errors: on stderr, in the engine's log, shown by the engine,
-/// nothing started
+/// Promise (As an OCI runtime): errors are on stderr and in the engine's log, the engine shows
+/// them, and nothing is started
 fn what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log() {
     let scratch = Scratch::new();
     let (log, private) = (scratch.join("log.json"), scratch.join("private"));
@@ -401,7 +400,7 @@ fn runc() {
 }
 
 /// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no trace in the root
+/// no file is left in the root
 fn in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace() {
     runc();
     let script = "cd /app && ./server --work 200ms; cat /proc/1/comm; exit 3";
@@ -430,7 +429,7 @@ fn in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace() {
 }
 
 /// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no trace in the root
+/// no file is left in the root
 fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
     runc();
     let show = "id -u; cat /proc/1/comm; exec ./server --work 0s";
@@ -466,7 +465,7 @@ fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
 
 /// runc takes a name in any case, and the last of several: what is put beside it would not count.
 /// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no trace in the root
+/// no file is left in the root
 fn in_runc_names_in_another_case_leave_the_container_as_it_is() {
     runc();
     let container = Runc::new(|config| {
@@ -479,7 +478,7 @@ fn in_runc_names_in_another_case_leave_the_container_as_it_is() {
 }
 
 /// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no trace in the root
+/// no file is left in the root
 fn in_runc_with_a_user_namespace_adieu_is_mounted_too() {
     runc();
     let container = Runc::new(|config| {
@@ -554,8 +553,14 @@ impl Docker {
             "default-runtime": "adieu",
             "runtimes": {
                 "adieu": { "path": wrapper() },
-                "no-runtime": { "path": wrapper(), "runtimeArgs": ["--adieu-runtime=/missing/runc"] },
-                "no-binary": { "path": wrapper(), "runtimeArgs": ["--adieu-binary=/missing/adieu"] },
+                "no-runtime": {
+                    "path": wrapper(),
+                    "runtimeArgs": ["--adieu-runtime=/missing/runc"],
+                },
+                "no-binary": {
+                    "path": wrapper(),
+                    "runtimeArgs": ["--adieu-binary=/missing/adieu"],
+                },
             },
         });
         fs::write(scratch.join("daemon.json"), runtimes.to_string()).unwrap();
@@ -685,7 +690,7 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
     let docker = Docker::start();
     let start = ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"];
     docker.run(&["--detach", "--name", "web"], &start).start().expect_exit(0);
-    let told = ["server ready", "server got TERM", "server done"];
+    let lines = ["server ready", "server got TERM", "server done"];
     let wait_ready = |times: usize| {
         eventually("the server is ready", || {
             docker.said(&["logs", "web"]).count("server ready") == times
@@ -707,7 +712,7 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
         complaints(&docker.said(&["logs", "web"]), "SIGHUP dropped") == 1
     });
     docker.said(&["stop", "web"]);
-    assert_eq!(docker.said(&["logs", "web"]).out, [told, told, told].concat());
+    assert_eq!(docker.said(&["logs", "web"]).out, [lines, lines, lines].concat());
 
     docker
         .run(&["--detach", "--name", "idle"], &["sh", "-c", "sleep 3600; echo next"])
@@ -726,8 +731,8 @@ fn docker_stops_restarts_and_enters_containers_as_usual() {
     assert_eq!(terminal.exit(), 4);
 }
 
-/// Promise (As an OCI runtime): errors: on stderr, in the engine's log, shown by the engine,
-/// nothing started
+/// Promise (As an OCI runtime): errors are on stderr and in the engine's log, the engine shows
+/// them, and nothing is started
 fn docker_shows_what_is_wrong_and_has_no_half_started_container() {
     let docker = Docker::start();
     let cases: [(&[&str], &str); 3] = [
@@ -816,7 +821,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
     }
 
     fn ask(&self, call: &str, what: &Value) -> Finished {
-        let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/cri.py");
+        let client = repository().join("tests/it/support/cri.py");
         let asked =
             Adieu::new().as_child().program(&self.python).arg(client).arg(&self.socket).arg(call);
         asked.arg(what.to_string()).deadline(Duration::from_secs(90)).start().finish()
@@ -894,8 +899,8 @@ pub(crate) const TESTS: &[Test] = tests![
     the_runtime_gets_the_environment_signals_and_descriptors_that_the_engine_gave,
     the_runtime_is_named_by_option_by_variable_or_found_on_the_path,
     a_runtime_that_leads_back_to_the_wrapper_is_refused,
-    help_and_check_do_nothing_but_say,
-    the_configuration_is_replaced_with_its_mode_and_owner_and_only_once,
+    help_and_check_only_print,
+    the_configuration_is_replaced_with_its_mode_and_user_and_only_once,
     create_run_and_restore_change_the_bundle_and_no_other_call_does,
     what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log,
     in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace,

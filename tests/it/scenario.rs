@@ -1,20 +1,28 @@
 //! Scenarios that several themes share: a container with a server in it, a stop, and what is said
 //! of both.
 //!
-//! adieu is PID 1 of a namespace of its own where that is possible, else an ordinary child: hardly
-//! a promise depends on it, and the tests of those that do ask for it.
+//! adieu is PID 1 of a namespace of its own where that is possible, else an ordinary child. Hardly
+//! a promise depends on which; the tests of those that do ask for it.
 
 use std::env;
+use std::fmt::Display;
 use std::time::Duration;
 
 use crate::support::{
-    self, Adieu, Finished, Running, Scratch, can_be_pid1, eventually, process, server, status_field,
+    self, Adieu, Finished, Running, Scratch, can_be_pid1, eventually, pid_namespace_or_less,
+    process, server, status_field,
 };
-use nix::sys::signal::Signal::SIGTERM;
+use nix::sys::signal::Signal::{self, SIGTERM};
 use nix::unistd::Pid;
 
-/// What ends at once ends within this time even on a busy machine.
+/// A stop that waits for nothing ends within this time even on a busy machine.
 pub(crate) const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// An ordinary child and, where possible, PID 1.
+pub(crate) fn ways() -> Vec<Adieu> {
+    let pid1 = pid_namespace_or_less().then(|| Adieu::new().as_pid1());
+    [Some(Adieu::new().as_child()), pid1].into_iter().flatten().collect()
+}
 
 /// The epilogue where none is set.
 pub(crate) const EPILOGUE: Duration = Duration::from_secs(1);
@@ -43,32 +51,47 @@ pub(crate) fn with<'a>(words: impl IntoIterator<Item = &'a str>) -> Adieu {
     container().args(words)
 }
 
-/// Another program in adieu's place that is to exec adieu as `"$ADIEU" "$@"`.
+/// A shell that runs this preparation, and then executes adieu with these words.
 pub(crate) fn through_sh(preparation: &str, words: &[&str]) -> Adieu {
     let script = format!("{preparation}\nexec \"$ADIEU\" \"$@\"");
     let adieu = container().program("/bin/sh").env("ADIEU", support::adieu());
     adieu.args(["-c", &*script, "sh"]).args(words.iter().copied())
 }
 
-/// Told to stop once `ready` servers are.
+/// Sends SIGTERM once `ready` servers are ready.
 pub(crate) fn stop(adieu: Adieu, ready: usize) -> Running {
+    stop_by(SIGTERM, adieu, ready)
+}
+
+/// Sends this signal once `ready` servers are ready.
+pub(crate) fn stop_by(signal: Signal, adieu: Adieu, ready: usize) -> Running {
     let running = adieu.start();
     running.wait_lines(ready, " ready");
-    running.signal(SIGTERM);
+    running.signal(signal);
     running
 }
 
-/// Told to stop once `ready` servers are; its end, with this exit status.
+/// Sends SIGTERM once `ready` servers are ready; the end, with this exit status.
 pub(crate) fn stopped(adieu: Adieu, ready: usize, code: i32) -> Finished {
     stop(adieu, ready).expect_exit(code)
 }
 
-/// Each of these servers was told this once and finished, and nobody else was told.
-pub(crate) fn assert_each_told_once(finished: &Finished, signal: &str, names: &[&str]) {
+/// This server got this signal once and finished.
+pub(crate) fn assert_signalled_once(finished: &Finished, signal: &str, name: impl Display) {
+    let [ready, got, done] =
+        ["ready", &format!("got {signal}"), "done"].map(|it| format!("{name} {it}"));
+    finished.assert_order([&*ready, &got, &done]);
+    assert_eq!(finished.count(&got), 1, "{finished}");
+}
+
+/// Each of these servers got this signal once and finished, and no other server got one.
+pub(crate) fn assert_each_signalled_once(
+    finished: &Finished,
+    signal: &str,
+    names: &[impl Display],
+) {
     for name in names {
-        let [ready, told, done] =
-            ["ready", &format!("got {signal}"), "done"].map(|it| format!("{name} {it}"));
-        finished.assert_order([&*ready, &told, &done]);
+        assert_signalled_once(finished, signal, name);
     }
     assert_eq!(finished.count(" got "), names.len(), "{finished}");
 }
@@ -97,12 +120,12 @@ pub(crate) fn is_gone(pid: Pid) -> bool {
     process(pid).is_none_or(|it| it.state == 'Z')
 }
 
-/// As adieu's own namespace, the innermost, has it.
+/// The pid in adieu's own namespace, the innermost.
 pub(crate) fn pid_inside(pid: Pid) -> String {
     status_field(pid, "NSpid").unwrap().split_whitespace().next_back().unwrap().to_owned()
 }
 
-/// Executables where any user may run them.
+/// A preparation for [`through_sh`]: copies of the server and of adieu that any user may execute.
 pub(crate) fn for_any_user(scratch: &Scratch) -> String {
     let directory = scratch.path().display();
     format!(
@@ -111,7 +134,14 @@ pub(crate) fn for_any_user(scratch: &Scratch) -> String {
     )
 }
 
-pub(crate) const AS_NOBODY: &str = "setpriv --reuid 65534 --regid 65534 --clear-groups";
+/// The options of setpriv(1) for a user who is not root and has no processes of its own.
+pub(crate) const AS_USER_65534: [&str; 5] =
+    ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+
+/// The words in a script that run what follows as that user.
+pub(crate) fn as_user_65534() -> String {
+    format!("setpriv {}", AS_USER_65534.join(" "))
+}
 
 pub(crate) fn signal_and_wait(running: &Running, signal: i32, answer: &str) {
     running.signal_number(signal);

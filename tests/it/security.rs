@@ -1,5 +1,4 @@
-//! What docs/security.md claims, tried: a program below adieu that means harm gains nothing by way
-//! of adieu.
+//! What docs/security.md claims, tried: a hostile program below adieu gains nothing through adieu.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -8,11 +7,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::scenario::{container, stopped};
+use crate::scenario::{assert_signalled_once, container, stopped};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, adieu, missing, pid_namespace, server, status_field, tool,
+    Adieu, Finished, Running, Scratch, adieu, missing, pid_namespace, repository, server,
+    status_field, tool,
 };
 use nix::sys::signal::Signal::SIGTERM;
 use nix::sys::signal::kill;
@@ -42,18 +42,16 @@ fn signal_adieu(running: &Running) {
 }
 
 fn assert_finished(finished: &Finished, name: &str) {
-    let [ready, told, done] = ["ready", "got TERM", "done"].map(|it| format!("{name} {it}"));
-    finished.assert_order([&*ready, &told, &done]);
-    assert_eq!(finished.count(&told), 1, "{finished}");
+    assert_signalled_once(finished, "TERM", name);
 }
 
-// --- Whom it signals -----------------------------------------------------------------------------
+// --- Which processes it signals ------------------------------------------------------------------
 
-/// Pids go round every few tenths of a second here, and strace holds adieu up for longer than that
-/// between its look and the signal. By then those that it saw are gone, and neighbours have their
-/// numbers.
-/// Promise (Against programs that mean harm): a reused pid, a made-up /proc: nobody else is
-/// signalled
+/// The kernel gives out the same pids every few tenths of a second here, and strace delays adieu
+/// for longer than that between its look and the signal. By then the processes that it saw have
+/// ended, and neighbours have their pids.
+/// Promise (Against hostile programs): a reused pid or a made-up /proc: no other process gets a
+/// signal
 fn a_process_that_got_the_pid_of_another_is_never_signalled() {
     root();
     let strace = tool("strace");
@@ -69,17 +67,17 @@ fn a_process_that_got_the_pid_of_another_is_never_signalled() {
 /// Whether a number that adieu asked for had another process by then.
 fn among_neighbours(strace: &Path, refused: &str) -> bool {
     let scratch = Scratch::new();
-    let [end, log, fifo] = ["end", "log", "fifo"].map(|name| scratch.join(name));
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    // Neighbours that die of a signal say so. The numbers below 300 are given only once. At the
-    // last call the main shell is told first; with it ends the pipe, and with that, before they are
-    // told, the twelve.
+    let [end, log] = ["end", "log"].map(|name| scratch.join(name));
+    let fifo = scratch.fifo("fifo");
+    // A neighbour that dies of a signal is printed. The kernel gives the pids below 300 only once.
+    // At the last call the main shell gets the signal first. With its end the pipe closes, and so
+    // the twelve end before they get theirs.
     let script = format!(
         "echo 460 >/proc/sys/kernel/pid_max
              neighbours() {{
                  while [ ! -e {end} ]; do
                      sleep 0.2 & a=$!; sleep 0.2 & b=$!; sleep 0.2 & c=$!
-                     for pid in $a $b $c; do wait $pid || echo \"neighbour $pid told\"; done
+                     for pid in $a $b $c; do wait $pid || echo \"neighbour $pid signalled\"; done
                  done
              }}
              for i in $(seq 20); do neighbours & done
@@ -106,7 +104,7 @@ fn among_neighbours(strace: &Path, refused: &str) -> bool {
     assert_finished(&finished, "server");
     let calls = |name: &str| log.lines().filter(|line| line.starts_with(name)).collect::<Vec<_>>();
     let opened = calls("pidfd_open(");
-    assert!(opened.len() > 12, "nobody was to be told\n{log}");
+    assert!(opened.len() > 12, "adieu was to signal no process\n{log}");
     if refused.is_empty() {
         let found = opened.iter().filter(|line| !line.contains("= -1")).count();
         found > calls("pidfd_send_signal(").len()
@@ -117,22 +115,24 @@ fn among_neighbours(strace: &Path, refused: &str) -> bool {
 }
 
 /// Root below adieu mounts files of its own over /proc: a neighbour is adieu's child there.
-/// Promise (Against programs that mean harm): a reused pid, a made-up /proc: nobody else is
-/// signalled
-fn a_proc_that_was_made_up_names_nobody() {
+/// Promise (Against hostile programs): a reused pid or a made-up /proc: no other process gets a
+/// signal
+fn a_made_up_proc_leads_to_no_signal() {
     root();
     let script = "(sleep 3600 || echo neighbour got the signal) & sleep 3600 & echo neighbour is $!
         \"$ADIEU\" -t 5s \"neighbour=$!; \"'
             server & read go <$GO
-            mount -t tmpfs none /proc && cd /proc && ln -s $PPID self && mkdir $PPID $neighbour && cd / &&
+            mount -t tmpfs none /proc && cd /proc && ln -s $PPID self && \
+            mkdir $PPID $neighbour && cd / &&
             echo \"$PPID (adieu) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 5\" >/proc/$PPID/stat &&
-            echo \"$neighbour (evil) S $PPID 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 5\" >/proc/$neighbour/stat &&
-            printf \"SigBlk:\\t0\\nSigIgn:\\t0\\nSigCgt:\\tffffffffffffffff\\n\" >/proc/$neighbour/status &&
+            echo \"$neighbour (evil) S $PPID 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 5\" \
+            >/proc/$neighbour/stat &&
+            printf \"SigBlk:\\t0\\nSigIgn:\\t0\\nSigCgt:\\tffffffffffffffff\\n\" \
+            >/proc/$neighbour/status &&
             echo mounted && wait' 2>&1
         echo adieu $?; kill -0 $! && echo neighbour lives";
     let scratch = Scratch::new();
-    let go = scratch.join("go");
-    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let go = scratch.fifo("go");
     let running = inside(script).env("GO", &go).start();
     running.wait_line("server ready");
     let pid = running.process("adieu").pid;
@@ -146,11 +146,11 @@ fn a_proc_that_was_made_up_names_nobody() {
     assert!(!lines.contains(&"neighbour got the signal".to_owned()), "{lines:#?}");
 }
 
-// --- What holds it up ----------------------------------------------------------------------------
+// --- What could delay it -------------------------------------------------------------------------
 
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
-fn a_file_system_that_does_not_answer_holds_up_no_stop() {
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
+fn a_file_system_that_does_not_answer_delays_no_stop() {
     root();
     let python = tool("python3");
     if !Path::new("/dev/fuse").exists() {
@@ -160,7 +160,8 @@ fn a_file_system_that_does_not_answer_holds_up_no_stop() {
     let file = scratch.join("file");
     fs::write(&file, "").unwrap();
     let script = format!(
-        "{} {}/tests/it/support/silent_fuse.py {file} & while ! grep -q {file} /proc/mounts; do sleep 0.05; done
+        "{} {}/tests/it/support/silent_fuse.py {file} & while ! grep -q {file} /proc/mounts; \
+            do sleep 0.05; done
          \"$ADIEU\" 'exec <{file}; cat /dev/null | server; echo after'; echo adieu $?",
         python.display(),
         env!("CARGO_MANIFEST_DIR"),
@@ -175,10 +176,10 @@ fn a_file_system_that_does_not_answer_holds_up_no_stop() {
     finished.assert_order(["server done", "after", "adieu 0"]);
 }
 
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
-fn a_flood_of_signals_loses_no_stop_and_tells_nobody_twice() {
-    // Real-time signals queue, others become one; a made-up SIGCHLD ends nobody.
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
+fn a_flood_of_signals_loses_no_stop_and_no_process_gets_it_twice() {
+    // Real-time signals queue, others become one; after a made-up SIGCHLD no process has ended.
     let script = "server & i=0; while [ $((i += 1)) -le 2500 ]; do
             kill -s CHLD $PPID; kill -s USR1 $PPID; kill -40 $PPID; kill -s TTOU $PPID
         done 2>/dev/null; echo flood ready; wait; wait; echo after";
@@ -189,8 +190,8 @@ fn a_flood_of_signals_loses_no_stop_and_tells_nobody_twice() {
 
 /// A limit that the program has as well: the stop is the same, and what cannot be written is a
 /// warning.
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
 fn under_each_limit_the_stop_is_graceful_and_the_status_unchanged() {
     let prlimit = tool("prlimit");
     let scratch = Scratch::new();
@@ -239,15 +240,16 @@ fn under_each_limit_the_stop_is_graceful_and_the_status_unchanged() {
     assert_eq!(fs::read_to_string(&stderr).unwrap(), "");
 }
 
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
 fn with_as_many_processes_as_the_user_may_have_the_report_is_written() {
     root();
     let (prlimit, setpriv) = (tool("prlimit"), tool("setpriv"));
     let scratch = Scratch::new();
     let script = format!(
         "cp {server} \"$ADIEU\" {here} && chmod 777 {here} && cd {here} &&
-         exec {setpriv} --reuid 61917 --regid 61917 --clear-groups {prlimit} --nproc=2 ./adieu --report report -- ./server",
+         exec {setpriv} --reuid 61917 --regid 61917 --clear-groups {prlimit} --nproc=2 ./adieu \
+         --report report -- ./server",
         here = scratch.path().display(),
         server = server().display(),
         prlimit = prlimit.display(),
@@ -260,8 +262,8 @@ fn with_as_many_processes_as_the_user_may_have_the_report_is_written() {
 }
 
 /// In memory as well as in what it writes.
-/// Promise (Against programs that mean harm): a silent file system, floods of signals, limits,
-/// masses of processes: the stop ends as it should
+/// Promise (Against hostile programs): a file system that does not answer, floods of signals,
+/// limits, thousands of processes: the stop ends as it should
 fn what_adieu_keeps_of_each_process_is_bounded() {
     const COUNT: usize = 1_000;
     let peak = |adieu: Adieu, ready: usize| {
@@ -277,10 +279,11 @@ fn what_adieu_keeps_of_each_process_is_bounded() {
     let long = "x".repeat(120_000);
     let scratch = Scratch::new();
     let script =
-        "(exec sleep 3600; :) & for i in 1 2 3; do (sh -c 'read nothing <>\"$0\"' \"$FIFO\" \"$@\") & done
-        i=0; while [ $((i += 1)) -le 1000 ]; do sleep 3600 & done; echo all ready; server --work 1s; :";
-    let fifo = scratch.join("fifo");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        "(exec sleep 3600; :) & for i in 1 2 3; do (sh -c 'read nothing <>\"$0\"' \"$FIFO\" \
+            \"$@\") & done
+        i=0; while [ $((i += 1)) -le 1000 ]; do sleep 3600 & done; echo all ready; \
+        server --work 1s; :";
+    let fifo = scratch.fifo("fifo");
     let report = scratch.join("report");
     let adieu = outside().env("FIFO", fifo).args(["-q", "--show-args", "--report"]).arg(&report);
     let (many, finished) = peak(adieu.args(["-c", script, "sh"]).args(vec![long; 14]), 2);
@@ -302,8 +305,8 @@ fn what_adieu_keeps_of_each_process_is_bounded() {
 
 // --- What it shows -------------------------------------------------------------------------------
 
-/// All that adieu writes of a stop, told apart: stderr with `-v`, report, termination log, and
-/// `--explain` before it.
+/// All that adieu writes of a stop, each with its name: stderr with `-v`, report, termination log,
+/// and `--explain` before it.
 fn everything_shown(
     adieu_: Adieu,
     options: &[&str],
@@ -339,8 +342,8 @@ fn everything_shown(
     ]
 }
 
-/// Promise (Against programs that mean harm): logs and reports show no secrets and no forged lines
-fn names_and_arguments_can_forge_no_line_and_steer_no_terminal() {
+/// Promise (Against hostile programs): logs and reports contain no secrets and no forged lines
+fn names_and_arguments_can_forge_no_line_and_control_no_terminal() {
     let script = "printf '\\012adieu: \\033[2J\\342\\200\\256' >/proc/$$/comm
         trap 'echo evil got TERM; exit' TERM; echo evil ready; while :; do sleep 0.05; done";
     let evil = "\nadieu: forged\r\u{1b}]0;title\u{7}\u{9b}2J\u{202e}\u{2066}\u{2028}end";
@@ -375,13 +378,14 @@ fn names_and_arguments_can_forge_no_line_and_steer_no_terminal() {
     }
 }
 
-/// Promise (Against programs that mean harm): logs and reports show no secrets and no forged lines
+/// Promise (Against hostile programs): logs and reports contain no secrets and no forged lines
 fn neither_environment_nor_arguments_are_shown_unasked() {
     let shown = |options: &[&str]| {
         let secret = outside()
             .env("PASSWORD", "in-the-environment")
             .env("ADIEU_SECRET", "in-the-environment");
-        let script = "server --name quiet --print USR1,USR2 & exec server --name x\"$2\"; : in-the-arguments";
+        let script = "server --name quiet --print USR1,USR2 & exec server --name x\"$2\"; \
+            : in-the-arguments";
         everything_shown(secret, options, &["-c", script, "sh", "in-the-arguments"])
     };
     for (where_, text) in shown(&[]) {
@@ -427,9 +431,9 @@ fn warned(finished: &Finished, option: &str, why: &str) -> bool {
         .any(|line| line.contains(option) && line.contains(why) && line.contains("unchanged"))
 }
 
-/// Promise (Against programs that mean harm): report and termination log are written where they
-/// were asked for, or not at all
-fn a_link_in_the_place_of_a_directory_leads_no_report_astray() {
+/// Promise (Against hostile programs): report and termination log are written where they were asked
+/// for, or not at all
+fn a_link_in_the_place_of_a_directory_is_not_followed() {
     let (scratch, finished) = written_after("mv logs away && ln -s elsewhere logs");
     for option in ["--report", "--termination-log"] {
         assert!(warned(&finished, option, "a link has taken the place"), "{finished}");
@@ -439,8 +443,8 @@ fn a_link_in_the_place_of_a_directory_leads_no_report_astray() {
     }
 }
 
-/// Promise (Against programs that mean harm): report and termination log are written where they
-/// were asked for, or not at all
+/// Promise (Against hostile programs): report and termination log are written where they were asked
+/// for, or not at all
 fn a_directory_that_was_made_anew_and_links_from_before_are_followed() {
     let both = ["log", "report"].map(str::to_owned).into_iter().collect::<BTreeSet<_>>();
     let (scratch, finished) = written_after("rm -r logs && mkdir logs");
@@ -468,8 +472,8 @@ fn a_directory_that_was_made_anew_and_links_from_before_are_followed() {
     assert!(scratch.join("elsewhere/new/report").exists());
 }
 
-/// Promise (Against programs that mean harm): report and termination log are written where they
-/// were asked for, or not at all
+/// Promise (Against hostile programs): report and termination log are written where they were asked
+/// for, or not at all
 fn a_link_or_pipe_in_the_place_of_a_file_is_left_alone() {
     // The temporary name is known beforehand: the pid of adieu is the script's parent's.
     for (this, report, log) in [
@@ -504,8 +508,8 @@ fn a_link_or_pipe_in_the_place_of_a_file_is_left_alone() {
     }
 }
 
-/// Promise (Against programs that mean harm): report and termination log are written where they
-/// were asked for, or not at all
+/// Promise (Against hostile programs): report and termination log are written where they were asked
+/// for, or not at all
 fn a_report_to_an_open_descriptor_or_device_is_refused() {
     for path in [
         "/proc/self/fd/1",
@@ -534,9 +538,9 @@ fn uses_of_unsafe(source: &str) -> usize {
     .sum()
 }
 
-/// Promise (Against programs that mean harm): `unsafe` and dependencies are those of the page
+/// Promise (Against hostile programs): `unsafe` and dependencies are those of the page
 fn unsafe_is_where_and_as_often_as_the_page_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = repository();
     let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
     let mut rows = 0;
     let mut files = Vec::from([root.join("src")]);
@@ -565,9 +569,9 @@ fn unsafe_is_where_and_as_often_as_the_page_says() {
 
 /// Each crate that the init is linked with stands in the table, with the version of the lock file,
 /// and no other does.
-/// Promise (Against programs that mean harm): `unsafe` and dependencies are those of the page
+/// Promise (Against hostile programs): `unsafe` and dependencies are those of the page
 fn the_dependencies_are_those_of_the_page() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = repository();
     let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
     let tree = std::process::Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
         .args([
@@ -606,15 +610,15 @@ fn the_dependencies_are_those_of_the_page() {
 
 pub(crate) const TESTS: &[Test] = tests![
     a_process_that_got_the_pid_of_another_is_never_signalled,
-    a_proc_that_was_made_up_names_nobody,
-    a_file_system_that_does_not_answer_holds_up_no_stop,
-    a_flood_of_signals_loses_no_stop_and_tells_nobody_twice,
+    a_made_up_proc_leads_to_no_signal,
+    a_file_system_that_does_not_answer_delays_no_stop,
+    a_flood_of_signals_loses_no_stop_and_no_process_gets_it_twice,
     under_each_limit_the_stop_is_graceful_and_the_status_unchanged,
     with_as_many_processes_as_the_user_may_have_the_report_is_written,
     what_adieu_keeps_of_each_process_is_bounded,
-    names_and_arguments_can_forge_no_line_and_steer_no_terminal,
+    names_and_arguments_can_forge_no_line_and_control_no_terminal,
     neither_environment_nor_arguments_are_shown_unasked,
-    a_link_in_the_place_of_a_directory_leads_no_report_astray,
+    a_link_in_the_place_of_a_directory_is_not_followed,
     a_directory_that_was_made_anew_and_links_from_before_are_followed,
     a_link_or_pipe_in_the_place_of_a_file_is_left_alone,
     a_report_to_an_open_descriptor_or_device_is_refused,

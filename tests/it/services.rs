@@ -1,8 +1,8 @@
-//! Real programs below a start script that does not `exec` them: each is told once, finishes what
-//! it is at, and ends by itself.
+//! Real programs below a start script that does not `exec` them: each gets the signal once,
+//! finishes its work, and ends by itself.
 //!
-//! What is in flight is finished only once the program says that it was told, so that it surely was
-//! in flight: the test opens a gate (the file `go`) then. Traffic stays on loopback, which the
+//! A request is finished only once the program has said that it got the signal, so that it surely
+//! was in flight: the test then opens a gate (the file `go`). Traffic stays on loopback, which the
 //! namespaces share.
 
 use std::fs;
@@ -60,7 +60,8 @@ fn below_script(scratch: &Scratch, options: &[&str], commands: &str) -> Adieu {
     Adieu::new().env(EPILOGUE.0, EPILOGUE.1).args(options).arg(shell_string(scratch))
 }
 
-/// It ended with this status, in this order, and neither was anybody killed nor the script told.
+/// It ended with this status, in this order. No process was killed, and the script's shell got no
+/// signal.
 fn graceful(running: Running, code: i32, order: &[&str]) -> Finished {
     let finished = running.expect_exit(code);
     let end = format!("script ends with {code}");
@@ -85,8 +86,8 @@ fn assert_log(finished: &Finished, patterns: &[&str]) {
 
 // --- Requests ------------------------------------------------------------------------------------
 
-/// Below the ports that the kernel gives to clients, and each once only, so that nobody takes it
-/// meanwhile.
+/// Below the ports that the kernel gives to clients, and each once only, so that no other
+/// process takes it meanwhile.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let seed = u16::try_from(process::id() * 17 % 20_000).unwrap();
@@ -114,16 +115,16 @@ fn get(port: u16) -> JoinHandle<Vec<u8>> {
 }
 
 /// Sends the stop signal once the request is being worked on, and opens the gate once the program
-/// says that it was `told`. Returns the response.
+/// says that it got the signal, by the line `said`. Returns the response.
 fn stop_in_flight(
     running: &Running,
     scratch: &Scratch,
     request: JoinHandle<Vec<u8>>,
-    told: &str,
+    said: &str,
 ) -> Vec<u8> {
     running.wait_line("request begins");
     running.signal(SIGTERM);
-    running.wait_line(told);
+    running.wait_line(said);
     open_gate(scratch);
     request.join().unwrap()
 }
@@ -161,7 +162,8 @@ fn java(scratch: &Scratch, class: &str, body: &str) -> String {
     let compiler = compiler.args(["-XDignore.symbol.file", "-d"]);
     compiler.arg(scratch.path()).arg(source).start().expect_exit(0);
     format!(
-        "{java} -Xmx64m -XX:-UsePerfData -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $OPTIONS -cp . {class}"
+        "{java} -Xmx64m -XX:-UsePerfData -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $OPTIONS -cp . \
+            {class}"
     )
 }
 
@@ -186,12 +188,13 @@ fn java_runs_its_shutdown_hooks() {
     assert!(finished.took >= Duration::from_millis(500), "{finished}");
 }
 
-/// Promise (Who is told, and when): timeout, and none without one
+/// Promise (Which process gets the signal, and when): the timeout; without one nothing is killed
 fn java_whose_handlers_do_nothing_is_waited_for_and_killed_at_the_timeout() {
     let scratch = Scratch::new();
     let body = r#"
         for (String name : new String[] {"TERM", "INT"}) {
-            sun.misc.Signal.handle(new sun.misc.Signal(name), it -> System.out.println("java got " + name));
+            sun.misc.Signal signal = new sun.misc.Signal(name);
+            sun.misc.Signal.handle(signal, it -> System.out.println("java got " + name));
         }
         System.out.println("java ready");
         Thread.sleep(Long.MAX_VALUE);"#;
@@ -201,7 +204,7 @@ fn java_whose_handlers_do_nothing_is_waited_for_and_killed_at_the_timeout() {
         let running = Adieu::new().args(["--timeout", "2s"]).arg(shell_string(&scratch)).start();
         running.wait_line("java ready");
         running.signal(signal);
-        // The shell was not told before: it dies of the signal, and nobody is killed unasked.
+        // The shell gets the signal only at the timeout, and dies of it: it is not killed.
         let finished = running.expect_exit(128 + signal as i32);
         finished.assert_order(["java ready", got]);
         assert!(finished.took >= Duration::from_secs(2), "{finished}");
@@ -210,14 +213,15 @@ fn java_whose_handlers_do_nothing_is_waited_for_and_killed_at_the_timeout() {
     }
 }
 
-/// Promise (Who is told, and when): one that registers late
-fn java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear() {
+/// Promise (Which process gets the signal, and when): a handler that registers late
+fn java_that_boots_beside_a_server_gets_the_signal_as_soon_as_it_handles_it() {
     let scratch = Scratch::new();
     let java = java(&scratch, "Hook", HOOK);
     // The neighbour keeps the stop going until the JVM has ended.
     scratch.script(
         "neighbour.sh",
-        "trap 'echo neighbour got the signal; until test -e go; do sleep 0.05; done; echo neighbour done; exit' TERM
+        "trap 'echo neighbour got the signal; until test -e go; do sleep 0.05; done; \
+            echo neighbour done; exit' TERM
         echo neighbour ready
         while :; do sleep 1 & wait $!; done",
     );
@@ -242,14 +246,15 @@ fn java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear() {
     );
     assert_eq!(finished.count("java got the signal"), finished.count("java done"), "{finished}");
     assert!(finished.count("java got the signal") <= 1, "{finished}");
-    // What a shell says of a child that a signal ended: this one was told before it could hear.
+    // What a shell prints of a child that a signal ended: adieu would have sent it the signal
+    // before it had its handlers.
     finished.assert_no("Terminated");
 }
 
 // --- nginx ---------------------------------------------------------------------------------------
 
-/// nginx before a backend that is the test itself, which answers only once nginx says that it was
-/// told.
+/// nginx before a backend that is the test itself, which answers only once nginx says that it got
+/// the signal.
 fn nginx_finishes_its_request(daemon: &str, options: &[&str]) {
     let nginx = needs("nginx");
     let (scratch, port) = (Scratch::new(), free_port());
@@ -304,14 +309,14 @@ fn nginx_finishes_its_request(daemon: &str, options: &[&str]) {
     let response = request.join().unwrap();
     let finished = graceful(running, 0, &[]);
     assert_whole(&response, &finished);
-    // From PID 1, which is adieu; the master tells its workers otherwise.
+    // From PID 1, which is adieu; the master's message to its workers is another.
     assert_log(&finished, &["signal 3 (SIGQUIT) received from 1, shutting down"]);
     let good_ends = finished.err.iter().filter(|line| line.ends_with("exited with code 0"));
     assert_eq!(good_ends.count(), 2, "{finished}");
 }
 
 /// Promise (Anywhere): real programs end gracefully under a start script without `exec`
-fn nginx_finishes_its_requests_when_told_quit() {
+fn nginx_finishes_its_requests_on_quit() {
     nginx_finishes_its_request("off", &[]);
 }
 
@@ -482,12 +487,13 @@ fn fastcgi(script: &Path) -> Vec<u8> {
 }
 
 /// Promise (Anywhere): real programs end gracefully under a start script without `exec`
-fn php_fpm_finishes_its_request_when_told_quit() {
+fn php_fpm_finishes_its_request_on_quit() {
     let php_fpm = php_fpm();
     let (scratch, port) = (Scratch::new(), free_port());
     let configuration = format!(
         "[global]\nerror_log = /proc/self/fd/2\ndaemonize = no\nprocess_control_timeout = 10s\n\
-         [www]\nuser = root\ngroup = root\nlisten = 127.0.0.1:{port}\npm = static\npm.max_children = 3\n\
+         [www]\nuser = root\ngroup = root\nlisten = 127.0.0.1:{port}\n\
+         pm = static\npm.max_children = 3\n\
          catch_workers_output = yes\n"
     );
     let page = "<?php
@@ -509,8 +515,8 @@ fn php_fpm_finishes_its_request_when_told_quit() {
     assert_log(&finished, &["Finishing ...", "exiting, bye-bye!"]);
 }
 
-/// As Celery has it: the workers die of TERM, the master lets them finish when told once and drops
-/// their jobs when told twice.
+/// As in Celery: the workers die of TERM; the master lets them finish at the first signal, and
+/// drops their jobs at the second.
 fn prefork_master(options: &[&str], scratch: &Scratch) -> Running {
     let python = python();
     let master = r#"
@@ -520,13 +526,13 @@ def say(text):
     os.write(1, (text + "\n").encode())
 
 workers = []
-tellings = 0
+signals = 0
 
-def told(number, frame):
-    global tellings
-    tellings += 1
-    say("master got the signal" if tellings == 1 else "master got the signal again")
-    if tellings > 1:
+def stop(number, frame):
+    global signals
+    signals += 1
+    say("master got the signal" if signals == 1 else "master got the signal again")
+    if signals > 1:
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
 
@@ -541,14 +547,14 @@ for name in "abc":
         os._exit(0)
     workers.append(worker)
 
-signal.signal(signal.SIGTERM, told)
+signal.signal(signal.SIGTERM, stop)
 say("master ready")
 lost = sum(os.wait()[1] != 0 for worker in workers)
 say(f"jobs lost: {lost}")
 sys.exit(lost)
 "#;
     fs::write(scratch.join("master.py"), master).unwrap();
-    // The script is not done with its last owner.
+    // The script goes on after its last handler.
     let commands = format!("{python} master.py; status=$?; sleep 0.3; (exit $status)");
     let running = below_script(scratch, options, &commands).start();
     running.wait_line("master ready");
@@ -576,7 +582,7 @@ fn prefork_master_loses_no_job() {
 }
 
 /// What the test above is for: this is what a group kill does to the same master.
-fn prefork_master_loses_its_jobs_when_the_group_is_told() {
+fn prefork_master_loses_its_jobs_when_the_group_gets_the_signal() {
     let scratch = Scratch::new();
     let running = prefork_master(&["--deliver", "group"], &scratch);
     running.signal(SIGTERM);
@@ -585,7 +591,7 @@ fn prefork_master_loses_its_jobs_when_the_group_is_told() {
 }
 
 /// Promise (Anywhere): real programs end gracefully under a start script without `exec`
-fn job_runner_finishes_its_jobs_and_they_are_not_told() {
+fn job_runner_finishes_its_jobs_and_they_get_no_signal() {
     let python = python();
     let scratch = Scratch::new();
     let agent = r#"
@@ -617,7 +623,7 @@ sys.exit(lost)
 
 // --- Another user --------------------------------------------------------------------------------
 
-/// A server that works for longer than the 2 s after which su(1), when told, kills it.
+/// A server that works for longer than 2 s: su(1) that got the signal would kill it after that.
 fn server_of_another_user_finishes(program: &str, arguments: &str) {
     root();
     let (program, python) = (needs(program), python());
@@ -625,16 +631,16 @@ fn server_of_another_user_finishes(program: &str, arguments: &str) {
     let server = r#"
 import os, signal, time
 
-tellings = []
+signals = []
 
-def told(number, frame):
+def stop(number, frame):
     os.write(1, b"server got the signal\n")
-    tellings.append(number)
+    signals.append(number)
 
-signal.signal(signal.SIGTERM, told)
+signal.signal(signal.SIGTERM, stop)
 assert os.getuid() != 0
 os.write(1, b"server ready\n")
-while not tellings:
+while not signals:
     time.sleep(0.01)
 time.sleep(2.5)
 os.write(1, b"server done\n")
@@ -651,12 +657,12 @@ os.write(1, b"server done\n")
     finished.assert_no("terminated").assert_no("Terminated");
 }
 
-/// Promise (Anywhere): other users
+/// Promise (Anywhere): processes of other users
 fn server_below_su_finishes() {
     server_of_another_user_finishes("su", "nobody -s /bin/sh -c");
 }
 
-/// Promise (Anywhere): other users
+/// Promise (Anywhere): processes of other users
 fn server_below_runuser_finishes() {
     server_of_another_user_finishes("runuser", "-u nobody -- /bin/sh -c");
 }
@@ -671,18 +677,18 @@ fn server_below_setpriv_finishes() {
 pub(crate) const TESTS: &[Test] = tests![
     java_runs_its_shutdown_hooks,
     java_whose_handlers_do_nothing_is_waited_for_and_killed_at_the_timeout,
-    java_that_boots_beside_a_server_is_told_as_soon_as_it_can_hear,
-    nginx_finishes_its_requests_when_told_quit,
+    java_that_boots_beside_a_server_gets_the_signal_as_soon_as_it_handles_it,
+    nginx_finishes_its_requests_on_quit,
     nginx_that_daemonizes_finishes_its_requests,
     redis_saves_before_it_ends,
     gunicorn_finishes_its_request,
     node_finishes_its_request_below_npm_start,
     node_finishes_its_request_below_npm_start_as_the_main_process,
     node_finishes_its_request_below_sh_c_npm_start,
-    php_fpm_finishes_its_request_when_told_quit,
+    php_fpm_finishes_its_request_on_quit,
     prefork_master_loses_no_job,
-    prefork_master_loses_its_jobs_when_the_group_is_told,
-    job_runner_finishes_its_jobs_and_they_are_not_told,
+    prefork_master_loses_its_jobs_when_the_group_gets_the_signal,
+    job_runner_finishes_its_jobs_and_they_get_no_signal,
     server_below_su_finishes,
     server_below_runuser_finishes,
     server_below_setpriv_finishes

@@ -63,13 +63,13 @@ fn assert_says(finished: &Finished, parts: &[&str]) {
 
 // --- What is run ---------------------------------------------------------------------------------
 
-/// Promise (The command): a shell string, `-c`, `--` and two or more words
+/// Promise (The command): one word is a shell string; `-c`, `--`, and two or more words
 fn one_word_is_a_shell_string() {
     assert_eq!(run(["echo \"$0\"; echo two"]).out, ["/bin/sh", "two"]);
     assert_eq!(run(["-q", "cd / && pwd"]).out, ["/"]);
 }
 
-/// Promise (The command): a shell string, `-c`, `--` and two or more words
+/// Promise (The command): one word is a shell string; `-c`, `--`, and two or more words
 fn dash_c_takes_a_string_and_its_arguments_as_sh_does() {
     let words = ["-c", "printf '[%s]\\n' \"$0\" \"$@\"", "name", "a b", "--timeout", "--", "-v"];
     assert_eq!(run(words).out, ["[name]", "[a b]", "[--timeout]", "[--]", "[-v]"]);
@@ -77,8 +77,8 @@ fn dash_c_takes_a_string_and_its_arguments_as_sh_does() {
     assert_eq!(run(["-qc", "echo \"$0 $#\"", "name"]).out, ["name 0"]);
 }
 
-/// Promise (The command): a shell string, `-c`, `--` and two or more words
-fn after_two_dashes_and_with_two_words_nothing_is_left_to_a_shell() {
+/// Promise (The command): one word is a shell string; `-c`, `--`, and two or more words
+fn after_two_dashes_and_with_two_words_no_shell_runs() {
     for words in [
         &["--", "printf", "<%s>\\n", "a  b", "$HOME;", "-v", ""][..],
         &["printf", "<%s>\\n", "a  b", "$HOME;", "-v", ""],
@@ -92,7 +92,7 @@ fn after_two_dashes_and_with_two_words_nothing_is_left_to_a_shell() {
     assert_eq!(finished.out, ["it runs with 0 arguments"]);
 }
 
-/// Promise (The command): a shell string, `-c`, `--` and two or more words
+/// Promise (The command): one word is a shell string; `-c`, `--`, and two or more words
 fn options_end_at_the_first_word_that_is_none() {
     assert_eq!(run(["sh", "-c", "echo \"$0 $1\"", "-v", "--help"]).out, ["-v --help"]);
     assert_eq!(run(["-t", "1h", "echo", "-t", "x", "--", "--version"]).out, ["-t x -- --version"]);
@@ -134,7 +134,8 @@ fn a_missing_program_in_a_string_gets_the_shells_own_answer() {
     assert_eq!(run(["no-such-program --port 80"]).code, 127);
 }
 
-/// Promise (The command): a script without `#!`; strings that are empty or unterminated
+/// Promise (The command): a script without `#!` runs; a string that is empty or unterminated gets
+/// an error
 fn a_script_without_a_first_line_runs_as_a_shell_would_run_it() {
     let scratch = Scratch::new();
     executable(&scratch, "own-script", b"echo \"$0 $# $2\"\nexit 6\n");
@@ -180,8 +181,9 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason
 }
 
 /// Promise (The command): exit statuses, `--ok-exit`, 125, 126, 127, 128+n
-fn a_string_in_the_place_of_a_program_is_told_from_a_missing_program() {
-    let string = "a shell string is one argument, in quotes and without -- before it: adieu 'cd /app && ./server'";
+fn a_string_in_the_place_of_a_program_has_an_error_of_its_own() {
+    let string = "a shell string is one argument, in quotes and without -- before it: \
+        adieu 'cd /app && ./server'";
     for (words, shown) in [
         (&["--", "cd /x && ./y"][..], "cannot run cd /x && ./y: no such file"),
         (&["--", "no-such --port 80"], "cannot run no-such --port 80: no such program in PATH"),
@@ -194,7 +196,7 @@ fn a_string_in_the_place_of_a_program_is_told_from_a_missing_program() {
 }
 
 /// Promise (The command): exit statuses, `--ok-exit`, 125, 126, 127, 128+n
-fn without_a_shell_a_string_of_plain_words_is_missed_by_its_program() {
+fn without_a_shell_a_missing_program_of_a_string_is_named() {
     let empty = Scratch::new();
     executable(&empty, "text", b"");
     fs::set_permissions(empty.join("text"), fs::Permissions::from_mode(0o644)).unwrap();
@@ -222,7 +224,7 @@ fn without_a_shell_a_string_of_plain_words_is_missed_by_its_program() {
     assert_says(&within("cd /app && ./x"), &["cannot run /bin/sh", "adieu -- PROGRAM ARG"]);
 }
 
-fn a_directory_of_path_without_the_program_or_the_right_to_it_is_passed_over() {
+fn a_directory_of_path_without_the_program_or_the_right_to_run_it_is_skipped() {
     let scratch = Scratch::new();
     for directory in ["refused", "right"] {
         fs::create_dir(scratch.join(directory)).unwrap();
@@ -238,7 +240,8 @@ fn a_directory_of_path_without_the_program_or_the_right_to_it_is_passed_over() {
     assert_says(&with_path(&path[..1]).expect_exit(127), &["program", "missing"]);
 }
 
-/// Promise (The command): a script without `#!`; strings that are empty or unterminated
+/// Promise (The command): a script without `#!` runs; a string that is empty or unterminated gets
+/// an error
 fn an_empty_or_unterminated_string_never_ends_silently() {
     for words in
         [&[""][..], &[" \t\n"], &["-c", ""], &["-c", "  ", "name"], &["--", ""], &["-v", ""]]
@@ -256,7 +259,7 @@ fn an_empty_or_unterminated_string_never_ends_silently() {
 
 // --- Every option, and its variable --------------------------------------------------------------
 
-/// Promise (The command): every option and its variable
+/// Promise (The command): every option and its variable works
 fn shell_chooses_the_shell_by_option_and_by_variable() {
     let pipefail = "false | true; echo survived";
     if tool_or_less("bash").is_some() {
@@ -281,7 +284,7 @@ fn shell_chooses_the_shell_by_option_and_by_variable() {
     assert_says(&own().arg("true").start().expect_exit(127), &["no-such-shell"]);
 }
 
-/// Promise (The command): every option and its variable
+/// Promise (The command): every option and its variable works
 fn timeout_kills_by_option_and_by_variable_and_the_option_wins() {
     for with_timeout in [
         child().args(["-t", "300ms"]),
@@ -299,7 +302,7 @@ fn timeout_kills_by_option_and_by_variable_and_the_option_wins() {
     }
 }
 
-/// Promise (The command): every option and its variable
+/// Promise (The command): every option and its variable works
 fn an_empty_variable_and_none_are_no_timeout() {
     for without in
         [child().env("ADIEU_TIMEOUT", ""), child().env("ADIEU_TIMEOUT", "1ms").args(["-t", "none"])]
@@ -311,7 +314,7 @@ fn an_empty_variable_and_none_are_no_timeout() {
     }
 }
 
-/// Promise (The command): every option and its variable
+/// Promise (The command): every option and its variable works
 fn epilogue_is_as_long_as_option_or_variable_say() {
     for long in [child().args(["--epilogue", "1h"]), child().env("ADIEU_EPILOGUE", "1h")] {
         let running = long.arg("\"$SERVER\" --work 0s; sleep 1.5; echo finished").start();
@@ -327,8 +330,8 @@ fn epilogue_is_as_long_as_option_or_variable_say() {
     }
 }
 
-/// Promise (The command): every option and its variable
-fn deliver_group_tells_the_reader_of_a_pipe_at_once_by_option_variable_and_tinis_g() {
+/// Promise (The command): every option and its variable works
+fn deliver_group_signals_the_reader_of_a_pipe_at_once_by_option_variable_and_tinis_g() {
     for (adieu, lost) in [
         (child(), false),
         (child().args(["--deliver", "programs"]).env("ADIEU_DELIVER", "group"), false),
@@ -345,8 +348,8 @@ fn deliver_group_tells_the_reader_of_a_pipe_at_once_by_option_variable_and_tinis
     }
 }
 
-/// Promise (The command): every option and its variable
-fn deliver_child_tells_the_main_program_first_by_option_and_by_variable() {
+/// Promise (The command): every option and its variable works
+fn deliver_child_signals_the_main_program_first_by_option_and_by_variable() {
     for (adieu, proxy_first) in [
         (child(), true),
         (child().args(["--deliver", "child"]), false),
@@ -367,7 +370,7 @@ fn deliver_child_tells_the_main_program_first_by_option_and_by_variable() {
     }
 }
 
-/// Promise (The command): every option and its variable
+/// Promise (The command): every option and its variable works
 fn rewrite_and_stop_on_change_what_is_delivered_and_what_stops() {
     for rewrite in [
         &["-r", "TERM=QUIT"][..],
@@ -402,10 +405,10 @@ fn rewrite_and_stop_on_change_what_is_delivered_and_what_stops() {
         .assert_no("TERM");
 }
 
-/// Promise (The command): every option and its variable
+/// Promise (The command): every option and its variable works
 fn verbose_and_quiet_by_option_and_by_variable() {
     pid_namespace();
-    // As PID 1, a HUP that nobody handles is dropped with a warning.
+    // As PID 1, a HUP without a handler is dropped with a warning.
     for (log, args, expected) in [
         ("", &[][..], "warnings"),
         ("warnings", &[], "warnings"),
@@ -433,10 +436,10 @@ fn verbose_and_quiet_by_option_and_by_variable() {
         running.signal(SIGTERM);
         let finished = running.expect_exit(0);
         let warned = finished.err.iter().any(|line| line.contains("SIGHUP dropped"));
-        let told = finished.err.iter().any(|line| line.contains("SIGTERM arrived"));
+        let said = finished.err.iter().any(|line| line.contains("SIGTERM arrived"));
         let timeline =
             finished.err.iter().any(|line| line.contains("server (2)") && line.contains("#"));
-        let seen = (warned, told, timeline);
+        let seen = (warned, said, timeline);
         let expected = match expected {
             "quiet" => (false, false, false),
             "warnings" => (true, false, false),
@@ -447,7 +450,7 @@ fn verbose_and_quiet_by_option_and_by_variable() {
     }
 }
 
-/// Promise (The command): every option and its variable
+/// Promise (The command): every option and its variable works
 fn parent_death_stops_the_server_gracefully() {
     for option in [&["-p", "TERM"][..], &["--parent-death=15"]] {
         // The `:` keeps the shell from calling exec; adieu is its child.
@@ -472,7 +475,7 @@ fn without_parent_death_adieu_survives_its_parent() {
     running.expect_exit(137).assert_order(["server ready", "server got TERM", "server done"]);
 }
 
-/// Promise (The command): tini's, docker's, dumb-init's and catatonit's ways to call an init
+/// Promise (The command): command lines as tini, Docker, dumb-init and catatonit take them
 fn the_ways_in_which_tini_and_docker_are_called_are_accepted() {
     for options in [
         &["--"][..],
@@ -499,7 +502,7 @@ fn the_ways_in_which_tini_and_docker_are_called_are_accepted() {
 
 /// What other inits list in their own help is accepted, or refused with what to do instead; and the
 /// page has it.
-/// Promise (The command): tini's, docker's, dumb-init's and catatonit's ways to call an init
+/// Promise (The command): command lines as tini, Docker, dumb-init and catatonit take them
 fn every_option_of_tini_dumb_init_and_catatonit_is_accepted_or_answered() {
     let page = fs::read_to_string("docs/migrating.md").unwrap();
     let sections: Vec<&str> = page.split("\n## ").collect();
@@ -542,7 +545,7 @@ fn every_option_of_tini_dumb_init_and_catatonit_is_accepted_or_answered() {
     assert_eq!(run(["-c", "--", "exit 3"]).code, 3);
 }
 
-/// Promise (The command): tini's, docker's, dumb-init's and catatonit's ways to call an init
+/// Promise (The command): command lines as tini, Docker, dumb-init and catatonit take them
 fn the_version_is_one_line_as_dockerd_parses_it() {
     for words in [&["--version"][..], &["-V"], &["-v", "--version"]] {
         let finished = child().args(words).start().expect_exit(0);
@@ -557,7 +560,7 @@ fn the_version_is_one_line_as_dockerd_parses_it() {
     }
 }
 
-/// Promise (The command): every option and its variable
+/// Promise (The command): every option and its variable works
 fn help_goes_to_stdout_and_names_every_variable() {
     let finished = child().arg("--help").start().expect_exit(0);
     assert!(finished.err.is_empty(), "{finished}");
@@ -570,7 +573,8 @@ fn help_goes_to_stdout_and_names_every_variable() {
 
 // --- Bad usage -----------------------------------------------------------------------------------
 
-/// Promise (The command): bad values: 125, nothing started, where, what, what instead
+/// Promise (The command): a bad value exits with 125 and starts nothing; the error says what was
+/// wrong, where, and what to write instead
 fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
     let scratch = Scratch::new();
     for (words, parts) in [
@@ -633,7 +637,8 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
     }
 }
 
-/// Promise (The command): bad values: 125, nothing started, where, what, what instead
+/// Promise (The command): a bad value exits with 125 and starts nothing; the error says what was
+/// wrong, where, and what to write instead
 fn bytes_that_are_no_utf8_are_refused_with_their_place_or_used_as_they_are() {
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     let odd = |text: &[u8]| OsString::from_vec([text, b"\xff\xfe"].concat());
@@ -700,7 +705,8 @@ fn bytes_that_are_no_utf8_are_refused_with_their_place_or_used_as_they_are() {
     assert!(report.exists());
 }
 
-/// Promise (The command): bad values: 125, nothing started, where, what, what instead
+/// Promise (The command): a bad value exits with 125 and starts nothing; the error says what was
+/// wrong, where, and what to write instead
 fn a_negative_value_is_refused_as_the_value_that_it_is() {
     let scratch = Scratch::new();
     for words in [["-t", "-5s"], ["--timeout", "-5s"]] {
@@ -722,7 +728,8 @@ fn assert_refused(finished: &Finished, scratch: &Scratch, parts: &[&str]) {
     assert!(!scratch.join("started").exists(), "started all the same\n{finished}");
 }
 
-/// Promise (The command): bad values: 125, nothing started, where, what, what instead
+/// Promise (The command): a bad value exits with 125 and starts nothing; the error says what was
+/// wrong, where, and what to write instead
 fn usage_errors_are_the_same_as_pid1() {
     pid_namespace();
     let finished =
@@ -767,7 +774,7 @@ fn ok_exit_turns_the_named_statuses_into_0_and_no_others() {
 }
 
 /// Promise (The command): exit statuses, `--ok-exit`, 125, 126, 127, 128+n
-fn the_status_is_the_main_processs_whoever_else_ends() {
+fn the_status_is_the_main_processs_whatever_else_ends() {
     for adieu in
         [Some(child()), pid_namespace_or_less().then(|| child().as_pid1())].into_iter().flatten()
     {
@@ -802,7 +809,7 @@ fn assert_installed(at: &Path) {
 }
 
 /// Promise (The command): `--install`
-fn install_makes_a_copy_that_everybody_may_execute_whatever_the_umask() {
+fn install_makes_a_copy_that_every_user_may_execute_whatever_the_umask() {
     let scratch = Scratch::new();
     for umask in ["000", "022", "077", "777"] {
         let to = scratch.join(format!("adieu-{umask}"));
@@ -885,22 +892,22 @@ fn install_where_nothing_can_be_written_says_so() {
 pub(crate) const TESTS: &[Test] = tests![
     one_word_is_a_shell_string,
     dash_c_takes_a_string_and_its_arguments_as_sh_does,
-    after_two_dashes_and_with_two_words_nothing_is_left_to_a_shell,
+    after_two_dashes_and_with_two_words_no_shell_runs,
     options_end_at_the_first_word_that_is_none,
     plain_words_run_without_a_shell_and_shell_syntax_with_one,
     a_missing_program_in_a_string_gets_the_shells_own_answer,
     a_script_without_a_first_line_runs_as_a_shell_would_run_it,
     what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason,
-    a_string_in_the_place_of_a_program_is_told_from_a_missing_program,
-    without_a_shell_a_string_of_plain_words_is_missed_by_its_program,
-    a_directory_of_path_without_the_program_or_the_right_to_it_is_passed_over,
+    a_string_in_the_place_of_a_program_has_an_error_of_its_own,
+    without_a_shell_a_missing_program_of_a_string_is_named,
+    a_directory_of_path_without_the_program_or_the_right_to_run_it_is_skipped,
     an_empty_or_unterminated_string_never_ends_silently,
     shell_chooses_the_shell_by_option_and_by_variable,
     timeout_kills_by_option_and_by_variable_and_the_option_wins,
     an_empty_variable_and_none_are_no_timeout,
     epilogue_is_as_long_as_option_or_variable_say,
-    deliver_group_tells_the_reader_of_a_pipe_at_once_by_option_variable_and_tinis_g,
-    deliver_child_tells_the_main_program_first_by_option_and_by_variable,
+    deliver_group_signals_the_reader_of_a_pipe_at_once_by_option_variable_and_tinis_g,
+    deliver_child_signals_the_main_program_first_by_option_and_by_variable,
     rewrite_and_stop_on_change_what_is_delivered_and_what_stops,
     verbose_and_quiet_by_option_and_by_variable,
     parent_death_stops_the_server_gracefully,
@@ -916,9 +923,9 @@ pub(crate) const TESTS: &[Test] = tests![
     every_exit_status_passes_through,
     a_death_by_signal_is_128_and_its_number_real_time_signals_included,
     ok_exit_turns_the_named_statuses_into_0_and_no_others,
-    the_status_is_the_main_processs_whoever_else_ends,
+    the_status_is_the_main_processs_whatever_else_ends,
     interrupt_ends_like_any_stop,
-    install_makes_a_copy_that_everybody_may_execute_whatever_the_umask,
+    install_makes_a_copy_that_every_user_may_execute_whatever_the_umask,
     install_needs_less_memory_than_the_binary_is_long,
     install_into_a_directory_and_over_a_file,
     install_over_an_adieu_that_runs,

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::scenario;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Process, Pty, Scratch, adieu, eventually, pid_namespace_or_less, process, server, tool,
-    tool_or_less,
+    Adieu, Process, Pty, Scratch, adieu, eventually, process, server, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 use nix::unistd::Pid;
@@ -20,9 +20,7 @@ const END_OF_FILE: &str = "\x04";
 
 /// adieu as the leader of a session and, where possible, as PID 1 too.
 fn ways() -> Vec<Adieu> {
-    let pid1 = pid_namespace_or_less().then(|| Adieu::new().as_pid1());
-    let all = [Some(Adieu::new().as_child()), pid1].into_iter().flatten();
-    all.map(|adieu| adieu.env("SERVER", server())).collect()
+    scenario::ways().into_iter().map(|adieu| adieu.env("SERVER", server())).collect()
 }
 
 /// A shell on a terminal, with `$ADIEU` and `$SERVER`.
@@ -69,7 +67,7 @@ fn wait_foreground(pty: &Pty, group: Pid) {
 
 // --- Ctrl-C, and reading -------------------------------------------------------------------------
 
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn ctrl_c_reaches_the_program_once_and_adieu_exits_with_its_status() {
     for adieu in ways() {
         let mut pty =
@@ -109,7 +107,7 @@ fn ctrl_c_under_a_shell_string_reaches_all_of_it_once() {
     }
 }
 
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn what_is_typed_reaches_the_program() {
     for string in ["cat", "cat; exit", "cat | cat"] {
         for adieu in ways() {
@@ -136,7 +134,7 @@ fn what_is_typed_reaches_the_program() {
 
 // --- Back to the shell ---------------------------------------------------------------------------
 
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn a_script_reads_from_the_terminal_after_adieu() {
     for (command, keys) in [
         ("\"$ADIEU\" true", ""),
@@ -189,7 +187,7 @@ fn the_terminal_is_back_while_adieu_still_waits_for_what_was_left() {
 
 // --- Job control ---------------------------------------------------------------------------------
 
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn ctrl_z_stops_the_job_and_fg_continues_it() {
     for words in [
         "\"$ADIEU\" \"$SERVER\" --exit 9 --work 100ms",
@@ -225,7 +223,7 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
     }
 }
 
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn bg_continues_a_stopped_job_without_the_terminal() {
     for mut pty in interactive_shells() {
         let own = pty.pid();
@@ -247,7 +245,7 @@ fn bg_continues_a_stopped_job_without_the_terminal() {
     }
 }
 
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn adieu_in_the_background_does_not_take_the_terminal_and_fg_makes_ctrl_c_work() {
     for mut pty in interactive_shells() {
         let own = pty.pid();
@@ -299,7 +297,7 @@ fn a_program_started_in_the_background_reads_once_it_is_in_the_foreground() {
     for (number, mut pty) in interactive_shells().into_iter().enumerate() {
         let own = pty.pid();
         let go = scratch.join(number.to_string());
-        // A job that runs is not continued by `fg`: no signal tells adieu that it has the terminal.
+        // `fg` does not continue a job that runs: adieu gets no signal when it has the terminal.
         let script = format!(
             "until test -e {}; do sleep 0.02; done; read -r word; echo \"<$word>\"",
             go.display()
@@ -317,8 +315,8 @@ fn a_program_started_in_the_background_reads_once_it_is_in_the_foreground() {
     }
 }
 
-/// Promise (Running): a process group of its own, and the terminal
-fn ctrl_z_freezes_no_container() {
+/// Promise (Running): the program has a process group of its own, and the terminal
+fn ctrl_z_stops_no_container() {
     for string in ["\"$SERVER\" --work 0s --exit 9", "\"$SERVER\" --work 0s --exit 9 | cat; exit 9"]
     {
         for adieu in ways() {
@@ -331,7 +329,7 @@ fn ctrl_z_freezes_no_container() {
                 // is.
                 pty.wait_text("^Z");
             }
-            // Nobody could ever continue it.
+            // No process could ever continue it.
             eventually("the server goes on", || state(server.pid) == Some('S'));
             assert_eq!(pty.foreground(), server.group);
             pty.signal(SIGTERM);
@@ -344,7 +342,7 @@ fn ctrl_z_freezes_no_container() {
 
 // --- Its size, and its end -----------------------------------------------------------------------
 
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn a_change_of_the_windows_size_reaches_the_program() {
     for adieu in ways() {
         let mut pty = adieu.arg("\"$SERVER\" --print WINCH --work 0s && stty size").start_on_pty();
@@ -360,7 +358,7 @@ fn a_change_of_the_windows_size_reaches_the_program() {
 
 /// The terminal of script(1), which is closed when that is killed. What the program prints goes
 /// past it.
-/// Promise (Running): a process group of its own, and the terminal
+/// Promise (Running): the program has a process group of its own, and the terminal
 fn the_end_of_the_terminal_stops_the_program() {
     tool("script");
     for (words, last) in [
@@ -410,7 +408,7 @@ pub(crate) const ALONE: &[Test] = tests![
     adieu_in_the_background_does_not_take_the_terminal_and_fg_makes_ctrl_c_work,
     a_background_program_that_reads_is_stopped_until_it_is_in_the_foreground,
     a_program_started_in_the_background_reads_once_it_is_in_the_foreground,
-    ctrl_z_freezes_no_container,
+    ctrl_z_stops_no_container,
     a_change_of_the_windows_size_reaches_the_program,
     the_end_of_the_terminal_stops_the_program
 ];

@@ -8,7 +8,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 
 use crate::support::runner::{Test, tests};
-use crate::support::{Adieu, Scratch, adieu, tool_or_less};
+use crate::support::{Adieu, Scratch, adieu, tool_or_less, variables};
 use adieu::cli::command::{self, ShellEnvironment};
 use adieu::cli::settings;
 use adieu::cli::{Typed, TypedCommand};
@@ -164,7 +164,13 @@ fn string() -> impl Strategy<Value = String> {
     let rest =
         proptest::collection::vec((gap, word).prop_map(|(gap, word)| format!("{gap}{word}")), 0..6);
     let first = prop_oneof![
-        6 => Just("args"), 2 => Just("./args"), 1 => Just("'args'"), 1 => Just(" my-args"), 1 => Just("a%b"), 1 => Just("a:b"), 1 => Just("9"),
+        6 => Just("args"),
+        2 => Just("./args"),
+        1 => Just("'args'"),
+        1 => Just(" my-args"),
+        1 => Just("a%b"),
+        1 => Just("a:b"),
+        1 => Just("9"),
     ];
     let words = (first, rest).prop_map(|(first, rest)| format!("{first}{}", rest.concat()));
     let pieces = proptest::collection::vec(proptest::sample::select(PIECES), 1..9)
@@ -177,10 +183,9 @@ fn string() -> impl Strategy<Value = String> {
 /// Promise (The command): a string without shell syntax needs no shell, and runs as a shell would
 /// run it
 fn made_up_strings_run_as_the_shells_run_them() {
-    let tries: Option<usize> =
-        env::var("ADIEU_TEST_TRIES").ok().map(|tries| tries.parse().unwrap());
-    const BATCH: usize = 100;
-    let cases = u32::try_from(tries.unwrap_or(300).div_ceil(BATCH)).unwrap();
+    let tries = variables::tries();
+    const BATCH: u16 = 100;
+    let cases = tries.unwrap_or(300).div_ceil(BATCH.into());
     // The message names the one string that differs: nothing to shrink, or to keep in files.
     let config =
         Config { cases, failure_persistence: None, max_shrink_iters: 0, ..Config::default() };
@@ -190,7 +195,7 @@ fn made_up_strings_run_as_the_shells_run_them() {
     } else {
         TestRunner::new_with_rng(config, rng)
     };
-    let strings = proptest::collection::vec(string(), BATCH);
+    let strings = proptest::collection::vec(string(), usize::from(BATCH));
     let result = runner.run(&strings, |strings| compare(&strings).map_err(TestCaseError::fail));
     if let Err(error) = result {
         panic!("{}", error.to_string().split("minimal failing input").next().unwrap_or_default());
@@ -507,7 +512,8 @@ fn a_program_is_found_where_the_shell_finds_it() {
 /// Promise (The command): a string without shell syntax needs no shell, and runs as a shell would
 /// run it
 fn no_builtin_or_reserved_word_of_a_shell_runs_without_it() {
-    let busybox = "{ help; busybox --list; busybox --list; } | tr -s '[:space:]' '\\n' | tail -n +3 | sort | uniq -u";
+    let busybox = "{ help; busybox --list; busybox --list; } | tr -s '[:space:]' '\\n' | \
+        tail -n +3 | sort | uniq -u";
     for (shell, options, list) in
         [("bash", &["-c"][..], "compgen -bk"), ("busybox", &["sh", "-c"], busybox)]
     {

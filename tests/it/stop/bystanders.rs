@@ -4,15 +4,16 @@ use std::fs;
 use std::time::Duration;
 
 use crate::scenario::{
-    AT_ONCE, assert_each_told_once, container, is_gone, sh, stopped, wait_for, with,
+    AS_USER_65534, AT_ONCE, assert_each_signalled_once, container, is_gone, sh, stopped, wait_for,
+    with,
 };
-use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, eventually, root, tool, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 
-/// Promise (Who is told, and when): bystanders and pipe readers
-fn bystanders_live_until_the_last_owner_is_done_and_then_end_at_once() {
+/// Promise (Which process gets the signal, and when): bystanders and pipe readers live until the
+/// last handler is done
+fn bystanders_live_until_the_last_handler_is_done_and_then_end_at_once() {
     for script in [
         "tail -f /dev/null & sleep 3600 & server --lines 3 --work 1500ms",
         "setsid tail -f /dev/null & sleep 3600 & server --lines 3 --work 1500ms; wait; echo after",
@@ -27,7 +28,7 @@ fn bystanders_live_until_the_last_owner_is_done_and_then_end_at_once() {
         running.wait_line("server line 2");
         assert!(!bystanders.into_iter().any(is_gone), "{script}: {:#?}", running.tree());
         let finished = running.expect_exit(0);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         assert_eq!(finished.count("after"), script.matches("after").count(), "{finished}");
         // Not after the whole epilogue: nothing there has anything left to do.
         assert!(finished.took < Duration::from_millis(1500) + AT_ONCE, "{finished}");
@@ -35,7 +36,8 @@ fn bystanders_live_until_the_last_owner_is_done_and_then_end_at_once() {
     }
 }
 
-/// Promise (Who is told, and when): bystanders and pipe readers
+/// Promise (Which process gets the signal, and when): bystanders and pipe readers live until the
+/// last handler is done
 fn a_pipe_to_tee_keeps_the_last_lines() {
     let scratch = Scratch::new();
     let server = "server --lines 3; echo after";
@@ -50,7 +52,7 @@ fn a_pipe_to_tee_keeps_the_last_lines() {
         }
         let log = scratch.join(number.to_string());
         let finished = stopped(with(["--shell", shell, script]).env("LOG", &log), 1, 0);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         finished.assert_order(["server line 1", "server line 2", "server line 3", "server done"]);
         finished.assert_no("lost");
         assert_eq!(finished.count("after"), script.matches("after").count(), "{finished}");
@@ -59,34 +61,25 @@ fn a_pipe_to_tee_keeps_the_last_lines() {
     }
 }
 
-/// Promise (Who is told, and when): bystanders and pipe readers
+/// Promise (Which process gets the signal, and when): bystanders and pipe readers live until the
+/// last handler is done
 fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
     root();
     let setpriv = tool("setpriv");
     let setpriv = setpriv.to_str().unwrap();
     // As docker's root has it: no CAP_SYS_PTRACE, so /proc shows less of what belongs to others.
     let preparation = format!(
-        "set -- {setpriv} --bounding-set -sys_ptrace --inh-caps -sys_ptrace \"$ADIEU\" \"$@\"\nexec \"$@\""
+        "set -- {setpriv} --bounding-set -sys_ptrace --inh-caps -sys_ptrace \"$ADIEU\" \
+            \"$@\"\nexec \"$@\""
     );
     let script = "server --lines 3 | cat";
-    let words = [
-        "--",
-        setpriv,
-        "--reuid",
-        "65534",
-        "--regid",
-        "65534",
-        "--clear-groups",
-        "sh",
-        "-c",
-        script,
-    ];
-    let adieu = container().program("/bin/sh").env("ADIEU", support::adieu());
-    let finished = stopped(adieu.args(["-c", &*preparation, "sh"]).args(words), 1, 0);
+    let adieu = container().program("/bin/sh").args(["-c", &*preparation, "sh", "--", setpriv]);
+    let finished = stopped(adieu.args(AS_USER_65534).args(["sh", "-c", script]), 1, 0);
     finished.assert_order(["server got TERM", "server line 1", "server line 3", "server done"]);
 }
 
-/// Promise (Who is told, and when): bystanders and pipe readers
+/// Promise (Which process gets the signal, and when): bystanders and pipe readers live until the
+/// last handler is done
 fn the_log_filter_of_a_main_process_that_ended_keeps_the_last_lines() {
     let scratch = Scratch::new();
     // Before it has its pipe it is no filter yet (docs/reliability.md, Limits).
@@ -99,7 +92,7 @@ fn the_log_filter_of_a_main_process_that_ended_keeps_the_last_lines() {
 }
 
 pub(super) const TESTS: &[Test] = tests![
-    bystanders_live_until_the_last_owner_is_done_and_then_end_at_once,
+    bystanders_live_until_the_last_handler_is_done_and_then_end_at_once,
     a_pipe_to_tee_keeps_the_last_lines,
     a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look,
     the_log_filter_of_a_main_process_that_ended_keeps_the_last_lines

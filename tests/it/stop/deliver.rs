@@ -1,12 +1,12 @@
 //! `--deliver group` and `--deliver child`.
 
-use crate::scenario::{assert_each_told_once, is_gone, stop, stopped, wait_for, with};
+use crate::scenario::{assert_each_signalled_once, is_gone, stop, stopped, wait_for, with};
 use crate::support::eventually;
 use crate::support::runner::{Test, tests};
 use nix::sys::signal::Signal::SIGTERM;
 
-/// Promise (Who is told, and when): `--deliver`
-fn deliver_group_tells_bystanders_at_once_and_still_shields_the_shell() {
+/// Promise (Which process gets the signal, and when): `--deliver group` and `--deliver child`
+fn deliver_group_signals_bystanders_at_once_and_still_shields_the_shell() {
     let script = "sleep 3600 & server --work 3s; sleep 0.3; echo after";
     let running = with(["--deliver", "group", script]).start();
     running.wait_line("server ready");
@@ -16,12 +16,12 @@ fn deliver_group_tells_bystanders_at_once_and_still_shields_the_shell() {
     eventually("the bystander is gone", || is_gone(sleep));
     assert!(running.lines().iter().all(|line| !line.text.contains("done")));
     let finished = running.expect_exit(0);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
 }
 
-/// Promise (Who is told, and when): `--deliver`
-fn deliver_group_tells_the_workers_too() {
+/// Promise (Which process gets the signal, and when): `--deliver group` and `--deliver child`
+fn deliver_group_signals_the_workers_too() {
     let finished =
         stop(with(["--deliver", "group", "--", "server", "--workers", "1", "--work", "1s"]), 2);
     let finished = finished.expect_exit(0);
@@ -30,25 +30,25 @@ fn deliver_group_tells_the_workers_too() {
     finished.assert_order(["server got TERM", "server.1 done", "server done"]);
 }
 
-/// Promise (Who is told, and when): `--deliver`
-fn deliver_child_tells_the_main_process_or_the_child_of_its_shell() {
+/// Promise (Which process gets the signal, and when): `--deliver group` and `--deliver child`
+fn deliver_child_signals_the_main_process_or_the_child_of_its_shell() {
     let script = "server --name side & server --name main; wait; echo after";
     let finished = stopped(with(["--deliver", "child", script]), 2, 0);
-    assert_each_told_once(&finished, "TERM", &["main", "side"]);
+    assert_each_signalled_once(&finished, "TERM", &["main", "side"]);
     finished.assert_order(["main done", "side got TERM", "side done", "after"]);
 
     // Not so the shell itself that carries on when its child is done.
     let script = "server; i=0; while [ $((i += 1)) -lt 300000 ]; do :; done; echo after";
     let finished = stopped(with(["--deliver", "child", "--epilogue", "20s", script]), 1, 0);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["after"]);
 
     let finished = stopped(with(["--deliver", "child", "--", "server", "--workers", "1"]), 2, 0);
-    assert_each_told_once(&finished, "TERM", &["server", "server.1"]);
+    assert_each_signalled_once(&finished, "TERM", &["server", "server.1"]);
 }
 
 pub(super) const TESTS: &[Test] = tests![
-    deliver_group_tells_bystanders_at_once_and_still_shields_the_shell,
-    deliver_group_tells_the_workers_too,
-    deliver_child_tells_the_main_process_or_the_child_of_its_shell
+    deliver_group_signals_bystanders_at_once_and_still_shields_the_shell,
+    deliver_group_signals_the_workers_too,
+    deliver_child_signals_the_main_process_or_the_child_of_its_shell
 ];

@@ -1,9 +1,9 @@
-//! Who gets the signal: what handles it, below shells and wrappers, once.
+//! The handlers below shells and wrappers get the signal, once.
 
 use std::fs;
 use std::process::Command;
 
-use crate::scenario::{assert_at_once, assert_each_told_once, sh, stop, stopped, with};
+use crate::scenario::{assert_at_once, assert_each_signalled_once, sh, stop, stopped, with};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
@@ -11,44 +11,45 @@ use crate::support::{
 };
 use nix::sys::signal::Signal::{SIGINT, SIGQUIT, SIGTERM};
 
-/// Promise (Who is told, and when): a server under a shell finishes, is told once, and the script
-/// goes on
+/// Promise (Which process gets the signal, and when): a server under a shell gets the signal once
+/// and finishes, and the script goes on
 fn a_server_under_a_shell_finishes_and_the_script_goes_on() {
     let finished = stopped(sh("cd / && server; echo after; exit 7"), 1, 7);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
 }
 
 /// Promise (The command): exit statuses, `--ok-exit`, 125, 126, 127, 128+n
 fn the_exit_status_is_that_of_the_script() {
-    assert_each_told_once(&stopped(sh("cd / && server --exit 3"), 1, 3), "TERM", &["server"]);
+    assert_each_signalled_once(&stopped(sh("cd / && server --exit 3"), 1, 3), "TERM", &["server"]);
 }
 
-/// Promise (Who is told, and when): a server under a shell finishes, is told once, and the script
-/// goes on
-fn a_program_without_a_shell_is_told_once_and_finishes() {
+/// Promise (Which process gets the signal, and when): a server under a shell gets the signal once
+/// and finishes, and the script goes on
+fn a_program_without_a_shell_gets_the_signal_once_and_finishes() {
     for words in
         [&["--", "server", "--exit", "5"][..], &["server", "--exit", "5"], &["server --exit 5"]]
     {
-        assert_each_told_once(&stopped(with(words.iter().copied()), 1, 5), "TERM", &["server"]);
+        let finished = stopped(with(words.iter().copied()), 1, 5);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
     }
 }
 
-/// Promise (Who is told, and when): a server under a shell finishes, is told once, and the script
-/// goes on
+/// Promise (Which process gets the signal, and when): a server under a shell gets the signal once
+/// and finishes, and the script goes on
 fn twenty_servers_in_the_background_all_finish() {
     let script = "i=0; while [ $((i += 1)) -le 20 ]; do server --name s$i & done; wait; echo after";
     let finished = stopped(sh(script), 20, 0);
     let names: Vec<String> = (1..=20).map(|number| format!("s{number}")).collect();
-    assert_each_told_once(&finished, "TERM", &names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_each_signalled_once(&finished, "TERM", &names);
     assert_eq!(finished.out.last().unwrap(), "after", "{finished}");
 }
 
-/// Promise (Who is told, and when): a server under a shell finishes, is told once, and the script
-/// goes on
-fn main_process_and_daemon_are_both_told_and_finish() {
+/// Promise (Which process gets the signal, and when): a server under a shell gets the signal once
+/// and finishes, and the script goes on
+fn main_process_and_daemon_both_get_the_signal_and_finish() {
     let script = "server --name daemon --daemonize --work 1s; exec server --name main";
-    assert_each_told_once(&stopped(sh(script), 2, 0), "TERM", &["daemon", "main"]);
+    assert_each_signalled_once(&stopped(sh(script), 2, 0), "TERM", &["daemon", "main"]);
 }
 
 fn the_signal_that_arrived_is_the_one_that_is_delivered() {
@@ -56,35 +57,38 @@ fn the_signal_that_arrived_is_the_one_that_is_delivered() {
         let running = sh("cd / && server --on TERM,INT,QUIT").start();
         running.wait_line("server ready");
         running.signal(signal);
-        assert_each_told_once(&running.expect_exit(0), name, &["server"]);
+        assert_each_signalled_once(&running.expect_exit(0), name, &["server"]);
     }
 }
 
-/// Promise (Who is told, and when): what is below an owner is its own business until it is gone
-fn a_prefork_master_is_told_and_tells_its_workers_itself() {
+/// Promise (Which process gets the signal, and when): the workers below a handler get no signal
+/// from adieu until the handler is gone
+fn a_prefork_master_gets_the_signal_and_passes_it_to_its_workers() {
     for script in ["server --workers 3", "cd / && server --workers 3; echo after"] {
         let names = ["server", "server.1", "server.2", "server.3"];
-        assert_each_told_once(&stopped(sh(script), 4, 0), "TERM", &names);
+        assert_each_signalled_once(&stopped(sh(script), 4, 0), "TERM", &names);
     }
 }
 
-/// Promise (Who is told, and when): what is below an owner is its own business until it is gone
-fn what_an_owner_leaves_behind_is_told_afterwards_and_waited_for() {
+/// Promise (Which process gets the signal, and when): the workers below a handler get no signal
+/// from adieu until the handler is gone
+fn what_a_handler_leaves_behind_gets_the_signal_afterwards_and_adieu_waits_for_it() {
     for script in [
         "server --workers 2 --leave-worker",
         "cd / && server --workers 2 --leave-worker; echo after",
     ] {
         let finished = stopped(sh(script), 3, 0);
-        assert_each_told_once(&finished, "TERM", &["server", "server.1", "server.2"]);
+        assert_each_signalled_once(&finished, "TERM", &["server", "server.1", "server.2"]);
         finished.assert_order(["server done", "server.1 got TERM"]);
     }
 }
 
-/// Promise (Who is told, and when): sigwait and signalfd
-fn programs_that_wait_by_signalfd_or_sigwait_are_owners() {
+/// Promise (Which process gets the signal, and when): programs that wait by sigwait or signalfd are
+/// handlers
+fn programs_that_wait_by_signalfd_or_sigwait_are_handlers() {
     for by in ["signalfd", "sigwait"] {
         let script = format!("cd / && server --by {by} --workers 1; echo after");
-        assert_each_told_once(&stopped(sh(&script), 2, 0), "TERM", &["server", "server.1"]);
+        assert_each_signalled_once(&stopped(sh(&script), 2, 0), "TERM", &["server", "server.1"]);
     }
 }
 
@@ -109,9 +113,10 @@ void _start(void) {
 
 /// The kernel shows the call under the number that 32-bit programs have for it: with 32-bit times,
 /// or with 64-bit ones.
-/// Promise (Who is told, and when): sigwait and signalfd
+/// Promise (Which process gets the signal, and when): programs that wait by sigwait or signalfd are
+/// handlers
 #[cfg(target_arch = "x86_64")]
-fn a_32_bit_program_that_waits_by_sigwait_is_an_owner() {
+fn a_32_bit_program_that_waits_by_sigwait_is_a_handler() {
     let compiler = tool("cc");
     let scratch = Scratch::new();
     let (source, program) = (scratch.join("server.c"), scratch.join("server-32"));
@@ -139,27 +144,27 @@ fn a_32_bit_program_that_waits_by_sigwait_is_an_owner() {
         });
         running.signal(SIGTERM);
         let finished = running.expect_exit(0);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         assert_eq!(finished.count("after"), 1, "{finished}");
     }
 }
 
-/// Promise (Who is told, and when): wrappers are shielded
-fn what_merely_passes_signals_on_is_not_told_and_the_server_below_it_is() {
-    // su would kill it 2 s after being told.
+/// Promise (Which process gets the signal, and when): wrappers are shielded
+fn wrappers_get_no_signal_and_the_server_below_them_does() {
+    // su that got the signal would kill it after 2 s.
     let server = "server --work 2500ms";
-    let relays = ["tini -s --", "dumb-init", "catatonit --", "timeout 1h", "setsid -w"];
-    let relays = relays.iter().map(|relay| format!("{relay} {server}"));
+    let wrappers = ["tini -s --", "dumb-init", "catatonit --", "timeout 1h", "setsid -w"];
+    let wrappers = wrappers.iter().map(|wrapper| format!("{wrapper} {server}"));
     let by_user = ["su root -s /bin/sh -c", "runuser -u root -- sh -c"]
-        .map(|relay| format!("{relay} '{server}; :'"));
+        .map(|wrapper| format!("{wrapper} '{server}; :'"));
     let nested = format!("\"$ADIEU\" 'cd / && {server}'");
-    let running: Vec<_> = relays
+    let running: Vec<_> = wrappers
         .chain(by_user)
         .chain([nested])
         .filter(|words| {
-            let relay = words.split(' ').next().unwrap();
-            (relay.starts_with('"') || tool_or_less(relay).is_some())
-                && (!["su", "runuser"].contains(&relay) || root_or_less())
+            let wrapper = words.split(' ').next().unwrap();
+            (wrapper.starts_with('"') || tool_or_less(wrapper).is_some())
+                && (!["su", "runuser"].contains(&wrapper) || root_or_less())
         })
         .map(|words| {
             let adieu = sh(&format!("{words}; echo after")).env("ADIEU", support::adieu());
@@ -170,30 +175,29 @@ fn what_merely_passes_signals_on_is_not_told_and_the_server_below_it_is() {
         let finished = running.finish();
         assert_eq!(finished.count("after"), 1, "{words}\n{finished}");
         assert_eq!(finished.code, 0, "{words}\n{finished}");
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
     }
 }
 
-/// Promise (Who is told, and when): wrappers are shielded
-fn a_relay_as_main_process_is_not_told_either() {
-    for relay in
-        ["tini", "dumb-init", "catatonit"].into_iter().filter(|relay| tool_or_less(relay).is_some())
-    {
-        let finished = stopped(with(["--", relay, "--", "sh", "-c", "server; echo after"]), 1, 0);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+/// Promise (Which process gets the signal, and when): wrappers are shielded
+fn a_wrapper_as_the_main_process_gets_no_signal_either() {
+    let wrappers = ["tini", "dumb-init", "catatonit"];
+    for wrapper in wrappers.into_iter().filter(|wrapper| tool_or_less(wrapper).is_some()) {
+        let finished = stopped(with(["--", wrapper, "--", "sh", "-c", "server; echo after"]), 1, 0);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         finished.assert_order(["server done", "after"]);
     }
 }
 
-/// Promise (Who is told, and when): one that registers late
-fn one_that_registers_late_beside_another_owner_is_told_when_it_does() {
+/// Promise (Which process gets the signal, and when): a handler that registers late
+fn a_handler_that_registers_late_beside_another_gets_the_signal_when_it_does() {
     let script = "server --name late --late 700ms & server --work 4s; wait";
     let running = sh(script).start();
     running.wait_line("late started");
     running.wait_line("server ready");
     running.signal(SIGTERM);
     let finished = running.expect_exit(0);
-    assert_each_told_once(&finished, "TERM", &["server", "late"]);
+    assert_each_signalled_once(&finished, "TERM", &["server", "late"]);
     finished.assert_order([
         "server got TERM",
         "late ready",
@@ -203,10 +207,11 @@ fn one_that_registers_late_beside_another_owner_is_told_when_it_does() {
     ]);
 }
 
-/// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces
-fn a_daemon_under_a_script_is_told_and_waited_for() {
+/// Promise (Which process gets the signal, and when): daemons, stopped processes and nested PID
+/// namespaces
+fn a_daemon_under_a_script_gets_the_signal_and_adieu_waits_for_it() {
     let finished = stopped(sh("server --daemonize; echo started; tail -f /dev/null"), 1, 143);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["started"]);
     assert_at_once(&finished);
 }
@@ -214,16 +219,16 @@ fn a_daemon_under_a_script_is_told_and_waited_for() {
 pub(super) const TESTS: &[Test] = tests![
     a_server_under_a_shell_finishes_and_the_script_goes_on,
     the_exit_status_is_that_of_the_script,
-    a_program_without_a_shell_is_told_once_and_finishes,
+    a_program_without_a_shell_gets_the_signal_once_and_finishes,
     twenty_servers_in_the_background_all_finish,
-    main_process_and_daemon_are_both_told_and_finish,
+    main_process_and_daemon_both_get_the_signal_and_finish,
     the_signal_that_arrived_is_the_one_that_is_delivered,
-    a_prefork_master_is_told_and_tells_its_workers_itself,
-    what_an_owner_leaves_behind_is_told_afterwards_and_waited_for,
-    programs_that_wait_by_signalfd_or_sigwait_are_owners,
-    a_32_bit_program_that_waits_by_sigwait_is_an_owner,
-    what_merely_passes_signals_on_is_not_told_and_the_server_below_it_is,
-    a_relay_as_main_process_is_not_told_either,
-    one_that_registers_late_beside_another_owner_is_told_when_it_does,
-    a_daemon_under_a_script_is_told_and_waited_for
+    a_prefork_master_gets_the_signal_and_passes_it_to_its_workers,
+    what_a_handler_leaves_behind_gets_the_signal_afterwards_and_adieu_waits_for_it,
+    programs_that_wait_by_signalfd_or_sigwait_are_handlers,
+    a_32_bit_program_that_waits_by_sigwait_is_a_handler,
+    wrappers_get_no_signal_and_the_server_below_them_does,
+    a_wrapper_as_the_main_process_gets_no_signal_either,
+    a_handler_that_registers_late_beside_another_gets_the_signal_when_it_does,
+    a_daemon_under_a_script_gets_the_signal_and_adieu_waits_for_it
 ];

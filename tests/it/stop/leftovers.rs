@@ -1,8 +1,8 @@
-//! The main process ends by itself and leaves others behind.
+//! The main process ends by itself, and other processes are still there.
 
 use std::process::Stdio;
 
-use crate::scenario::{assert_at_once, assert_each_told_once, assert_warned, sh, with};
+use crate::scenario::{assert_at_once, assert_each_signalled_once, assert_warned, sh, with};
 use crate::support::runner::{Test, tests};
 use crate::support::{Adieu, Running, eventually};
 use nix::sys::signal::Signal::{SIGTERM, SIGUSR1};
@@ -16,21 +16,24 @@ fn main_ends(adieu: Adieu, ready: usize) -> Running {
     running
 }
 
-/// Promise (Who is told, and when): leftovers of a main process that ended by itself, `--linger`
-fn what_the_main_process_leaves_behind_is_told_and_may_finish() {
+/// Promise (Which process gets the signal, and when): leftovers of a main process that ended by
+/// itself, `--linger`
+fn what_the_main_process_leaves_behind_gets_the_signal_and_may_finish() {
     for server in ["server &", "server --daemonize;", "setsid server &"] {
         let finished = main_ends(sh(&format!("{server} read line; exit 5")), 1).expect_exit(5);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
     }
 }
 
-/// Promise (Who is told, and when): leftovers of a main process that ended by itself, `--linger`
+/// Promise (Which process gets the signal, and when): leftovers of a main process that ended by
+/// itself, `--linger`
 fn what_the_main_process_leaves_behind_without_a_handler_ends_at_once() {
     let finished = sh("sleep 3600 & setsid sleep 3600 & exit 6").start().expect_exit(6);
     assert_at_once(&finished);
 }
 
-/// Promise (Who is told, and when): leftovers of a main process that ended by itself, `--linger`
+/// Promise (Which process gets the signal, and when): leftovers of a main process that ended by
+/// itself, `--linger`
 fn what_the_main_process_leaves_behind_is_killed_after_the_timeout() {
     let adieu = with(["-t", "1s", "server --never & read line; exit 5"]);
     let finished = main_ends(adieu, 1).expect_exit(5);
@@ -38,7 +41,8 @@ fn what_the_main_process_leaves_behind_is_killed_after_the_timeout() {
     assert_warned(&finished, ["killing", "server ("]);
 }
 
-/// Promise (Who is told, and when): leftovers of a main process that ended by itself, `--linger`
+/// Promise (Which process gets the signal, and when): leftovers of a main process that ended by
+/// itself, `--linger`
 fn with_linger_adieu_goes_on_until_the_last_process_is_gone() {
     let running =
         main_ends(with(["--linger", "server --daemonize --print USR1; read line; exit 5"]), 1);
@@ -48,7 +52,7 @@ fn with_linger_adieu_goes_on_until_the_last_process_is_gone() {
     running.wait_line("server saw USR1");
     running.signal(SIGTERM);
     let finished = running.expect_exit(5);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server saw USR1", "server got TERM"]);
 
     let script = "(read line < /dev/null; sleep 0.5; echo last) & exit 0";
@@ -56,7 +60,7 @@ fn with_linger_adieu_goes_on_until_the_last_process_is_gone() {
 }
 
 pub(super) const TESTS: &[Test] = tests![
-    what_the_main_process_leaves_behind_is_told_and_may_finish,
+    what_the_main_process_leaves_behind_gets_the_signal_and_may_finish,
     what_the_main_process_leaves_behind_without_a_handler_ends_at_once,
     what_the_main_process_leaves_behind_is_killed_after_the_timeout,
     with_linger_adieu_goes_on_until_the_last_process_is_gone

@@ -1,5 +1,5 @@
-//! What a stop promises, theme by theme, with real shells and real signals: who gets the signal, in
-//! which order, how often, and what happens to the rest.
+//! What a stop promises, theme by theme, with real shells and real signals: which process gets the
+//! signal, in which order, how often, and what happens to the other processes.
 
 mod bystanders;
 mod deliver;
@@ -8,12 +8,12 @@ mod handlers;
 mod leftovers;
 mod log;
 mod namespaces;
-mod nobody;
 mod repeats;
 mod signals;
 mod stopped;
 mod timeout;
 mod traps;
+mod unhandled;
 mod users;
 mod without;
 
@@ -22,7 +22,7 @@ use crate::support::runner::Test;
 pub(crate) const TABLES: [&[Test]; 15] = [
     handlers::TESTS,
     traps::TESTS,
-    nobody::TESTS,
+    unhandled::TESTS,
     bystanders::TESTS,
     epilogue::TESTS,
     timeout::TESTS,

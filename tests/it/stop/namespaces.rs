@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::scenario::{
-    AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, container, stop, wait_for, with,
+    AT_ONCE, EPILOGUE, assert_at_once, assert_each_signalled_once, container, stop, wait_for, with,
 };
 use crate::support;
 use crate::support::runner::{Test, tests};
@@ -11,7 +11,8 @@ use crate::support::{Adieu, eventually, pid_namespace, pid_namespace_or_less, pr
 use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
 use nix::sys::signal::kill;
 
-/// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces
+/// Promise (Which process gets the signal, and when): daemons, stopped processes and nested PID
+/// namespaces
 fn the_init_of_a_nested_pid_namespace_that_handles_nothing_ends_at_once() {
     pid_namespace();
     for script in ["unshare --pid --fork sleep 1000", "cd / && unshare --pid --fork sleep 1000; :"]
@@ -25,8 +26,8 @@ fn the_init_of_a_nested_pid_namespace_that_handles_nothing_ends_at_once() {
 }
 
 /// adieu's first child is the init of the namespace that adieu was to get, and has no handler.
-/// Promise (Who is told, and when): `--deliver`
-fn deliver_child_ends_a_nested_init_that_hears_nothing() {
+/// Promise (Which process gets the signal, and when): `--deliver group` and `--deliver child`
+fn deliver_child_ends_a_nested_init_that_handles_nothing() {
     pid_namespace();
     let adieu = [support::adieu(), Path::new("--deliver=child"), Path::new("--")];
     let words = ["unshare", "--pid"].iter().map(Path::new).chain(adieu);
@@ -38,19 +39,20 @@ fn deliver_child_ends_a_nested_init_that_hears_nothing() {
     assert_at_once(&finished);
 }
 
-/// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces
-fn a_server_inside_a_nested_pid_namespace_is_told_and_finishes() {
+/// Promise (Which process gets the signal, and when): daemons, stopped processes and nested PID
+/// namespaces
+fn a_server_inside_a_nested_pid_namespace_gets_the_signal_and_finishes() {
     pid_namespace();
     for inside in ["server", "sh -c \"server; :\"", "sh -c \"server & sleep 3600 & wait\""] {
         let script = format!("unshare --pid --fork {inside}; echo after");
         let finished = stop(with(["-t", "15s", &script]), 1).finish();
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         assert!(finished.took < EPILOGUE + AT_ONCE, "{inside}\n{finished}");
     }
 }
 
-/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; the orphan whose parent is
-/// killed and which is then killed itself
+/// Promise (Running): orphans are reaped, as PID 1 and as subreaper; also an orphan of a killed
+/// parent that is then killed itself
 fn an_orphan_leaves_no_zombie() {
     for adieu in [Adieu::as_pid1, Adieu::as_child] {
         let adieu =
@@ -65,13 +67,13 @@ fn an_orphan_leaves_no_zombie() {
         eventually("the orphan is reaped", || process(sleep.pid).is_none());
         assert!(running.tree().iter().all(|it| it.state != 'Z'), "{:#?}", running.tree());
         running.signal(SIGTERM);
-        assert_each_told_once(&running.expect_exit(0), "TERM", &["server"]);
+        assert_each_signalled_once(&running.expect_exit(0), "TERM", &["server"]);
     }
 }
 
 pub(super) const TESTS: &[Test] = tests![
     the_init_of_a_nested_pid_namespace_that_handles_nothing_ends_at_once,
-    deliver_child_ends_a_nested_init_that_hears_nothing,
-    a_server_inside_a_nested_pid_namespace_is_told_and_finishes,
+    deliver_child_ends_a_nested_init_that_handles_nothing,
+    a_server_inside_a_nested_pid_namespace_gets_the_signal_and_finishes,
     an_orphan_leaves_no_zombie
 ];

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use crate::scenario::{assert_at_once, assert_each_told_once, sh, stop, wait_for, with};
+use crate::scenario::{assert_at_once, assert_each_signalled_once, sh, stop, wait_for, with};
 use crate::support::runner::{Test, tests};
 use nix::sys::signal::Signal::{SIGINT, SIGTERM};
 
-/// Promise (Who is told, and when): repeats
+/// Promise (Which process gets the signal, and when): a repeated signal
 fn a_signal_repeated_within_a_second_is_one() {
     let running = sh("cd / && server --work 1s").start();
     running.wait_line("server ready");
     for _ in 0..3 {
         running.signal(SIGTERM);
     }
-    assert_each_told_once(&running.expect_exit(0), "TERM", &["server"]);
+    assert_each_signalled_once(&running.expect_exit(0), "TERM", &["server"]);
 }
 
-/// Promise (Who is told, and when): repeats
+/// Promise (Which process gets the signal, and when): a repeated signal
 fn a_signal_repeated_later_is_passed_on() {
     let running = stop(sh("cd / && server --work 3s --lines 3; echo after"), 1);
     running.wait_line("server line 2");
@@ -26,7 +26,7 @@ fn a_signal_repeated_later_is_passed_on() {
     finished.assert_order(["server line 2", "server done", "after"]);
 }
 
-/// Promise (Who is told, and when): repeats
+/// Promise (Which process gets the signal, and when): a repeated signal
 fn another_stop_signal_is_passed_on_at_once() {
     let running = stop(sh("cd / && server --work 1s; echo after"), 1);
     running.wait_line("server got TERM");
@@ -35,7 +35,7 @@ fn another_stop_signal_is_passed_on_at_once() {
     finished.assert_order(["server got TERM", "server got INT", "server done", "after"]);
 }
 
-/// Promise (Who is told, and when): repeats
+/// Promise (Which process gets the signal, and when): a repeated signal
 fn a_signal_repeated_later_ends_the_epilogue() {
     let script = "server --work 1500ms; sleep 3600; echo never";
     let running = stop(with(["-v", "--epilogue", "1h", script]), 1);
@@ -44,12 +44,12 @@ fn a_signal_repeated_later_ends_the_epilogue() {
     running.signal(SIGTERM);
     let finished = running.expect_exit(143);
     assert_at_once(&finished);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_no("never");
 }
 
-/// Promise (Who is told, and when): repeats
-fn a_signal_repeated_as_the_last_owner_ends_is_not_lost() {
+/// Promise (Which process gets the signal, and when): a repeated signal
+fn a_signal_repeated_as_the_last_handler_ends_is_not_lost() {
     // Several, since it is a matter of who is faster: the script that goes on, or adieu that looks.
     let script = "server --work 1500ms; echo carries on; sleep 3600; echo never";
     let adieu = || with(["--epilogue", "1h", script]).deadline(Duration::from_secs(10));
@@ -60,7 +60,7 @@ fn a_signal_repeated_as_the_last_owner_ends_is_not_lost() {
     }
     for running in running {
         let finished = running.expect_exit(143);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         finished.assert_no("never");
     }
 }
@@ -70,5 +70,5 @@ pub(super) const TESTS: &[Test] = tests![
     a_signal_repeated_later_is_passed_on,
     another_stop_signal_is_passed_on_at_once,
     a_signal_repeated_later_ends_the_epilogue,
-    a_signal_repeated_as_the_last_owner_ends_is_not_lost
+    a_signal_repeated_as_the_last_handler_ends_is_not_lost
 ];

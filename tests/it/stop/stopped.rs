@@ -4,13 +4,14 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use crate::scenario::{AT_ONCE, EPILOGUE, assert_each_told_once, sh, wait_for};
+use crate::scenario::{AT_ONCE, EPILOGUE, assert_each_signalled_once, sh, wait_for};
 use crate::support::runner::{Test, tests};
-use crate::support::{eventually, process};
+use crate::support::{eventually, process, status_field};
 use nix::sys::signal::Signal::{SIGCONT, SIGSTOP, SIGTERM};
 use nix::sys::signal::kill;
 
-/// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces
+/// Promise (Which process gets the signal, and when): daemons, stopped processes and nested PID
+/// namespaces
 fn a_stopped_process_is_continued_and_finishes() {
     for script in ["server", "cd / && server; echo after"] {
         let running = sh(script).start();
@@ -20,13 +21,15 @@ fn a_stopped_process_is_continued_and_finishes() {
         eventually("the server is stopped", || process(server).is_some_and(|it| it.state == 'T'));
         running.signal(SIGTERM);
         let finished = running.expect_exit(0);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         assert_eq!(finished.count("after"), script.matches("after").count(), "{finished}");
     }
 }
 
-/// `docker pause`, or a debugger: the wait is interrupted, and what it waited until is over.
-/// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces
+/// As by `docker pause` or a debugger: adieu's wait is interrupted, and the time until which it
+/// waited is over.
+/// Promise (Which process gets the signal, and when): daemons, stopped processes and nested PID
+/// namespaces
 fn an_adieu_that_is_stopped_for_a_while_keeps_its_descriptors() {
     let running = sh("server --work 2s; :").start();
     running.wait_line("server ready");
@@ -38,15 +41,21 @@ fn an_adieu_that_is_stopped_for_a_while_keeps_its_descriptors() {
     // The signalfd was there; a pidfd and what waits for both have come.
     eventually("the server is watched", || files() == before + 2);
     kill(adieu, SIGSTOP).unwrap();
+    let is = |state: char| process(adieu).is_some_and(|it| it.state == state);
+    eventually("adieu is stopped", || is('T'));
+    let waits = || status_field(adieu, "voluntary_ctxt_switches").unwrap().parse::<u64>().unwrap();
+    let waits_before = waits();
+    // Not a wait for something: the time of its next look passes meanwhile.
     thread::sleep(Duration::from_millis(700));
     kill(adieu, SIGCONT).unwrap();
-    thread::sleep(Duration::from_millis(100));
+    eventually("adieu waits again", || is('S') && waits() > waits_before);
     assert_eq!(files(), before + 2);
-    assert_each_told_once(&running.expect_exit(0), "TERM", &["server"]);
+    assert_each_signalled_once(&running.expect_exit(0), "TERM", &["server"]);
 }
 
-/// Promise (Who is told, and when): daemons, stopped processes, nested PID namespaces
-fn a_stopped_shell_holds_nothing_up() {
+/// Promise (Which process gets the signal, and when): daemons, stopped processes and nested PID
+/// namespaces
+fn a_stopped_shell_delays_nothing() {
     for (script, handles) in
         [("cd / && server; exit 9", true), ("cd / && sleep 3600; exit 9", false)]
     {
@@ -66,7 +75,7 @@ fn a_stopped_shell_holds_nothing_up() {
         assert!(expected.contains(&finished.code), "{finished}");
         assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");
         if handles {
-            assert_each_told_once(&finished, "TERM", &["server"]);
+            assert_each_signalled_once(&finished, "TERM", &["server"]);
         }
     }
 }
@@ -74,5 +83,5 @@ fn a_stopped_shell_holds_nothing_up() {
 pub(super) const TESTS: &[Test] = tests![
     a_stopped_process_is_continued_and_finishes,
     an_adieu_that_is_stopped_for_a_while_keeps_its_descriptors,
-    a_stopped_shell_holds_nothing_up
+    a_stopped_shell_delays_nothing
 ];

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use crate::scenario::{
-    AT_ONCE, assert_each_told_once, assert_warned, is_gone, pid_inside, sh, stop, stopped, with,
+    AT_ONCE, assert_each_signalled_once, assert_warned, is_gone, pid_inside, sh, stop, stopped,
+    with,
 };
 use crate::support::runner::{Test, tests};
 use nix::sys::signal::Signal::{SIGINT, SIGKILL};
 use nix::sys::signal::kill;
 
-/// Promise (Who is told, and when): timeout, and none without one
+/// Promise (Which process gets the signal, and when): the timeout; without one nothing is killed
 fn a_hung_program_is_killed_at_the_timeout_and_named() {
     // As a JVM whose handlers only print.
     let running = stop(with(["-t", "1s", "--", "server", "--never"]), 1);
@@ -21,7 +22,7 @@ fn a_hung_program_is_killed_at_the_timeout_and_named() {
     assert_warned(&finished, ["timeout", "killing", &format!("server ({pid})")]);
 }
 
-/// Promise (Who is told, and when): timeout, and none without one
+/// Promise (Which process gets the signal, and when): the timeout; without one nothing is killed
 fn the_script_around_a_hung_program_ends_with_it() {
     let finished = stop(with(["-t", "1s", "cd / && server --never; echo never"]), 1).finish();
     assert!(finished.took >= Duration::from_secs(1), "{finished}");
@@ -31,16 +32,16 @@ fn the_script_around_a_hung_program_ends_with_it() {
     assert!([137, 143].contains(&finished.code), "{finished}");
 }
 
-/// Promise (Who is told, and when): timeout, and none without one
+/// Promise (Which process gets the signal, and when): the timeout; without one nothing is killed
 fn nothing_is_killed_before_the_timeout() {
     let finished = stopped(with(["-t", "10s", "cd / && server --work 2s; echo after"]), 1, 0);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]).assert_no("kill");
     assert!(finished.err.is_empty(), "{finished}");
 }
 
-/// Promise (Who is told, and when): timeout, and none without one
-fn without_a_timeout_nothing_is_killed_and_a_warning_says_who_is_waited_for() {
+/// Promise (Which process gets the signal, and when): the timeout; without one nothing is killed
+fn without_a_timeout_nothing_is_killed_and_a_warning_names_what_adieu_waits_for() {
     let running = stop(sh("cd / && server --never"), 1);
     let server = running.process("server").pid;
     let warning = running.wait_line("still waiting");
@@ -53,13 +54,13 @@ fn without_a_timeout_nothing_is_killed_and_a_warning_says_who_is_waited_for() {
     finished.assert_no("killing");
 }
 
-/// Promise (Who is told, and when): timeout, and none without one
-fn who_was_not_told_before_the_timeout_is_told_then_and_not_killed_unasked() {
-    // A trap that does not see to its background job, and a hung owner beside one that ends.
-    let script = "trap 'echo heard' TERM; server --name below --work 0s & while :; do wait; done";
+/// Promise (Which process gets the signal, and when): the timeout; without one nothing is killed
+fn what_had_no_signal_before_the_timeout_gets_it_then_and_is_not_killed_at_once() {
+    // A trap that does not stop its background job; then a hung handler beside one that ends.
+    let script = "trap 'echo trapped' TERM; server --name below --work 0s & while :; do wait; done";
     let running = stop(with(["-t", "1s", script]), 1);
     let finished = running.expect_exit(137);
-    finished.assert_order(["below ready", "heard", "below got TERM", "below done"]);
+    finished.assert_order(["below ready", "trapped", "below got TERM", "below done"]);
     assert_eq!(finished.count(" got "), 1, "{finished}");
     assert!(finished.took >= Duration::from_secs(1), "{finished}");
 
@@ -69,33 +70,33 @@ fn who_was_not_told_before_the_timeout_is_told_then_and_not_killed_unasked() {
     finished.assert_order(["hung got TERM"]).assert_no("never");
 }
 
-/// Promise (Who is told, and when): programs that ignore the signal
+/// Promise (Which process gets the signal, and when): programs that ignore the signal
 fn a_program_that_ignores_the_signal_is_killed_at_the_timeout_and_named() {
     let finished =
         stopped(with(["-t", "1s", "--", "server", "--on", "none", "--ignore", "TERM"]), 1, 137);
     assert!(finished.took >= Duration::from_secs(1), "{finished}");
     assert_warned(&finished, ["killing", "server ("]);
 
-    // Beside an owner as well.
-    let script = "server --name deaf --on none --ignore TERM & server; wait; echo never";
+    // Beside a handler too.
+    let script = "server --name ignoring --on none --ignore TERM & server; wait; echo never";
     let finished = stop(with(["-t", "2s", script]), 2).finish();
     finished.assert_order(["server got TERM", "server done"]).assert_no("never");
     assert_warned(&finished, ["killing", "server ("]);
     assert!(finished.took >= Duration::from_secs(2), "{finished}");
 }
 
-/// Promise (Who is told, and when): programs that ignore the signal
+/// Promise (Which process gets the signal, and when): programs that ignore the signal
 fn a_program_that_ignores_the_signal_is_given_time_to_end_by_itself() {
     let finished = stopped(sh("trap '' TERM; echo is ready; sleep 2; echo by itself"), 1, 0);
     finished.assert_order(["by itself"]);
 }
 
-/// Promise (Who is told, and when): programs that ignore the signal
-fn a_background_job_that_the_shell_made_deaf_to_int_gets_term() {
+/// Promise (Which process gets the signal, and when): programs that ignore the signal
+fn a_background_job_that_ignores_int_gets_term() {
     let running = sh("server --on TERM & wait").start();
     running.wait_line("server ready");
     running.signal(SIGINT);
-    assert_each_told_once(&running.expect_exit(130), "TERM", &["server"]);
+    assert_each_signalled_once(&running.expect_exit(130), "TERM", &["server"]);
 
     let running = sh("server --name back --on TERM & server --name front; wait").start();
     running.wait_lines(2, "ready");
@@ -109,9 +110,9 @@ pub(super) const TESTS: &[Test] = tests![
     a_hung_program_is_killed_at_the_timeout_and_named,
     the_script_around_a_hung_program_ends_with_it,
     nothing_is_killed_before_the_timeout,
-    without_a_timeout_nothing_is_killed_and_a_warning_says_who_is_waited_for,
-    who_was_not_told_before_the_timeout_is_told_then_and_not_killed_unasked,
+    without_a_timeout_nothing_is_killed_and_a_warning_names_what_adieu_waits_for,
+    what_had_no_signal_before_the_timeout_gets_it_then_and_is_not_killed_at_once,
     a_program_that_ignores_the_signal_is_killed_at_the_timeout_and_named,
     a_program_that_ignores_the_signal_is_given_time_to_end_by_itself,
-    a_background_job_that_the_shell_made_deaf_to_int_gets_term
+    a_background_job_that_ignores_int_gets_term
 ];

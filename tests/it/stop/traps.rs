@@ -4,7 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use crate::scenario::{
-    assert_at_once, assert_each_told_once, assert_warned, container, sh, stopped, wait_for, with,
+    assert_at_once, assert_each_signalled_once, assert_warned, container, sh, stopped, wait_for,
+    with,
 };
 use crate::support;
 use crate::support::runner::{Test, tests};
@@ -12,8 +13,9 @@ use crate::support::{Scratch, eventually, tool, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 use nix::sys::signal::kill;
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
-fn the_foreground_command_of_a_shell_with_a_trap_is_told_so_that_the_trap_runs_at_once() {
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
+fn the_foreground_command_of_a_shell_with_a_trap_gets_the_signal_so_that_the_trap_runs_at_once() {
     for script in [
         "trap 'echo trapped; exit 3' TERM; while :; do date; sleep 1; done",
         "trap 'echo trapped; exit 3' TERM; while :; do date; sleep 3600; done",
@@ -28,11 +30,13 @@ fn the_foreground_command_of_a_shell_with_a_trap_is_told_so_that_the_trap_runs_a
     }
 }
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
-fn the_background_job_of_a_shell_with_a_trap_is_told_by_the_trap_only() {
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
+fn the_background_job_of_a_shell_with_a_trap_gets_the_signal_from_the_trap_only() {
     let script = |on: &str| {
         format!(
-            "trap 'kill $p; wait $p; echo cleaned' TERM; server {on} & p=$!; wait; echo after; exit 4"
+            "trap 'kill $p; wait $p; echo cleaned' TERM; server {on} & p=$!; wait; \
+             echo after; exit 4"
         )
     };
     // A job that catches INT and QUIT shows no longer that it is one; dash and busybox show it
@@ -52,19 +56,21 @@ fn the_background_job_of_a_shell_with_a_trap_is_told_by_the_trap_only() {
         });
         running.signal(SIGTERM);
         let finished = running.expect_exit(4);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         finished.assert_order(["server done", "cleaned", "after"]);
     }
 }
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
-fn a_server_in_the_foreground_of_a_shell_with_a_trap_is_told_once() {
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
+fn a_server_in_the_foreground_of_a_shell_with_a_trap_gets_the_signal_once() {
     let finished = stopped(sh("trap 'echo trapped' TERM; server; echo after"), 1, 0);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "trapped", "after"]);
 }
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
 fn the_trap_of_a_shell_may_take_its_time() {
     let running =
         sh("trap 'sleep 1.5; echo cleaned; exit 0' TERM; echo ready; sleep 3600 & wait").start();
@@ -76,14 +82,14 @@ fn the_trap_of_a_shell_may_take_its_time() {
     assert!(finished.took >= Duration::from_millis(1500), "{finished}");
 }
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
-fn a_shell_that_executes_its_server_before_it_can_be_told_is_told_once_as_the_server() {
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
+fn a_shell_that_executes_its_server_before_the_signal_gets_it_once_as_the_server() {
     let strace = tool("strace");
     let scratch = Scratch::new();
-    let [log, fifo] = ["log", "fifo"].map(|name| scratch.join(name));
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    // Whoever is not adieu's own child is told by a pidfd, and that comes two seconds after the
-    // look.
+    let (log, fifo) = (scratch.join("log"), scratch.fifo("fifo"));
+    // A process that is not adieu's own child gets the signal by a pidfd, here two seconds after
+    // the look.
     let running = container()
         .as_child()
         .program(&strace)
@@ -91,37 +97,41 @@ fn a_shell_that_executes_its_server_before_it_can_be_told_is_told_once_as_the_se
         .args([&*log, support::adieu()])
         .arg("-v")
         .arg(format!(
-            "trap 'echo outer' TERM; (trap 'echo inner' TERM; echo subshell ready; read go <{0}; exec server)",
+            "trap 'echo outer' TERM; \
+             (trap 'echo inner' TERM; echo subshell ready; read go <{0}; exec server)",
             fifo.display()
         ))
         .start();
     running.wait_line("subshell ready");
     let adieu = running.process("adieu").pid;
     kill(adieu, SIGTERM).unwrap();
-    let tells = format!("{} ", libc::SYS_pidfd_open);
-    eventually("adieu is about to tell the subshell", || {
+    let opens = format!("{} ", libc::SYS_pidfd_open);
+    eventually("adieu is about to signal the subshell", || {
         fs::read_to_string(format!("/proc/{adieu}/syscall"))
-            .is_ok_and(|call| call.starts_with(&tells))
+            .is_ok_and(|call| call.starts_with(&opens))
     });
     fs::write(&fifo, "go\n").unwrap();
     running.wait_line("server ready");
     let finished = running.finish();
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server ready", "server got TERM", "server done", "outer"]);
     finished.assert_no("inner");
     assert_warned(&finished, ["executed another program before it got the signal"]);
 }
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
 fn in_the_foreground_of_a_trap_the_script_goes_on_and_the_pipeline_keeps_its_end() {
     for shell in ["dash -c", "bash -c"] {
-        let subshell = "trap 'echo trap' TERM; (cd /; server --work 300ms; sleep 0.2; echo uploaded); echo end";
+        let subshell = "trap 'echo trap' TERM; \
+            (cd /; server --work 300ms; sleep 0.2; echo uploaded); echo end";
         let finished = stopped(with(["--shell", shell, subshell]), 1, 0);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         finished.assert_order(["server done", "uploaded", "trap", "end"]);
 
         let reader = "trap 'echo trap' TERM; \
-            server --work 50ms --lines 5 | while read -r line; do sleep 0.05; echo \"$line\"; done; echo end";
+            server --work 50ms --lines 5 | while read -r line; do \
+            sleep 0.05; echo \"$line\"; done; echo end";
         let finished = stopped(with(["--shell", shell, reader]), 1, 0);
         finished.assert_order([
             "server got TERM",
@@ -134,8 +144,9 @@ fn in_the_foreground_of_a_trap_the_script_goes_on_and_the_pipeline_keeps_its_end
     }
 }
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
-fn a_trap_runs_at_once_whenever_its_shell_was_told() {
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
+fn a_trap_runs_at_once_whenever_its_shell_got_the_signal() {
     // The shell asks adieu to stop just before it forks: the hardest moment to look at it.
     for shell in ["dash", "bash"] {
         let script = "trap 'exit 3' TERM; kill -TERM $PPID; sleep 30; exit 9";
@@ -150,7 +161,8 @@ fn a_trap_runs_at_once_whenever_its_shell_was_told() {
     }
 }
 
-/// Promise (Who is told, and when): the foreground and the background of a shell with a trap
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
 fn a_restart_loop_in_the_foreground_of_a_trap_ends_with_the_epilogue() {
     let script = "trap 'exit 0' TERM; (while :; do server --work 50ms; done)";
     let finished = stopped(with(["--epilogue", "300ms", "--shell", "bash -c", script]), 1, 0);
@@ -159,12 +171,12 @@ fn a_restart_loop_in_the_foreground_of_a_trap_ends_with_the_epilogue() {
 }
 
 pub(super) const TESTS: &[Test] = tests![
-    the_foreground_command_of_a_shell_with_a_trap_is_told_so_that_the_trap_runs_at_once,
-    the_background_job_of_a_shell_with_a_trap_is_told_by_the_trap_only,
-    a_server_in_the_foreground_of_a_shell_with_a_trap_is_told_once,
+    the_foreground_command_of_a_shell_with_a_trap_gets_the_signal_so_that_the_trap_runs_at_once,
+    the_background_job_of_a_shell_with_a_trap_gets_the_signal_from_the_trap_only,
+    a_server_in_the_foreground_of_a_shell_with_a_trap_gets_the_signal_once,
     the_trap_of_a_shell_may_take_its_time,
-    a_shell_that_executes_its_server_before_it_can_be_told_is_told_once_as_the_server,
+    a_shell_that_executes_its_server_before_the_signal_gets_it_once_as_the_server,
     in_the_foreground_of_a_trap_the_script_goes_on_and_the_pipeline_keeps_its_end,
-    a_trap_runs_at_once_whenever_its_shell_was_told,
+    a_trap_runs_at_once_whenever_its_shell_got_the_signal,
     a_restart_loop_in_the_foreground_of_a_trap_ends_with_the_epilogue
 ];

@@ -1,7 +1,7 @@
 //! Processes of other users.
 
 use crate::scenario::{
-    AS_NOBODY, AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, assert_warned,
+    AT_ONCE, EPILOGUE, as_user_65534, assert_at_once, assert_each_signalled_once, assert_warned,
     for_any_user, pid_inside, signal_and_wait, stopped, through_sh, wait_for,
 };
 use crate::support::runner::{Test, tests};
@@ -9,26 +9,29 @@ use crate::support::{Scratch, pid_namespace, root, tool};
 use nix::sys::signal::Signal::{SIGHUP, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
 
-/// Promise (Anywhere): other users
-fn a_server_of_another_user_is_told_by_root() {
+/// Promise (Anywhere): processes of other users
+fn a_server_of_another_user_gets_the_signal_from_root() {
     root();
     tool("setpriv");
     let scratch = Scratch::new();
-    let script = format!("cd / && {AS_NOBODY} server; echo after");
+    let script = format!("cd / && {} server; echo after", as_user_65534());
     let finished = stopped(through_sh(&for_any_user(&scratch), &[&script]), 1, 0);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
 }
 
-/// Promise (Anywhere): other users
-fn a_process_that_may_not_be_signalled_does_not_hold_up_an_unprivileged_pid1() {
+/// Promise (Anywhere): processes of other users
+fn a_process_that_may_not_be_signalled_does_not_delay_an_unprivileged_pid1() {
     root();
     pid_namespace();
     tool("setpriv");
     let scratch = Scratch::new();
     // Root's process becomes the child of adieu by exec.
-    let preparation =
-        format!("{}; sleep 3600 & exec {AS_NOBODY} \"$ADIEU\" \"$@\"", for_any_user(&scratch));
+    let preparation = format!(
+        "{}; sleep 3600 & exec {} \"$ADIEU\" \"$@\"",
+        for_any_user(&scratch),
+        as_user_65534()
+    );
     let running = through_sh(&preparation, &["tail -f /dev/null; echo never"]).start();
     wait_for(&running, 1, "sleep");
     wait_for(&running, 1, "tail");
@@ -39,22 +42,23 @@ fn a_process_that_may_not_be_signalled_does_not_hold_up_an_unprivileged_pid1() {
     assert_warned(&finished, ["may not send SIGTERM to", &format!("sleep ({pid})")]);
     finished.assert_no("never");
 
-    // And not the work of those that may be.
+    // Nor does it disturb the work of a process that adieu may signal.
     let finished = stopped(through_sh(&preparation, &["cd / && server; echo after"]), 1, 0);
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
     assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");
 }
 
-/// Promise (Anywhere): other users
-fn a_signal_that_may_not_be_passed_on_is_named_in_a_warning() {
+/// Promise (Anywhere): processes of other users
+fn a_signal_that_may_not_be_passed_on_is_in_a_warning() {
     root();
     pid_namespace();
     tool("setpriv");
     let scratch = Scratch::new();
     let preparation = format!(
-        "{}; server --print HUP,USR1 & exec {AS_NOBODY} \"$ADIEU\" \"$@\"",
-        for_any_user(&scratch)
+        "{}; server --print HUP,USR1 & exec {} \"$ADIEU\" \"$@\"",
+        for_any_user(&scratch),
+        as_user_65534()
     );
     let running = through_sh(&preparation, &["tail -f /dev/null"]).start();
     running.wait_line("server ready");
@@ -64,8 +68,8 @@ fn a_signal_that_may_not_be_passed_on_is_named_in_a_warning() {
     for (signal, name) in [(SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1")] {
         signal_and_wait(&running, signal as i32, &format!("may not send {name} to server ({pid})"));
     }
-    // The server ends by another hand; nothing of this reached it, and the stop is as it would have
-    // been.
+    // The test ends the server itself: no signal of adieu's reached it, and the stop is as it
+    // would have been.
     kill(server, SIGTERM).unwrap();
     running.wait_line("server done");
     running.signal(SIGTERM);
@@ -75,7 +79,7 @@ fn a_signal_that_may_not_be_passed_on_is_named_in_a_warning() {
 }
 
 pub(super) const TESTS: &[Test] = tests![
-    a_server_of_another_user_is_told_by_root,
-    a_process_that_may_not_be_signalled_does_not_hold_up_an_unprivileged_pid1,
-    a_signal_that_may_not_be_passed_on_is_named_in_a_warning
+    a_server_of_another_user_gets_the_signal_from_root,
+    a_process_that_may_not_be_signalled_does_not_delay_an_unprivileged_pid1,
+    a_signal_that_may_not_be_passed_on_is_in_a_warning
 ];

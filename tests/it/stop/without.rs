@@ -1,4 +1,4 @@
-//! Without /proc, pidfds or descriptors to spare.
+//! Without /proc, pidfds or free descriptors.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -7,8 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::scenario::{
-    AT_ONCE, EPILOGUE, assert_at_once, assert_each_told_once, assert_warned, container, is_gone,
-    sh, stopped, through_sh, wait_for, with,
+    AT_ONCE, EPILOGUE, assert_at_once, assert_each_signalled_once, assert_warned, container,
+    is_gone, sh, stopped, through_sh, wait_for, with,
 };
 use crate::support;
 use crate::support::runner::{Test, tests};
@@ -16,14 +16,14 @@ use crate::support::{Scratch, eventually, pid_namespace, status_field, tool};
 use nix::sys::signal::Signal::SIGTERM;
 use nix::sys::signal::kill;
 
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
-fn without_proc_the_group_is_told_and_everything_below_is_waited_for() {
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
+fn without_proc_the_group_gets_the_signal_and_adieu_waits_for_every_process_below() {
     pid_namespace();
     // Empty, or that of another PID namespace, which the one of this namespace was mounted over.
     for preparation in ["mount -t tmpfs none /proc", "umount -l /proc"] {
         let script = "server --name a & (server --name b; :) & wait; echo never";
         let finished = stopped(through_sh(preparation, &[script]), 2, 143);
-        assert_each_told_once(&finished, "TERM", &["a", "b"]);
+        assert_each_signalled_once(&finished, "TERM", &["a", "b"]);
         assert_warned(&finished, ["/proc"]);
 
         let finished =
@@ -39,8 +39,8 @@ fn without_proc_the_group_is_told_and_everything_below_is_waited_for() {
     }
 }
 
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
-fn what_was_seen_is_told_even_when_proc_goes_away_and_the_main_process_with_it() {
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
+fn what_adieu_has_seen_gets_the_signal_even_when_proc_goes_away_with_the_main_process() {
     pid_namespace();
     let trap = |then: &str| {
         format!("trap 'umount -l /proc; {then}' TERM; echo ready; while :; do sleep 0.1; done")
@@ -63,9 +63,11 @@ fn what_was_seen_is_told_even_when_proc_goes_away_and_the_main_process_with_it()
     }
 }
 
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn where_pidfds_are_refused_the_stop_is_the_same() {
     let strace = tool("strace");
+    let script = "sleep 3600 & server --work 1s --lines 2; (server --name second --work 100ms); \
+        echo after";
     for (errno, call) in
         [("ENOSYS", "pidfd_open"), ("EPERM", "pidfd_open"), ("ENOSYS", "pidfd_send_signal")]
     {
@@ -78,7 +80,7 @@ fn where_pidfds_are_refused_the_stop_is_the_same() {
             .program(&strace)
             .args([&*calls, &inject, "-qq", "-o"])
             .args([&*log, support::adieu()])
-            .arg("sleep 3600 & server --work 1s --lines 2; (server --name second --work 100ms); echo after")
+            .arg(script)
             .start();
         running.wait_line("server ready");
         wait_for(&running, 1, "sleep");
@@ -87,35 +89,36 @@ fn where_pidfds_are_refused_the_stop_is_the_same() {
         running.wait_line("server line 1");
         assert!(!is_gone(sleep));
         let finished = running.finish();
-        assert_each_told_once(&finished, "TERM", &["server", "second"]);
+        assert_each_signalled_once(&finished, "TERM", &["server", "second"]);
         let log = fs::read_to_string(log).unwrap();
         assert!(log.contains("(INJECTED)"), "{log}");
     }
 }
 
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
-fn without_descriptors_to_spare_the_stop_is_graceful() {
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
+fn with_hardly_any_descriptor_the_stop_is_graceful() {
     // The limit holds for the server too: it takes signals by sigwait, which needs no descriptor.
     // With fewer than 4 no dynamic executable can be loaded.
     for limit in 4..=6 {
         let limited =
             through_sh(&format!("ulimit -n {limit}"), &["cd / && server --by sigwait; echo after"]);
         let finished = stopped(limited, 1, 0);
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
         finished.assert_order(["server done", "after"]);
     }
 }
 
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
-fn more_servers_than_descriptors_are_all_told_at_once() {
-    let script = "i=0; while [ $((i += 1)) -le 30 ]; do server --by sigwait --name s$i & done; wait; echo after";
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
+fn more_servers_than_descriptors_all_get_the_signal_at_once() {
+    let script = "i=0; while [ $((i += 1)) -le 30 ]; do server --by sigwait --name s$i & done; \
+        wait; echo after";
     let finished = stopped(through_sh("ulimit -n 20", &[script]), 30, 0);
     let names: Vec<String> = (1..=30).map(|number| format!("s{number}")).collect();
-    assert_each_told_once(&finished, "TERM", &names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_each_signalled_once(&finished, "TERM", &names);
     finished.assert_order(["after"]);
 }
 
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn when_descriptors_run_out_later_the_stop_is_graceful() {
     let prlimit = tool("prlimit");
     for limit in [0, 3, 4, 5] {
@@ -128,11 +131,11 @@ fn when_descriptors_run_out_later_the_stop_is_graceful() {
         assert!(limited.success());
         running.signal(SIGTERM);
         let finished = running.finish();
-        assert_each_told_once(&finished, "TERM", &["server"]);
+        assert_each_signalled_once(&finished, "TERM", &["server"]);
     }
 }
 
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn when_descriptors_run_out_for_a_while_a_zombie_is_not_waited_for() {
     let prlimit = tool("prlimit");
     // sleep reaps no child.
@@ -154,12 +157,12 @@ fn when_descriptors_run_out_for_a_while_a_zombie_is_not_waited_for() {
         links.filter(|link| link.to_string_lossy().contains("signalfd")).count() == 0
     });
     limit("64");
-    assert_each_told_once(&running.expect_exit(143), "TERM", &["server"]);
+    assert_each_signalled_once(&running.expect_exit(143), "TERM", &["server"]);
 }
 
 /// The kernel refuses one read of its files now and then, and too few descriptors are left to watch
 /// it.
-/// Promise (Anywhere): without /proc, without pidfds, without descriptors
+/// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
     let strace = tool("strace");
     // Elsewhere than as PID 1 such a look is begun anew.
@@ -199,7 +202,7 @@ fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
     assert!(said.any(|line| line.unwrap().contains("attached")), "strace has not attached");
     let finished = running.expect_exit(0);
     tracer.wait().unwrap();
-    assert_each_told_once(&finished, "TERM", &["server"]);
+    assert_each_signalled_once(&finished, "TERM", &["server"]);
     finished.assert_order(["server done", "after"]);
     finished.assert_no("the stage of the handlers begins");
     let log = fs::read_to_string(log).unwrap();
@@ -207,11 +210,11 @@ fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
 }
 
 pub(super) const TESTS: &[Test] = tests![
-    without_proc_the_group_is_told_and_everything_below_is_waited_for,
-    what_was_seen_is_told_even_when_proc_goes_away_and_the_main_process_with_it,
+    without_proc_the_group_gets_the_signal_and_adieu_waits_for_every_process_below,
+    what_adieu_has_seen_gets_the_signal_even_when_proc_goes_away_with_the_main_process,
     where_pidfds_are_refused_the_stop_is_the_same,
-    without_descriptors_to_spare_the_stop_is_graceful,
-    more_servers_than_descriptors_are_all_told_at_once,
+    with_hardly_any_descriptor_the_stop_is_graceful,
+    more_servers_than_descriptors_all_get_the_signal_at_once,
     when_descriptors_run_out_later_the_stop_is_graceful,
     when_descriptors_run_out_for_a_while_a_zombie_is_not_waited_for,
     a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched

@@ -11,12 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::host::{self, Host};
 use super::{children, eventually, spawn};
+
+/// How long an engine's stop may take where adieu waits for nothing. The engine's own grace period
+/// is 10 s, so that a shorter stop killed no process.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// A daemon in namespaces of its own, by `examples/alone.sh`. When it is dropped, it has ended and
 /// its containers with it, and the machine is as it was before.

@@ -53,7 +53,7 @@ pub(crate) fn sweep_at_end() -> &'static Path {
 
 /// A script that the examples and the tests share.
 pub(crate) fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+    super::repository().join("examples").join(name)
 }
 
 /// The machine as it was, and a container that its Docker runs meanwhile.
@@ -62,8 +62,8 @@ pub(crate) struct Host {
     container: Option<Container>,
 }
 
-/// What a second engine changes where it is not kept apart, and what nobody else changes at the
-/// same time.
+/// What a second engine changes where it is not kept apart, and what no other program changes at
+/// the same time.
 #[derive(Debug, PartialEq)]
 struct State {
     /// Index and flags of the bridge. One that was made again has another index; 0: there is none.

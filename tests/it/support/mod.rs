@@ -19,13 +19,14 @@ pub(crate) mod schema;
 mod scratch;
 mod start;
 mod started;
+pub(crate) mod variables;
 
 pub(crate) use need::{
     can_be_pid1, is_root, missing, missing_as_said, missing_in_part, missing_package,
     pid_namespace, pid_namespace_or_less, root, root_or_less, tool, tool_or_less,
 };
 pub(crate) use process::{Process, children, cpu_time, process, processes, status_field};
-pub(crate) use programs::{adieu, libraries, output, server, spawn, storm};
+pub(crate) use programs::{adieu, libraries, output, repository, server, spawn, storm};
 pub(crate) use pty::Pty;
 pub(crate) use runner::say;
 #[allow(unused_imports, reason = "for tests/faults.rs")]

@@ -1,17 +1,18 @@
 //! What a test needs of the machine: a program, root, a PID namespace.
 //!
-//! Where it is missing, the test ends here and counts as ignored, with one line that names what is
-//! missing and how to get it; with `CI=true` it fails. What is only a part of a test goes by
-//! `…_or_less`: the test goes on without that part, and counts as ignored all the same. So nothing
-//! looks passed that was not run.
+//! Where it is missing, the test ends there and counts as ignored, with one line that names what is
+//! missing and how to get it; with `CI=true` it fails. A test asks for what only a part of it needs
+//! by `…_or_less`: it goes on without that part, and counts as ignored too. So no test counts as
+//! passed of which a part was not run.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::panic;
 use std::path::PathBuf;
-use std::{env, panic};
 
+use super::variables::in_ci;
 use super::{page, runner, start};
 
 /// Something that a test needs and that is not there.
@@ -52,7 +53,8 @@ impl Lack {
     }
 }
 
-/// What unwinds through a test that ends for want of something. No panic: nothing is printed.
+/// The payload that unwinds a test for which something is missing. It is no panic: nothing is
+/// printed.
 pub(crate) struct Skip;
 
 /// The Debian package of a program, given by its name or its path.
@@ -73,7 +75,7 @@ fn in_table(name: &str) -> Option<&'static str> {
 }
 
 fn note(lack: Lack) {
-    assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "missing in CI: {lack}");
+    assert!(!in_ci(), "missing in CI: {lack}");
     runner::note_lack(lack);
 }
 
@@ -82,23 +84,23 @@ fn end(lack: Lack) -> ! {
     panic::resume_unwind(Box::new(Skip))
 }
 
-/// Ends the test for want of something that no package brings alone; `how` to get it.
+/// Ends the test: something is missing that no package brings alone. `how` says how to get it.
 pub(crate) fn missing(what: &str, how: &str) -> ! {
     end(Lack::else_than_a_package(what, how))
 }
 
-/// Goes on without a part of the test, for want of something that no package brings alone.
+/// Goes on without the part of the test that needs something that no package brings alone.
 pub(crate) fn missing_in_part(what: &str, how: &str) {
     note(Lack::else_than_a_package(what, how));
 }
 
-/// Ends the test for want of what a line of `packages.txt` names.
+/// Ends the test: a program is missing that a line of `packages.txt` names.
 pub(crate) fn missing_package(name: &str) -> ! {
     end(Lack::of_table(name))
 }
 
-/// Goes on without a part of the test, for want of what a script names, as `it needs nginx (Debian:
-/// nginx-light)`.
+/// Goes on without the part of the test for which a script has named what is missing, as `it needs
+/// nginx (Debian: nginx-light)`.
 pub(crate) fn missing_as_said(words: &str) {
     let words = words.strip_prefix("it needs ").unwrap_or(words);
     let (what, packages) = words
@@ -109,7 +111,7 @@ pub(crate) fn missing_as_said(words: &str) {
     note(Lack { what: what.to_owned(), packages, how: String::new() });
 }
 
-/// Goes on without a part of the test, for want of what a line of `packages.txt` names.
+/// Goes on without the part of the test that needs what a line of `packages.txt` names.
 pub(crate) fn missing_package_in_part(name: &str) {
     note(Lack::of_table(name));
 }
@@ -154,7 +156,7 @@ pub(crate) fn pid_namespace_or_less() -> bool {
 /// without.
 pub(crate) fn can_be_pid1() -> bool {
     let possible = start::unshare().is_some();
-    assert!(possible || env::var_os("CI").is_none_or(|ci| ci != "true"), "no PID namespace in CI");
+    assert!(possible || !in_ci(), "no PID namespace in CI");
     possible
 }
 

@@ -6,6 +6,11 @@ use std::process::{Child, Command, Stdio};
 
 use super::scratch::{FORKING_OR_WRITING, lock};
 
+/// The root of the repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// The binary under test.
 pub(crate) fn adieu() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_adieu"))
@@ -33,12 +38,14 @@ fn example(name: &str) -> PathBuf {
     );
     program
 }
+
 /// The shared libraries of a program: none of a static one.
 pub(crate) fn libraries(program: &Path) -> Vec<String> {
     let words =
         String::from_utf8(output(Command::new("ldd").arg(program).stderr(Stdio::null()))).unwrap();
     words.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned).collect()
 }
+
 /// Starts a command of the test's own, not while another test writes a script.
 pub(crate) fn spawn(command: &mut Command) -> Child {
     let _guard = lock(&FORKING_OR_WRITING);

@@ -85,7 +85,7 @@ impl Pty {
         let (mut keys, shared) = (master.try_clone().unwrap(), Arc::clone(&screen));
         thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // EIO is the hang-up: nobody has the terminal open any more.
+            // EIO is the hang-up: no process has the terminal open any more.
             while let Ok(length @ 1..) = keys.read(&mut bytes) {
                 let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default())
                     .replace('\r', "");

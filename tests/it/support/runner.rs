@@ -276,7 +276,8 @@ impl Report<'_> {
         write!(out, "\n{}", need::summary(ignored, &lacks)).ok();
         writeln!(
             out,
-            "test result: {}. {} passed; {} failed; {ignored} ignored; 0 measured; {left_out} filtered out; \
+            "test result: {}. {} passed; {} failed; {ignored} ignored; 0 measured; \
+                {left_out} filtered out; \
              finished in {:.2}s\n",
             if failed.is_empty() { "ok" } else { "FAILED" },
             all.len() - failed.len() - ignored,

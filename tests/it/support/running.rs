@@ -85,8 +85,8 @@ impl Running {
         self.wait_until(&format!("{count} × {pattern:?}"), found, |seen| seen.open == 0)
     }
 
-    /// Waits until adieu has ended, whoever may still hold its outputs open, and says how long it
-    /// took from the last signal.
+    /// Waits until adieu has ended, whatever process may still have its outputs open, and says how
+    /// long it took from the last signal.
     pub(crate) fn wait_end(&self) -> Duration {
         let ended = self.wait_until("its end", |seen| seen.ended, |_| false);
         ended.saturating_duration_since(self.last_signal.get().unwrap_or(self.started.began))

@@ -9,6 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, process, thread};
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
 /// Generous: it is reached only by a test that fails.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -50,6 +53,13 @@ impl Scratch {
 
     pub(crate) fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// A named pipe.
+    pub(crate) fn fifo(&self, name: &str) -> PathBuf {
+        let path = self.join(name);
+        mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        path
     }
 
     /// As [`script`], in this directory.

@@ -1,4 +1,4 @@
-"""Mounts a file at the path given that can be opened, and whose server never says what it is."""
+"""Mounts a file at the path given that can be opened, and whose server never answers what it is."""
 import ctypes, os, struct, sys
 
 GETATTR, OPEN, INIT = 3, 14, 26

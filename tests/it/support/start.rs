@@ -45,9 +45,9 @@ pub(super) fn unshare() -> Option<&'static [OsString]> {
         .as_deref()
 }
 
-/// How adieu is to be started. As PID 1 of a PID namespace of its own unless told otherwise; with
-/// nothing on stdin, no signal ignored or blocked, whatever the test runner's own state, and
-/// without the `ADIEU_*` of the environment.
+/// How adieu is to be started. As PID 1 of a PID namespace of its own unless the test says
+/// otherwise; with nothing on stdin, no signal ignored or blocked, whatever the test runner's own
+/// state, and without the `ADIEU_*` of the environment.
 pub(crate) struct Adieu {
     program: PathBuf,
     arguments: Vec<OsString>,

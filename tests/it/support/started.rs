@@ -37,7 +37,7 @@ impl Started {
         Pid::from_raw(self.child.id().try_into().unwrap())
     }
 
-    /// Calls `ended` as soon as the process ends. It is not reaped then: nobody else gets its
+    /// Calls `ended` as soon as the process ends. It is not reaped then: no other process gets its
     /// number as long as this handle may still signal it.
     pub(super) fn on_end(&self, ended: impl FnOnce(Instant) + Send + 'static) {
         let pid = self.child_pid();

@@ -53,7 +53,7 @@ until [ -n "$pid" ] && [ -S "/proc/$pid/root/run/systemd/private" ] && [ "$(cat 
 done
 ctl() { nsenter --target "$pid" --mount --uts --ipc --net --pid --cgroup systemctl "$@"; }
 
-# The unit has ended when nobody has its output open any more.
+# The unit has ended when no process has its output open any more.
 mkfifo "$scratch/out"
 cat "$scratch/out" &
 reader=$!

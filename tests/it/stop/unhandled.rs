@@ -1,13 +1,13 @@
-//! Nothing handles the signal: all end at once.
+//! No process handles the signal: all end at once.
 
 use crate::scenario::{AT_ONCE, assert_at_once, sh, wait_for};
 use crate::support::runner::{Test, tests};
 use crate::support::{root_or_less, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 
-/// Promise (Who is told, and when): nobody handles it: at once (`sleep 3600`, `sh -c "sleep 3600"`,
-/// `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
-fn when_nobody_handles_the_signal_all_end_at_once() {
+/// Promise (Which process gets the signal, and when): no process handles it: all end at once
+/// (`sleep 3600`, `sh -c "sleep 3600"`, `cd /usr/bin/ && ./command`, `sleep 10 && cmd`)
+fn without_a_handler_all_end_at_once() {
     for (script, sleeps) in [
         ("sleep 3600", 1),
         ("sh -c 'sleep 3600'", 1),
@@ -28,29 +28,28 @@ fn when_nobody_handles_the_signal_all_end_at_once() {
     }
 }
 
-/// Promise (Who is told, and when): wrappers are shielded
-fn relays_above_nobody_who_handles_it_end_at_once() {
-    for relay in ["tini --", "dumb-init --", "catatonit --", "timeout 1h", "su root -s /bin/sh -c"]
-    {
-        if tool_or_less(relay.split(' ').next().unwrap()).is_none()
-            || (relay.starts_with("su") && !root_or_less())
+/// Promise (Which process gets the signal, and when): wrappers are shielded
+fn wrappers_above_no_handler_end_at_once() {
+    let wrappers =
+        ["tini --", "dumb-init --", "catatonit --", "timeout 1h", "su root -s /bin/sh -c"];
+    for wrapper in wrappers {
+        if tool_or_less(wrapper.split(' ').next().unwrap()).is_none()
+            || (wrapper.starts_with("su") && !root_or_less())
         {
             continue;
         }
-        let script = match relay {
-            _ if relay.ends_with("-c") => format!("{relay} 'sleep 3600; echo never'"),
-            _ => format!("{relay} sleep 3600; echo never"),
+        let script = match wrapper {
+            _ if wrapper.ends_with("-c") => format!("{wrapper} 'sleep 3600; echo never'"),
+            _ => format!("{wrapper} sleep 3600; echo never"),
         };
         let running = sh(&script).start();
         wait_for(&running, 1, "sleep");
         running.signal(SIGTERM);
         let finished = running.finish();
-        assert!(finished.took < AT_ONCE, "{relay}\n{finished}");
+        assert!(finished.took < AT_ONCE, "{wrapper}\n{finished}");
         finished.assert_no("never");
     }
 }
 
-pub(super) const TESTS: &[Test] = tests![
-    when_nobody_handles_the_signal_all_end_at_once,
-    relays_above_nobody_who_handles_it_end_at_once
-];
+pub(super) const TESTS: &[Test] =
+    tests![without_a_handler_all_end_at_once, wrappers_above_no_handler_end_at_once];

@@ -1,0 +1,22 @@
+//! The variables by which a developer or CI says how the tests run; CONTRIBUTING.md lists them.
+
+use std::env;
+
+fn is(name: &str, value: &str) -> bool {
+    env::var_os(name).is_some_and(|it| it == value)
+}
+
+/// In CI what a test needs has to be there.
+pub(crate) fn in_ci() -> bool {
+    is("CI", "true")
+}
+
+/// Whether the sizes of the load are the large ones.
+pub(crate) fn full_load() -> bool {
+    is("ADIEU_LOAD", "full")
+}
+
+/// How often tests of chance try, where that is set.
+pub(crate) fn tries() -> Option<u32> {
+    env::var("ADIEU_TEST_TRIES").ok().map(|tries| tries.parse().unwrap())
+}
