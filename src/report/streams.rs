@@ -33,7 +33,7 @@ pub(crate) fn say(text: &str) {
 /// Writes a text to stdout. Not by std, which takes a closed stdout for one that was written to.
 ///
 /// # Errors
-/// [`Error::System`](crate::error::Error::System) where it could not be written.
+/// [`Error::System`] where it could not be written.
 pub(crate) fn print(text: &str) -> Result<(), Error> {
     let written = write_all(sys::standard(libc::STDOUT_FILENO), text.as_bytes());
     written.map_err(|e| Error::System(format!("cannot write to stdout: {}", e.desc())))
