@@ -8,8 +8,8 @@
 python=$here/../../target/examples-venv/bin/python3
 [ -x "$python" ] || python=python3
 need "$python:python3"
-"$python" -c 'import cel_expr_python, google.protobuf, jsonpatch, kubernetes_validate, yaml' 2>"$scratch/python" ||
-  skip "$(tail -n 1 "$scratch/python"): 'python3 -m venv target/examples-venv && target/examples-venv/bin/pip install -r examples/requirements.txt' installs it"
+"$python" -c 'import cel_expr_python, google.protobuf, jsonpatch, kubernetes_validate, yaml' 2>/dev/null ||
+  skip "it needs the Python packages of examples/requirements.txt (python3 -m venv target/examples-venv && target/examples-venv/bin/pip install -r examples/requirements.txt)"
 kube() { "$python" "$here/kube.py" "$@"; }
 
 # --- Manifests and policy ----------------------------------------------------------------------------------
