@@ -34,7 +34,13 @@ fn an_adieu_that_is_stopped_for_a_while_keeps_its_descriptors() {
     let running = sh("server --work 2s; :").start();
     running.wait_line("server ready");
     let adieu = running.pid();
-    let files = || fs::read_dir(format!("/proc/{adieu}/fd")).unwrap().count();
+    let open = || fs::read_dir(format!("/proc/{adieu}/fd")).unwrap().flatten();
+    let files = || open().count();
+    let is_signalfd = |fd: fs::DirEntry| {
+        fs::read_link(fd.path()).is_ok_and(|it| it.to_string_lossy().contains("signalfd"))
+    };
+    // The server can be ready before adieu, which has just started it.
+    eventually("adieu reads its signals", || open().any(is_signalfd));
     let before = files();
     running.signal(SIGTERM);
     running.wait_line("TERM");
