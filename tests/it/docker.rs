@@ -37,13 +37,13 @@ fn distributions() -> Vec<&'static str> {
     ["debian"].into_iter().chain(busybox().is_some().then_some("busybox")).collect()
 }
 
-/// Without it, its variants of the tests are left out, which
+/// Without it, its variants of the tests do not run, which
 /// `all_of_this_is_tried_with_busybox_too` says.
 fn busybox() -> Option<PathBuf> {
     find("busybox")
 }
 
-/// All that a careful user takes from a container.
+/// Every restriction that a careful user sets for a container.
 const EVERY_RESTRICTION: [&str; 7] = [
     "--read-only",
     "--user",
@@ -326,8 +326,8 @@ fn runs_in_an_image_from_scratch_under_any_restriction() {
     }
 }
 
-/// Profiles that are older than the calls that adieu likes best, and one of a runtime that does not
-/// know them at all.
+/// Profiles that refuse the newer calls that adieu prefers: with EPERM, as an old profile does, and
+/// with ENOSYS, as a runtime that does not know them.
 /// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same() {
     images();
@@ -747,7 +747,7 @@ fn in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signal
         hung_up.docker(&["kill", "--signal", "HUP"]);
         assert_eq!(hung_up.expect_exit(0).out, ["server ready", "server got HUP", "server done"]);
     }
-    // They would have said so.
+    // The neighbours print every signal that they get.
     neighbour.docker(&["kill", "--signal", "USR2"]);
     neighbour.run.wait_line("neighbour saw USR2");
     outside.signal(Signal::SIGUSR2);

@@ -1,5 +1,5 @@
-//! What the program finds is what it would find without adieu, and adieu itself leaves no trace: it
-//! holds nothing that is not its own, does not wake up, and lets no zombie stay.
+//! A program inherits under adieu what it would inherit without. adieu itself has no descriptor
+//! that it does not need, does not wake up at rest, and leaves no zombie.
 
 use std::env;
 use std::ffi::{CString, OsStr};

@@ -1,4 +1,4 @@
-//! What adieu says of a stop while and after it happens: `-v`, the warnings, `--report` and
+//! What adieu prints of a stop while and after it happens: `-v`, the warnings, `--report` and
 //! `--termination-log`; and that no byte of it delays or blocks a stop.
 
 use std::env;
@@ -220,7 +220,7 @@ fn the_timeline_is_as_wide_as_the_terminal() {
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 fn the_report_says_how_adieu_s_own_children_ended() {
-    // It may be seen that one has gone before it is reaped: often enough in ten times.
+    // A look may see that a process has gone before adieu reaps it: in ten tries it happens.
     for _ in 0..10 {
         let main = Reported::stopped(&["-v", "server --work 20ms; exit 7"], 1, 7);
         assert_eq!(main.report["main"]["ended"], json!({ "exit_status": 7 }), "{:#}", main.report);
@@ -304,7 +304,7 @@ fn a_dropped_signal_is_named() {
     assert_eq!(running.expect_exit(0).err.len(), 1);
 }
 
-/// Each of them is a look at the tree, but not a line.
+/// adieu looks at the tree for each signal, but does not print a line for each.
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
@@ -316,7 +316,7 @@ fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
         running.signal_number(libc::SIGRTMIN() + 1);
     }
     running.wait_line("SIGRTMIN+1 dropped");
-    // Those of lower numbers are read first.
+    // adieu reads signals of lower numbers first.
     running.signal_number(libc::SIGRTMIN() + 2);
     running.wait_line("SIGRTMIN+2 dropped");
     running.signal(SIGTERM);
@@ -552,7 +552,7 @@ fn the_sender_is_the_process_that_sent_it() {
     assert_eq!(beside.report["cause"]["sender"], Pid::this().as_raw());
 }
 
-/// `rt_sigqueueinfo(2)` sends a signal with any sender that one likes; adieu itself, too.
+/// `rt_sigqueueinfo(2)` sends a signal with any pid as its sender, also adieu's own.
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 #[allow(unsafe_code, reason = "a raw system call with a made-up siginfo")]
@@ -568,7 +568,7 @@ fn a_sender_that_is_made_up_is_none() {
                 // SAFETY: a siginfo of the kernel's 128 bytes, which lives through the call.
                 unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, info.as_ptr()) }
             };
-            // A child that is said to have ended has not.
+            // The signal says that a child has ended; no child has.
             assert_eq!((queue(libc::SIGCHLD), queue(libc::SIGTERM)), (0, 0));
         });
         assert_eq!(stop.report["cause"]["kind"], "signal");

@@ -70,7 +70,7 @@ fn a_stopped_shell_delays_nothing() {
         eventually("the shell is stopped", || process(shell).is_some_and(|it| it.state == 'T'));
         running.signal(SIGTERM);
         let finished = running.finish();
-        // It is continued: so that it carries on, or so that it ends.
+        // adieu continues the shell, which then goes on or ends.
         let expected: &[i32] = if handles { &[9, 143] } else { &[143] };
         assert!(expected.contains(&finished.code), "{finished}");
         assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");

@@ -3,8 +3,8 @@
 //!
 //! Tests wait for markers (`server ready`) and never for a guessed time, and every wait of one
 //! [`Running`] or [`Pty`] ends at the same deadline. A wait that fails shows all that was seen
-//! until then. Whatever a test started is gone when its handle is dropped. What a test needs and
-//! does not find ends it as ignored ([`need`]).
+//! until then. Every process that a test started is gone when its handle is dropped. Where
+//! something is missing that a test needs, the test ends as ignored ([`need`]).
 
 pub(crate) mod engine;
 pub(crate) mod host;
