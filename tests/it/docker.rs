@@ -257,6 +257,17 @@ impl Container {
         ended
     }
 
+    /// Stops it once this program runs: all of it ends at once, with nothing on stderr, and the script
+    /// does not go on to `echo next`.
+    fn expect_ends_at_once(&self, program: &str) {
+        self.wait_program(program);
+        let took = self.stop();
+        let ended = self.expect_exit(143);
+        assert!(took < AT_ONCE, "{took:?}\n{ended}");
+        ended.assert_no("next");
+        assert!(ended.err.is_empty(), "{ended}");
+    }
+
     /// Stops it: the server gets the signal once and finishes, and nothing is on stderr.
     fn expect_server_finishes(&self) {
         self.run.wait_line("server ready");
@@ -401,13 +412,8 @@ fn every_form_of_entrypoint_command_and_shell_lets_the_server_finish_under_any_r
         }
         let image = format!("{distribution}-exec-form");
         for restriction in [&[][..], &EVERY_RESTRICTION] {
-            let container = Container::run(&image, restriction, &["cd / && sleep 3600; echo next"]);
-            container.wait_program("sleep");
-            let took = container.stop();
-            let ended = container.expect_exit(143);
-            assert!(took < AT_ONCE, "{image} {restriction:?} took {took:?}\n{ended}");
-            ended.assert_no("next");
-            assert!(ended.err.is_empty(), "{ended}");
+            let command = "cd / && sleep 3600; echo next";
+            Container::run(&image, restriction, &[command]).expect_ends_at_once("sleep");
         }
     }
 }
@@ -463,13 +469,7 @@ fn stop_is_immediate_without_a_handler() {
     ];
     for (command, program) in commands {
         for shell in shells() {
-            let container = Container::run("string", &["--env", shell], command);
-            container.wait_program(program);
-            let took = container.stop();
-            let ended = container.expect_exit(143);
-            assert!(took < AT_ONCE, "{command:?} took {took:?}\n{ended}");
-            ended.assert_no("next");
-            assert!(ended.err.is_empty(), "{ended}");
+            Container::run("string", &["--env", shell], command).expect_ends_at_once(program);
         }
     }
 }
@@ -479,12 +479,8 @@ fn stop_is_immediate_without_a_handler() {
 fn command_after_a_stopped_one_is_not_started() {
     images();
     for shell in shells() {
-        let container = Container::run("string", &["--env", shell], &["sleep 10 && echo next"]);
-        container.wait_program("sleep");
-        let took = container.stop();
-        let ended = container.expect_exit(143);
-        assert!(took < AT_ONCE, "{took:?}\n{ended}");
-        ended.assert_no("next");
+        let command = "sleep 10 && echo next";
+        Container::run("string", &["--env", shell], &[command]).expect_ends_at_once("sleep");
     }
 }
 

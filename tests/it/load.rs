@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, cpu_time, eventually, page, pid_namespace_or_less, process,
-    processes, say, server, status_field, storm, variables,
+    Adieu, Finished, Running, Scratch, context_switches, cpu_time, eventually, page,
+    pid_namespace_or_less, process, processes, say, server, status_field, storm, variables,
 };
 use adieu::procfs::{Detail, Observer, look_below};
 use adieu::signal::Signal as Number;
@@ -53,11 +53,6 @@ fn own_memory(pid: Pid) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()
-}
-
-fn context_switches(pid: Pid) -> u64 {
-    let field = |name| status_field(pid, name).unwrap().parse::<u64>().unwrap();
-    field("voluntary_ctxt_switches") + field("nonvoluntary_ctxt_switches")
 }
 
 fn at_rest(running: &Running) {

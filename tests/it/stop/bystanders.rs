@@ -5,8 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::scenario::{
-    AS_USER_65534, AT_ONCE, assert_each_signalled_once, container, is_gone, sh, stopped, wait_for,
-    with,
+    AS_USER_65534, AT_ONCE, assert_each_signalled_once, by_sh, is_gone, sh, stopped, wait_for, with,
 };
 use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, eventually, root, tool, tool_or_less};
@@ -74,7 +73,7 @@ fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
             \"$@\"\nexec \"$@\""
     );
     let script = "server --lines 3 | cat";
-    let adieu = container().program("/bin/sh").args(["-c", &*preparation, "sh", "--", setpriv]);
+    let adieu = by_sh(&preparation).args(["sh", "--", setpriv]);
     let finished = stopped(adieu.args(AS_USER_65534).args(["sh", "-c", script]), 1, 0);
     finished.assert_order(["server got TERM", "server line 1", "server line 3", "server done"]);
 }

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use crate::scenario::{
     AT_ONCE, EPILOGUE, assert_at_once, assert_each_signalled_once, assert_warned, container,
-    is_gone, sh, stopped, through_sh, wait_for, with,
+    is_gone, sh, signal_adieu, stopped, through_sh, wait_for, with,
 };
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, eventually, pid_namespace, status_field, tool};
 use nix::sys::signal::Signal::SIGTERM;
-use nix::sys::signal::kill;
 
 /// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn without_proc_the_group_gets_the_signal_and_adieu_waits_for_every_process_below() {
@@ -85,7 +84,7 @@ fn where_pidfds_are_refused_the_stop_is_the_same() {
         running.wait_line("server ready");
         wait_for(&running, 1, "sleep");
         let sleep = running.process("sleep").pid;
-        kill(running.process("adieu").pid, SIGTERM).unwrap();
+        signal_adieu(&running);
         running.wait_line("server line 1");
         assert!(!is_gone(sleep));
         let finished = running.finish();
