@@ -257,8 +257,8 @@ impl Container {
         ended
     }
 
-    /// Stops it once this program runs: all of it ends at once, with nothing on stderr, and the script
-    /// does not go on to `echo next`.
+    /// Stops it once this program runs: all of it ends at once, with nothing on stderr, and the
+    /// script does not go on to `echo next`.
     fn expect_ends_at_once(&self, program: &str) {
         self.wait_program(program);
         let took = self.stop();
