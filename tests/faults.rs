@@ -212,7 +212,7 @@ const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// What adieu is at when the call comes.
+/// The stage of a run in which a call comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     /// The C library before `main`.
@@ -506,7 +506,7 @@ fn drive(running: &mut Running, steps: &[Step]) {
     for step in steps {
         match step {
             See(pattern) => {
-                // What is dropped, for want of a /proc, is not to be waited for.
+                // Without a /proc adieu drops the signal: nothing will come.
                 if !running.saw(&[pattern, " dropped: "]) {
                     return;
                 }
@@ -568,7 +568,7 @@ impl Call {
     }
 }
 
-/// Takes a recording to pieces.
+/// The calls of a recording.
 fn calls(scenario: &Scenario, log: &str) -> Vec<Call> {
     let mut counts: BTreeMap<(Option<u32>, String), usize> = BTreeMap::new();
     let (mut found, mut stage, mut main): (Vec<Call>, _, _) = (Vec::new(), Stage::Library, None);
@@ -705,12 +705,12 @@ fn faults(scenario: &Scenario, calls: &[Call], whole: bool) -> Vec<Fault> {
     all
 }
 
-// --- What is right -------------------------------------------------------------------------------
+// --- The rules -----------------------------------------------------------------------------------
 
 /// The outcome where the call to fail came in none of the tries.
 const NOT_REACHED: &str = "not reached";
 
-/// A few thousand calls are a busy second; adieu needs some hundreds for all of a scenario.
+/// More calls than this are a busy loop; adieu needs some hundreds for a whole scenario.
 const MOST_CALLS: usize = 5_000;
 
 /// The words of a line, without the numbers that differ from run to run.
@@ -744,7 +744,7 @@ fn judge(
     let Some(code) = facts.code else {
         return broken(if facts.calls > MOST_CALLS { "spins" } else { "does not end" });
     };
-    // What writes the report has its limit.
+    // The process that writes the report has a limit of its own.
     if fault.what == "EINTR"
         && fault.always
         && fault.stage == Stage::Writer
@@ -1098,7 +1098,7 @@ fn without_memory_a_start_says_so_and_a_stop_goes_on() {
         assert_eq!(facts.code, Some(scenario.code), "{}: {facts:#?}", scenario.name);
         assert_eq!(facts.out, scenario.out, "{}: {facts:#?}", scenario.name);
     }
-    // The last brk and the last mmap before the first line of adieu are those of what it sets
+    // The last brk and the last mmap before the first line of adieu are for the memory that it sets
     // aside.
     let scenario = SCENARIOS.first().unwrap();
     let (_, calls) = record_once(scenario);

@@ -37,13 +37,13 @@ fn distributions() -> Vec<&'static str> {
     ["debian"].into_iter().chain(busybox().is_some().then_some("busybox")).collect()
 }
 
-/// Without it, its variants of the tests are left out, which
+/// Without it, its variants of the tests do not run, which
 /// `all_of_this_is_tried_with_busybox_too` says.
 fn busybox() -> Option<PathBuf> {
     find("busybox")
 }
 
-/// All that a careful user takes from a container.
+/// Every restriction that a careful user sets for a container.
 const EVERY_RESTRICTION: [&str; 7] = [
     "--read-only",
     "--user",
@@ -257,6 +257,17 @@ impl Container {
         ended
     }
 
+    /// Stops it once this program runs: all of it ends at once, with nothing on stderr, and the
+    /// script does not go on to `echo next`.
+    fn expect_ends_at_once(&self, program: &str) {
+        self.wait_program(program);
+        let took = self.stop();
+        let ended = self.expect_exit(143);
+        assert!(took < AT_ONCE, "{took:?}\n{ended}");
+        ended.assert_no("next");
+        assert!(ended.err.is_empty(), "{ended}");
+    }
+
     /// Stops it: the server gets the signal once and finishes, and nothing is on stderr.
     fn expect_server_finishes(&self) {
         self.run.wait_line("server ready");
@@ -326,8 +337,8 @@ fn runs_in_an_image_from_scratch_under_any_restriction() {
     }
 }
 
-/// Profiles that are older than the calls that adieu likes best, and one of a runtime that does not
-/// know them at all.
+/// Profiles that refuse the newer calls that adieu prefers: with EPERM, as an old profile does, and
+/// with ENOSYS, as a runtime that does not know them.
 /// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same() {
     images();
@@ -401,13 +412,8 @@ fn every_form_of_entrypoint_command_and_shell_lets_the_server_finish_under_any_r
         }
         let image = format!("{distribution}-exec-form");
         for restriction in [&[][..], &EVERY_RESTRICTION] {
-            let container = Container::run(&image, restriction, &["cd / && sleep 3600; echo next"]);
-            container.wait_program("sleep");
-            let took = container.stop();
-            let ended = container.expect_exit(143);
-            assert!(took < AT_ONCE, "{image} {restriction:?} took {took:?}\n{ended}");
-            ended.assert_no("next");
-            assert!(ended.err.is_empty(), "{ended}");
+            let command = "cd / && sleep 3600; echo next";
+            Container::run(&image, restriction, &[command]).expect_ends_at_once("sleep");
         }
     }
 }
@@ -463,13 +469,7 @@ fn stop_is_immediate_without_a_handler() {
     ];
     for (command, program) in commands {
         for shell in shells() {
-            let container = Container::run("string", &["--env", shell], command);
-            container.wait_program(program);
-            let took = container.stop();
-            let ended = container.expect_exit(143);
-            assert!(took < AT_ONCE, "{command:?} took {took:?}\n{ended}");
-            ended.assert_no("next");
-            assert!(ended.err.is_empty(), "{ended}");
+            Container::run("string", &["--env", shell], command).expect_ends_at_once(program);
         }
     }
 }
@@ -479,12 +479,8 @@ fn stop_is_immediate_without_a_handler() {
 fn command_after_a_stopped_one_is_not_started() {
     images();
     for shell in shells() {
-        let container = Container::run("string", &["--env", shell], &["sleep 10 && echo next"]);
-        container.wait_program("sleep");
-        let took = container.stop();
-        let ended = container.expect_exit(143);
-        assert!(took < AT_ONCE, "{took:?}\n{ended}");
-        ended.assert_no("next");
+        let command = "sleep 10 && echo next";
+        Container::run("string", &["--env", shell], &[command]).expect_ends_at_once("sleep");
     }
 }
 
@@ -747,7 +743,7 @@ fn in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signal
         hung_up.docker(&["kill", "--signal", "HUP"]);
         assert_eq!(hung_up.expect_exit(0).out, ["server ready", "server got HUP", "server done"]);
     }
-    // They would have said so.
+    // The neighbours print every signal that they get.
     neighbour.docker(&["kill", "--signal", "USR2"]);
     neighbour.run.wait_line("neighbour saw USR2");
     outside.signal(Signal::SIGUSR2);

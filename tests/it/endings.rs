@@ -1,5 +1,5 @@
-//! How adieu itself ends: by the signal that ended its main process, where whoever waits for adieu
-//! can see that.
+//! How adieu itself ends: by the signal that ended its main process, where the parent of adieu can
+//! see that.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -134,7 +134,7 @@ fn ok_exit_and_a_stop_that_had_to_kill_end_by_exit() {
     let other: Vec<&str> =
         ["-e", "1", "--"].into_iter().chain(words.iter().map(String::as_str)).collect();
     assert_eq!(end_of(&scratch, &other).signal(), Some(libc::SIGTERM));
-    // The stop has nobody that ends by TERM: the timeout kills, and a platform has to see 137.
+    // No process ends by TERM: adieu kills at the timeout, and a platform has to see 137.
     let killed = [
         "-t",
         "100ms",

@@ -1,8 +1,7 @@
 //! What `--explain` promises: the tree with what a stop would do to it, under adieu, under other
-//! inits and under none. What it says is held against what then happens.
+//! inits and under none. Each test compares what it says with what then happens.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::process::Command;
 
@@ -70,7 +69,7 @@ fn json(of: &Running, options: &[&str]) -> Value {
     value
 }
 
-/// What stands below the table.
+/// The text below the table.
 fn verdict(of: &Running, options: &[&str]) -> String {
     sentences(&text(of, options))
 }
@@ -338,7 +337,7 @@ fn an_explain_with_nothing_but_itself_to_explain_says_so() {
 fn a_parent_that_does_not_reap_is_named() {
     let scratch = Scratch::new();
     let parent = scratch.join("a-parent-of-15c");
-    // The shell's child ends below a program that knows nothing of it.
+    // The shell's children end below a program that did not start them, and does not reap them.
     let script = "cp /bin/sleep \"$PARENT\"; server & \
                   exec sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 0 & done; \
                   exec \"$PARENT\" 3600'";
@@ -356,7 +355,7 @@ fn a_parent_that_does_not_reap_is_named() {
         (&zombies[0]["parent"], &zombies[0]["count"]),
         (&parent.pid.as_raw().into(), &12.into())
     );
-    // Its sentence has to fit into 80 columns too, as `text` sees to.
+    // `text` checks that its sentence fits into 80 columns too.
     let said = verdict(&running, &[]);
     assert!(said.contains(&format!("{} leaves zombies behind (12)", named(&parent))), "{said}");
 
@@ -668,7 +667,7 @@ fn a_deep_and_wide_tree_fits_80_columns() {
 fn only_a_terminal_gets_colours_and_no_color_turns_them_off() {
     let running = started(["server | cat; :"], 1);
     let pid = running.pid().to_string();
-    // `text` sees to it that a pipe gets none.
+    // `text` checks that a pipe gets none.
     text(&running, &[]);
     for (no_color, coloured) in [(None, true), (Some(""), true), (Some("1"), false)] {
         let mut command = Command::new(adieu());
@@ -713,13 +712,7 @@ fn long_command_lines_fit_80_columns_too() {
 /// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
 /// and the stop does that
 fn the_schema_describes_every_property_and_allows_no_other() {
-    let schema =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/explain.schema.json"))
-            .unwrap();
-    let schema: Value = serde_json::from_str(&schema).unwrap();
-    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    assert_eq!(schema["properties"]["schema"]["const"], 2);
-    schema::strict("", &schema);
+    schema::assert_strict("explain");
 }
 
 // --- What it does not do -------------------------------------------------------------------------
@@ -768,7 +761,7 @@ fn another_user_gets_an_answer_with_what_may_not_be_read() {
     );
     assert!(said.contains(&format!("{sh} is shielded")), "{said}");
     assert!(said.contains("May not be read in full") && said.contains("CAP_SYS_PTRACE"), "{said}");
-    // Its stdin may not be read either; in truth it is no pipe.
+    // The user may not read its stdin either, which is no pipe.
     assert!(
         !said.contains(&format!("{sleep} ends at end of file")),
         "a guess, as if it were known: {said}"
@@ -799,7 +792,7 @@ fn settings_that_another_user_may_not_read_are_not_guessed_in_silence() {
 /// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
 /// and the stop does that
 fn what_is_wrong_is_named_with_an_example() {
-    // Above what Linux has for pids.
+    // Greater than any pid of Linux.
     for (words, parts) in [
         (&["4194305"][..], &["4194305", "no such process", "--explain 1"][..]),
         (&["0"], &["--explain '0'", "--explain 1"]),

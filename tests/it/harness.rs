@@ -1,4 +1,4 @@
-//! The harness and its fixture, without adieu: what the other tests rely on.
+//! The tests' helpers and their server, without adieu: what the other tests rely on.
 
 use std::env;
 use std::fs;

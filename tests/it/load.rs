@@ -2,9 +2,8 @@
 //! not end too early, it must end, and no signal may be lost, however many processes, orphans,
 //! forks and signals there are.
 //!
-//! The sizes are those that fit into any `cargo test`; `ADIEU_LOAD=full` takes the large
-//! ones. What is measured goes to docs/reliability.md with `ADIEU_WRITE_DOCS=1`; that page has the
-//! command.
+//! The sizes are those that fit into any `cargo test`; `ADIEU_LOAD=full` takes the large ones. With
+//! `ADIEU_WRITE_DOCS=1` the figures go to docs/reliability.md; that page has the command.
 
 use std::collections::HashSet;
 use std::fs;
@@ -17,8 +16,8 @@ use std::time::{Duration, Instant};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, cpu_time, eventually, page, pid_namespace_or_less, process,
-    processes, say, server, status_field, storm, variables,
+    Adieu, Finished, Running, Scratch, context_switches, cpu_time, eventually, page,
+    pid_namespace_or_less, process, processes, say, server, status_field, storm, variables,
 };
 use adieu::procfs::{Detail, Observer, look_below};
 use adieu::signal::Signal as Number;
@@ -54,11 +53,6 @@ fn own_memory(pid: Pid) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()
-}
-
-fn context_switches(pid: Pid) -> u64 {
-    let field = |name| status_field(pid, name).unwrap().parse::<u64>().unwrap();
-    field("voluntary_ctxt_switches") + field("nonvoluntary_ctxt_switches")
 }
 
 fn at_rest(running: &Running) {
@@ -171,11 +165,11 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
             );
             thread::sleep(Duration::from_millis(10));
         }
-        // Reading is not yet passing on: it waits for the next event when it has done both.
+        // adieu has passed the signals on when it waits for the next event.
         at_rest(&running);
         let took = began.elapsed();
         let spent = cpu_time(pid).unwrap() - cpu;
-        // Then it is as quiet as before: the time in which it may do no more than look a few times.
+        // Not a wait for something: the time in which it may do no more than look a few times.
         let before = (cpu_time(pid).unwrap(), context_switches(pid));
         thread::sleep(Duration::from_secs(2));
         let after = (cpu_time(pid).unwrap(), context_switches(pid));
@@ -229,7 +223,7 @@ fn a_storm_of_signals_during_a_stop_is_passed_on_and_leaves_nothing() {
 /// stopped
 fn a_storm_that_ends_with_a_stop_of_the_job_leaves_no_process_stopped() {
     for (way, adieu) in ways() {
-        // The shell has a handler for it, so it is not the shell that stops.
+        // The shell handles the signal, so that the shell does not stop.
         let script = "trap : TSTP; \"$SERVER\" --work 700ms; exit 9";
         let running = prepared(adieu).arg(script).deadline(Duration::from_secs(30)).start();
         running.wait_line("server ready");
@@ -284,8 +278,8 @@ fn a_storm_of_forks_does_not_keep_a_stop_from_ending() {
 }
 
 /// Each of these lives for a millisecond, leads a group of its own, and has forked the next one
-/// when the signal comes. Only the end of a PID namespace reaches them; elsewhere adieu says that
-/// it could not.
+/// when the signal comes. Only the end of a PID namespace ends them; elsewhere adieu warns that it
+/// could not.
 /// Promise (Under load): thousands of forks delay no stop and leave no process
 fn forks_faster_than_every_look_end_with_the_timeout() {
     let scratch = Scratch::new();
@@ -298,7 +292,7 @@ fn forks_faster_than_every_look_end_with_the_timeout() {
         running.signal(SIGTERM);
         let took = running.wait_end();
         let left = named(&storm);
-        // Where they go on, they are hard to see for this test too.
+        // Where they go on, this test can hardly see them either.
         assert!(
             took < SOON && (left.is_empty() || way == "elsewhere"),
             "{way}: {took:?} {left:#?}"
@@ -377,8 +371,7 @@ fn the_workers_of_a_hung_master_are_gone_after_the_timeout_however_many() {
     let scratch = Scratch::new();
     let storm = named_storm(&scratch);
     for (way, adieu) in ways() {
-        // The shell with the trap is the master, and what it waits for in the background is its
-        // own.
+        // The shell with the trap is the master; its background jobs are its workers.
         let string = format!(
             "trap 'echo trapped' TERM; \"$STORM\" many {number} --handle --work 60000 & \
              while :; do wait; sleep 0.1; done"
@@ -459,8 +452,8 @@ fn children_of_threads_below_a_leader_that_has_ended_get_the_signal_and_finish()
     }
 }
 
-/// A daemon comes to the nearest subreaper when its parent ends. A process
-/// that is there before a look begins is in it.
+/// A daemon comes to the nearest subreaper when its parent ends. A process that is there before a
+/// look begins is in it.
 /// Promise (Under load): no look misses a process, and its cost depends on its own tree only
 fn no_look_misses_a_daemon_of_a_nested_subreaper() {
     let number = size(300, 3_000);

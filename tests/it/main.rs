@@ -17,9 +17,9 @@ mod support;
 
 /// Containers of the real Docker.
 mod docker;
-/// How adieu itself ends.
+/// How adieu itself ends, for its parent.
 mod endings;
-/// What a program finds under adieu, and what adieu leaves alone.
+/// What a program inherits under adieu, and what adieu does not change.
 mod environment;
 /// The scripts under `examples/`.
 mod examples;
@@ -35,11 +35,11 @@ mod harness;
 mod load;
 /// The same stops under other inits.
 mod peers;
-/// The table of promises is that of the tests.
+/// docs/promises.md is made from the tests.
 mod promises;
 /// Signals while a program is only just being started.
 mod races;
-/// What is said of a stop: warnings, `-v`, reports.
+/// What adieu prints of a stop: warnings, `-v`, reports.
 mod report;
 /// `adieu-runtime`, the OCI runtime in front of runc.
 mod runtime;
@@ -51,7 +51,8 @@ mod services;
 mod shells;
 /// The command line and the start.
 mod start;
-/// What a stop promises: who gets the signal, in which order, and what happens to the rest.
+/// What a stop promises: which process gets the signal, in which order, and what happens to the
+/// others.
 mod stop;
 /// On a terminal.
 mod terminal;
@@ -70,7 +71,7 @@ fn main() -> ExitCode {
     if env::var_os(harness::FIXTURES).is_some() {
         return harness::fixtures();
     }
-    // Those that take longest first, so that none of them runs alone at the end.
+    // The longest tests come first, so that none of them runs alone at the end.
     let together = [
         peers::TESTS,
         docker::TESTS,

@@ -10,6 +10,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use crate::support::engine::remove_cgroup;
+use crate::support::host;
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, adieu, eventually, missing_in_part, page, pid_namespace,
@@ -223,9 +225,8 @@ impl Systemd {
         root_or_less().then_some(())?;
         let cgroups = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
         let cgroups = cgroups.into_iter().find(|it| it.join("cgroup.controllers").exists());
-        crate::support::host::sweep_at_end();
-        let cgroup =
-            cgroups.map(|it| it.join(format!("{}-peers", crate::support::host::run_name())));
+        host::sweep_at_end();
+        let cgroup = cgroups.map(|it| it.join(format!("{}-peers", host::run_name())));
         let Some(cgroup) = cgroup.filter(|it| fs::create_dir(it).is_ok()) else {
             missing_in_part(
                 "a cgroup2 file system that may be written to",
@@ -252,15 +253,6 @@ impl Drop for Systemd {
             !self.cgroup.exists()
         });
     }
-}
-
-fn remove_cgroup(cgroup: &Path) {
-    for entry in fs::read_dir(cgroup).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|it| it.is_dir()) {
-            remove_cgroup(&entry.path());
-        }
-    }
-    fs::remove_dir(cgroup).ok();
 }
 
 impl Peer {

@@ -1,7 +1,6 @@
-//! What adieu says of a stop while and after it happens: `-v`, the warnings, `--report` and
+//! What adieu prints of a stop while and after it happens: `-v`, the warnings, `--report` and
 //! `--termination-log`; and that no byte of it delays or blocks a stop.
 
-use std::env;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, symlink};
@@ -10,7 +9,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::scenario::{
-    AS_USER_65534, AT_ONCE, assert_at_once, assert_warned, container, stopped, wait_for, with,
+    AS_USER_65534, AT_ONCE, assert_at_once, assert_warned, by_sh, container, stopped, wait_for,
+    with,
 };
 use crate::support::runner::{Test, tests};
 use crate::support::{
@@ -26,11 +26,6 @@ use serde_json::{Value, json};
 const STOPS_ITSELF: &str = "kill -TERM $PPID; exec sleep 3600";
 
 // --- Helpers -------------------------------------------------------------------------------------
-
-/// A script of /bin/sh as PID 1, which prepares something that adieu needs.
-fn through_sh(script: &str) -> Adieu {
-    container().program("/bin/sh").args(["-c", script])
-}
 
 /// A finished stop and the report of it, valid by its schema.
 struct Reported {
@@ -220,7 +215,7 @@ fn the_timeline_is_as_wide_as_the_terminal() {
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 fn the_report_says_how_adieu_s_own_children_ended() {
-    // It may be seen that one has gone before it is reaped: often enough in ten times.
+    // A look may see that a process has gone before adieu reaps it: in ten tries it happens.
     for _ in 0..10 {
         let main = Reported::stopped(&["-v", "server --work 20ms; exit 7"], 1, 7);
         assert_eq!(main.report["main"]["ended"], json!({ "exit_status": 7 }), "{:#}", main.report);
@@ -304,7 +299,7 @@ fn a_dropped_signal_is_named() {
     assert_eq!(running.expect_exit(0).err.len(), 1);
 }
 
-/// Each of them is a look at the tree, but not a line.
+/// adieu looks at the tree for each signal, but does not print a line for each.
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
@@ -316,7 +311,7 @@ fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
         running.signal_number(libc::SIGRTMIN() + 1);
     }
     running.wait_line("SIGRTMIN+1 dropped");
-    // Those of lower numbers are read first.
+    // adieu reads signals of lower numbers first.
     running.signal_number(libc::SIGRTMIN() + 2);
     running.wait_line("SIGRTMIN+2 dropped");
     running.signal(SIGTERM);
@@ -332,13 +327,7 @@ fn a_storm_of_dropped_signals_is_counted_and_floods_no_log() {
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 fn the_schema_describes_every_property_and_allows_no_other() {
-    let schema =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report.schema.json"))
-            .unwrap();
-    let schema: Value = serde_json::from_str(&schema).unwrap();
-    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-    assert_eq!(schema["properties"]["schema"]["const"], 2);
-    schema::strict("", &schema);
+    schema::assert_strict("report");
 }
 
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
@@ -505,7 +494,7 @@ fn the_reports_of_daemons_groups_and_other_settings() {
 fn the_report_of_a_stop_without_proc() {
     pid_namespace();
     let script = "umount -l /proc; exec \"$ADIEU\" \"$@\"";
-    let adieu = through_sh(script).arg("sh");
+    let adieu = by_sh(script).arg("sh");
     let blind = Reported::of(adieu, &["(server; :) & wait; :"], 143, |running| {
         running.wait_line("ready");
         running.signal(SIGTERM);
@@ -552,7 +541,7 @@ fn the_sender_is_the_process_that_sent_it() {
     assert_eq!(beside.report["cause"]["sender"], Pid::this().as_raw());
 }
 
-/// `rt_sigqueueinfo(2)` sends a signal with any sender that one likes; adieu itself, too.
+/// `rt_sigqueueinfo(2)` sends a signal with any pid as its sender, also adieu's own.
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 #[allow(unsafe_code, reason = "a raw system call with a made-up siginfo")]
@@ -568,7 +557,7 @@ fn a_sender_that_is_made_up_is_none() {
                 // SAFETY: a siginfo of the kernel's 128 bytes, which lives through the call.
                 unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, info.as_ptr()) }
             };
-            // A child that is said to have ended has not.
+            // The signal says that a child has ended; no child has.
             assert_eq!((queue(libc::SIGCHLD), queue(libc::SIGTERM)), (0, 0));
         });
         assert_eq!(stop.report["cause"]["kind"], "signal");
@@ -748,12 +737,7 @@ fn in_a_mount_namespace(script: &str) -> Finished {
     pid_namespace();
     let scratch = Scratch::new();
     let script = format!("cd \"$1\"; {script}");
-    through_sh(&script)
-        .arg("sh")
-        .arg(scratch.path())
-        .env("STOP", STOPS_ITSELF)
-        .start()
-        .expect_exit(0)
+    by_sh(&script).arg("sh").arg(scratch.path()).env("STOP", STOPS_ITSELF).start().expect_exit(0)
 }
 
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
@@ -951,11 +935,8 @@ fn no_output_without_a_reader_delays_a_stop() {
         ("a broken pipe", files(container()).stderr(broken)),
         ("a full pipe and -", container().args(["-v", "--report", "-"]).stderr(full_too)),
         ("/dev/full and -", container().args(["-v", "--report", "-"]).stderr(dev_full())),
-        ("closed", files(through_sh("exec \"$ADIEU\" \"$@\" 2>&-").arg("sh"))),
-        (
-            "closed and -",
-            through_sh("exec \"$ADIEU\" \"$@\" 2>&-").args(["sh", "-v", "--report", "-"]),
-        ),
+        ("closed", files(by_sh("exec \"$ADIEU\" \"$@\" 2>&-").arg("sh"))),
+        ("closed and -", by_sh("exec \"$ADIEU\" \"$@\" 2>&-").args(["sh", "-v", "--report", "-"])),
     ];
     for (stderr, adieu) in cases {
         let finished = stopped(adieu.args(options), 2, 143);
@@ -976,7 +957,7 @@ fn a_closed_stderr_takes_no_file_of_the_program_in_its_place() {
     let scratch = Scratch::new();
     let file = scratch.join("file");
     let script = "exec \"$ADIEU\" \"$@\" 2>&-";
-    let adieu = through_sh(script).args(["sh", "-v", "--report"]).arg(scratch.join("report"));
+    let adieu = by_sh(script).args(["sh", "-v", "--report"]).arg(scratch.join("report"));
     let adieu = adieu.env("FILE", &file).arg("exec 3>\"$FILE\"; server; :");
     stopped(adieu, 1, 0);
     assert_eq!(fs::read_to_string(&file).unwrap(), "");
@@ -998,7 +979,7 @@ fn with_a_disk_that_does_not_answer(script: &str) -> (Scratch, Running) {
         until grep -q ' fuse ' /proc/self/mounts; do sleep 0.05; done
         {script}"
     );
-    let running = through_sh(&script).current_dir(scratch.path()).env("STOP", STOPS_ITSELF).start();
+    let running = by_sh(&script).current_dir(scratch.path()).env("STOP", STOPS_ITSELF).start();
     (scratch, running)
 }
 

@@ -157,7 +157,7 @@ fn the_runtime_is_named_by_option_by_variable_or_found_on_the_path() {
     let scratch = Scratch::new();
     let (one, two) = (scratch.join("one"), scratch.join("two"));
     [&one, &two].iter().for_each(|directory| fs::create_dir(directory).unwrap());
-    // The wrapper may even bear the name of what it wraps.
+    // The wrapper may even have the name of the runtime.
     symlink(wrapper(), one.join("runc")).unwrap();
     support::script(&two, "runc", "echo \"runc $*\"");
     support::script(&two, "crun", "echo \"crun $*\"");
@@ -181,7 +181,7 @@ fn a_runtime_that_leads_back_to_the_wrapper_is_refused() {
         let refused = runtime().arg(real(itself)).arg("state").start().expect_exit(125);
         assert!(refused.err[0].contains("adieu-runtime itself"), "{refused}");
     }
-    // By a detour, in the same process and in a new one.
+    // Through another program, in the same process and in a new one.
     for (name, exec) in [("same", "exec "), ("new", "")] {
         let detour = scratch.join(name);
         scratch.script(name, &format!("{exec}{} --adieu-runtime=$0 \"$@\"", wrapper().display()));
@@ -450,8 +450,8 @@ fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
         ["1234", "adieu", "server ready", "server got TERM", "server done"]
     );
 
-    // Without a fresh /dev there is a trace, as with every mount point: an empty file in the
-    // container's root.
+    // Without a /dev of its own, an empty file stays in the container's root, as for every mount
+    // point.
     let container = Runc::new(|config| {
         args(&["sh", "-c", "cat /proc/1/comm; touch /.adieu 2>&1; exec sh -c 'exit 4'"])(config);
         let mounts = config["mounts"].as_array_mut().unwrap();
@@ -463,7 +463,8 @@ fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
     assert_eq!(fs::metadata(container.bundle.join("rootfs/.adieu")).unwrap().len(), 0);
 }
 
-/// runc takes a name in any case, and the last of several: what is put beside it would not count.
+/// runc accepts a property's name in any case, and takes the last of several: one that the wrapper
+/// adds beside it would not count.
 /// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
 /// no file is left in the root
 fn in_runc_names_in_another_case_leave_the_container_as_it_is() {

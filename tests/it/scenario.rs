@@ -13,6 +13,7 @@ use crate::support::{
     process, server, status_field,
 };
 use nix::sys::signal::Signal::{self, SIGTERM};
+use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 /// A stop that waits for nothing ends within this time even on a busy machine.
@@ -51,11 +52,15 @@ pub(crate) fn with<'a>(words: impl IntoIterator<Item = &'a str>) -> Adieu {
     container().args(words)
 }
 
+/// A script of /bin/sh in adieu's place, which starts adieu itself.
+pub(crate) fn by_sh(script: &str) -> Adieu {
+    container().program("/bin/sh").args(["-c", script])
+}
+
 /// A shell that runs this preparation, and then executes adieu with these words.
 pub(crate) fn through_sh(preparation: &str, words: &[&str]) -> Adieu {
     let script = format!("{preparation}\nexec \"$ADIEU\" \"$@\"");
-    let adieu = container().program("/bin/sh").env("ADIEU", support::adieu());
-    adieu.args(["-c", &*script, "sh"]).args(words.iter().copied())
+    by_sh(&script).arg("sh").args(words.iter().copied())
 }
 
 /// Sends SIGTERM once `ready` servers are ready.
@@ -114,6 +119,11 @@ pub(crate) fn wait_for(running: &Running, count: usize, name: &str) {
     eventually(&format!("{count} × {name} sleep"), || {
         running.tree().iter().filter(|it| it.name == name && it.state == 'S').count() == count
     });
+}
+
+/// Sends SIGTERM to the adieu below a process that was started in its place.
+pub(crate) fn signal_adieu(running: &Running) {
+    kill(running.process("adieu").pid, SIGTERM).unwrap();
 }
 
 pub(crate) fn is_gone(pid: Pid) -> bool {

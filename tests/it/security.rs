@@ -7,12 +7,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::scenario::{assert_signalled_once, container, stopped};
+use crate::scenario::{assert_signalled_once, by_sh, container, signal_adieu, stopped};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, adieu, missing, pid_namespace, repository, server,
-    status_field, tool,
+    Adieu, Finished, Scratch, adieu, missing, pid_namespace, repository, server, status_field, tool,
 };
 use nix::sys::signal::Signal::SIGTERM;
 use nix::sys::signal::kill;
@@ -27,18 +26,13 @@ fn outside() -> Adieu {
 
 /// A script of /bin/sh as PID 1, which starts adieu below it.
 fn inside(script: &str) -> Adieu {
-    outside().as_pid1().program("/bin/sh").args(["-c", script])
+    by_sh(script).as_pid1()
 }
 
 /// For what only root may do to itself: limits on a user of its own, mounts.
 fn root() {
     support::root();
     pid_namespace();
-}
-
-/// To the adieu below a script that is PID 1.
-fn signal_adieu(running: &Running) {
-    kill(running.process("adieu").pid, SIGTERM).unwrap();
 }
 
 fn assert_finished(finished: &Finished, name: &str) {

@@ -39,8 +39,8 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.display())
 }
 
-/// A script that runs `commands` and says what came of the last one, so that it cannot replace
-/// itself by it.
+/// A script that runs `commands` and prints the status of the last one, so that its shell cannot
+/// exec that.
 fn start_script(scratch: &Scratch, commands: &str) {
     let end = "status=$?; echo \"script ends with $status\"; exit $status";
     scratch.script("start.sh", &format!("{commands}\n{end}\n"));
@@ -51,7 +51,7 @@ fn shell_string(scratch: &Scratch) -> String {
     format!("cd {} && ./start.sh", quoted(scratch.path()))
 }
 
-/// What a slow machine needs for a script, or npm, to end by itself.
+/// How long a script, or npm, may need on a slow machine to end by itself.
 const EPILOGUE: (&str, &str) = ("ADIEU_EPILOGUE", "20s");
 
 /// adieu with both.
@@ -246,15 +246,15 @@ fn java_that_boots_beside_a_server_gets_the_signal_as_soon_as_it_handles_it() {
     );
     assert_eq!(finished.count("java got the signal"), finished.count("java done"), "{finished}");
     assert!(finished.count("java got the signal") <= 1, "{finished}");
-    // What a shell prints of a child that a signal ended: adieu would have sent it the signal
-    // before it had its handlers.
+    // A shell prints this of a child that a signal ended: adieu would have signalled the JVM before
+    // it handled the signal.
     finished.assert_no("Terminated");
 }
 
 // --- nginx ---------------------------------------------------------------------------------------
 
-/// nginx before a backend that is the test itself, which answers only once nginx says that it got
-/// the signal.
+/// nginx in front of a backend that is the test itself, which answers only once nginx says that it
+/// got the signal.
 fn nginx_finishes_its_request(daemon: &str, options: &[&str]) {
     let nginx = needs("nginx");
     let (scratch, port) = (Scratch::new(), free_port());
@@ -414,7 +414,7 @@ server.listen({port}, "127.0.0.1", () => console.log("node ready"));
     let running = Adieu::new()
         .current_dir(scratch.path())
         .env(EPILOGUE.0, EPILOGUE.1)
-        // npm writes below its home, and would ask its registry for news.
+        // npm writes below its home, and would ask its registry for updates.
         .env("HOME", scratch.path())
         .env("npm_config_cache", scratch.join("cache"))
         .env("npm_config_update_notifier", "false")
@@ -567,7 +567,7 @@ fn prefork_master_loses_no_job() {
     let scratch = Scratch::new();
     let running = prefork_master(&[], &scratch);
     running.signal(SIGTERM);
-    // Platforms repeat it.
+    // Platforms repeat the signal.
     running.signal(SIGTERM);
     running.wait_line("master got the signal");
     open_gate(&scratch);
@@ -581,7 +581,7 @@ fn prefork_master_loses_no_job() {
     }
 }
 
-/// What the test above is for: this is what a group kill does to the same master.
+/// The reason for the test above: what a signal to the group does to the same master.
 fn prefork_master_loses_its_jobs_when_the_group_gets_the_signal() {
     let scratch = Scratch::new();
     let running = prefork_master(&["--deliver", "group"], &scratch);
@@ -645,7 +645,7 @@ while not signals:
 time.sleep(2.5)
 os.write(1, b"server done\n")
 "#;
-    // In the environment: that user may have no way to a file of ours.
+    // In the environment, since that user may not be able to read the test's files.
     let commands = format!("{program} {arguments} 'cd / && exec \"$PYTHON\" -c \"$PROGRAM\"'");
     let running = below_script(&scratch, &[], &commands)
         .env("PYTHON", python.trim_matches('\''))

@@ -1,5 +1,5 @@
-//! The command line and the start: what is run, with which settings, and what is said when nothing
-//! can be.
+//! The command line and the start: what adieu runs, with which settings, and what it prints where
+//! it cannot start anything.
 
 use std::env;
 use std::ffi::OsString;
@@ -43,8 +43,8 @@ fn path_with_server() -> (Scratch, OsString) {
     (scratch, path.unwrap())
 }
 
-/// An executable file with exactly this text. Written by a process of its own: a test that forks
-/// meanwhile would hold it open for writing.
+/// An executable file with exactly this text. Another process writes it: a child that another test
+/// forks meanwhile would have it open for writing.
 fn executable(scratch: &Scratch, name: &str, bytes: &[u8]) {
     let mut writer = shell("cat > \"$0\" && chmod 755 \"$0\"")
         .arg(scratch.join(name))
@@ -429,8 +429,8 @@ fn verbose_and_quiet_by_option_and_by_variable() {
             .start();
         running.wait_line("server ready");
         running.signal(SIGHUP);
-        // Signals are taken in the order of their numbers, and one by one: the HUP is dealt with
-        // when this arrives.
+        // adieu takes signals one by one, in the order of their numbers: the HUP comes before this
+        // one.
         running.signal(SIGUSR1);
         running.wait_line("server saw USR1");
         running.signal(SIGTERM);
@@ -550,7 +550,7 @@ fn the_version_is_one_line_as_dockerd_parses_it() {
     for words in [&["--version"][..], &["-V"], &["-v", "--version"]] {
         let finished = child().args(words).start().expect_exit(0);
         assert!(finished.err.is_empty() && finished.out.len() == 1, "{finished}");
-        // dockerd cuts at " - ", looks for a commit behind it, and for a version behind this
+        // dockerd cuts at " - ", looks for a commit after it, and for a version after this
         // prefix.
         let version = finished.out[0].strip_prefix("tini version ").unwrap();
         assert!(

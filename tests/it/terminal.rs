@@ -254,8 +254,7 @@ fn adieu_in_the_background_does_not_take_the_terminal_and_fg_makes_ctrl_c_work()
         let server = below(&pty, "server");
         assert_eq!(pty.foreground(), own);
         pty.type_keys(INTERRUPT);
-        // It clears what the shell has been given to read: only after its next prompt can something
-        // be typed.
+        // Ctrl-C clears the input of the shell: the test may type again only after the next prompt.
         pty.wait_text("^C");
         pty.wait_text("\n> ");
         pty.type_keys("echo here-$((40 + 2))\n");
@@ -356,8 +355,7 @@ fn a_change_of_the_windows_size_reaches_the_program() {
     }
 }
 
-/// The terminal of script(1), which is closed when that is killed. What the program prints goes
-/// past it.
+/// The terminal of script(1), which closes when script(1) is killed. The program prints elsewhere.
 /// Promise (Running): the program has a process group of its own, and the terminal
 fn the_end_of_the_terminal_stops_the_program() {
     tool("script");

@@ -1,8 +1,8 @@
 //! A shell string without shell syntax runs without a shell, and no difference can be seen:
 //! whatever the string, adieu prints and exits as the shells do.
 //!
-//! `ADIEU_TEST_TRIES` is how many strings are made up, 300 by default; where it is set, they are
-//! others each time.
+//! `ADIEU_TEST_TRIES` is the number of generated strings, 300 by default. Where it is set, the
+//! strings are different in each run.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -444,7 +444,7 @@ fn what_needs_no_shell_gets_none() {
     }
 }
 
-/// Without a shell a program is found where the shell would find it, whatever stands in `PATH`.
+/// Without a shell, adieu finds a program where the shell would find it, whatever `PATH` is.
 /// Promise (The command): a string without shell syntax needs no shell, and runs as a shell would
 /// run it
 fn a_program_is_found_where_the_shell_finds_it() {
@@ -507,8 +507,8 @@ fn a_program_is_found_where_the_shell_finds_it() {
     }
 }
 
-/// Each shell says itself what it would not look for in `PATH`. (busybox names its programs along
-/// with its builtins.)
+/// Each shell lists the names that it does not look for in `PATH`. (busybox names its programs
+/// along with its builtins.)
 /// Promise (The command): a string without shell syntax needs no shell, and runs as a shell would
 /// run it
 fn no_builtin_or_reserved_word_of_a_shell_runs_without_it() {

@@ -1,11 +1,11 @@
-//! What handles nothing while others finish: it keeps their last lines, and ends with them.
+//! Bystanders: processes without a handler. They live until the last handler is done, so that they
+//! can pass on its last lines.
 
 use std::fs;
 use std::time::Duration;
 
 use crate::scenario::{
-    AS_USER_65534, AT_ONCE, assert_each_signalled_once, container, is_gone, sh, stopped, wait_for,
-    with,
+    AS_USER_65534, AT_ONCE, assert_each_signalled_once, by_sh, is_gone, sh, stopped, wait_for, with,
 };
 use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, eventually, root, tool, tool_or_less};
@@ -30,7 +30,7 @@ fn bystanders_live_until_the_last_handler_is_done_and_then_end_at_once() {
         let finished = running.expect_exit(0);
         assert_each_signalled_once(&finished, "TERM", &["server"]);
         assert_eq!(finished.count("after"), script.matches("after").count(), "{finished}");
-        // Not after the whole epilogue: nothing there has anything left to do.
+        // adieu does not wait for the whole epilogue: no process has anything left to do.
         assert!(finished.took < Duration::from_millis(1500) + AT_ONCE, "{finished}");
         eventually("the bystanders are gone", || bystanders.into_iter().all(is_gone));
     }
@@ -73,7 +73,7 @@ fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
             \"$@\"\nexec \"$@\""
     );
     let script = "server --lines 3 | cat";
-    let adieu = container().program("/bin/sh").args(["-c", &*preparation, "sh", "--", setpriv]);
+    let adieu = by_sh(&preparation).args(["sh", "--", setpriv]);
     let finished = stopped(adieu.args(AS_USER_65534).args(["sh", "-c", script]), 1, 0);
     finished.assert_order(["server got TERM", "server line 1", "server line 3", "server done"]);
 }
@@ -82,7 +82,7 @@ fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
 /// last handler is done
 fn the_log_filter_of_a_main_process_that_ended_keeps_the_last_lines() {
     let scratch = Scratch::new();
-    // Before it has its pipe it is no filter yet (docs/reliability.md, Limits).
+    // A process is no filter before it has its pipe (docs/reliability.md, Limits).
     let filter = ">(: >\"$UP\"; while IFS= read -r line; do echo \"$line\"; done)";
     let script = format!("exec > {filter}; until [ -e \"$UP\" ]; do :; done; seq 1 500; exit 3");
     let adieu =

@@ -25,7 +25,7 @@ fn deliver_group_signals_the_workers_too() {
     let finished =
         stop(with(["--deliver", "group", "--", "server", "--workers", "1", "--work", "1s"]), 2);
     let finished = finished.expect_exit(0);
-    // By adieu and by the master, which the kernel may have made one.
+    // From adieu and from the master; the kernel may make one signal of both.
     assert!((1..=2).contains(&finished.count("server.1 got TERM")), "{finished}");
     finished.assert_order(["server got TERM", "server.1 done", "server done"]);
 }
@@ -37,7 +37,7 @@ fn deliver_child_signals_the_main_process_or_the_child_of_its_shell() {
     assert_each_signalled_once(&finished, "TERM", &["main", "side"]);
     finished.assert_order(["main done", "side got TERM", "side done", "after"]);
 
-    // Not so the shell itself that carries on when its child is done.
+    // The shell itself, which goes on after its child, gets no signal.
     let script = "server; i=0; while [ $((i += 1)) -lt 300000 ]; do :; done; echo after";
     let finished = stopped(with(["--deliver", "child", "--epilogue", "20s", script]), 1, 0);
     assert_each_signalled_once(&finished, "TERM", &["server"]);

@@ -126,7 +126,7 @@ fn a_32_bit_program_that_waits_by_sigwait_is_a_handler() {
         command.args(["-m32", "-O1", "-static", "-nostdlib", "-fno-pie", "-fno-stack-protector"]);
         support::output(command.arg(format!("-DWAIT={wait}")).arg("-o").arg(&program).arg(&source));
     };
-    // getpid in place of the wait: whether such a program can be made and runs here.
+    // First with getpid in place of the wait, to see whether such a program compiles and runs here.
     compile(20);
     if support::output(Command::new("sh").arg("-c").arg(&program)).is_empty() {
         missing("a compiler and a kernel for 32-bit programs", "x86-64 with CONFIG_IA32_EMULATION");
@@ -136,7 +136,8 @@ fn a_32_bit_program_that_waits_by_sigwait_is_a_handler() {
         let running = sh(&format!("cd / && {}; echo after", program.display())).start();
         running.wait_line("server ready");
         let server = running.process("server-32").pid;
-        // `ready` comes before the wait, and what is blocked until then is seen by that.
+        // The server prints `ready` before it waits. /proc shows its blocked signals only until it
+        // waits.
         let blocks =
             || status_field(server, "SigBlk").is_some_and(|mask| mask != "0000000000000000");
         eventually("the server waits", || {

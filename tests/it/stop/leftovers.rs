@@ -47,7 +47,7 @@ fn with_linger_adieu_goes_on_until_the_last_process_is_gone() {
     let running =
         main_ends(with(["--linger", "server --daemonize --print USR1; read line; exit 5"]), 1);
     eventually("the shell is gone", || running.tree().iter().all(|it| it.name == "server"));
-    // By the time that a later signal has come through, an earlier one would have as well.
+    // A stop signal of adieu's would have come before this later signal.
     running.signal(SIGUSR1);
     running.wait_line("server saw USR1");
     running.signal(SIGTERM);

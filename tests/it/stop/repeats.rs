@@ -50,7 +50,7 @@ fn a_signal_repeated_later_ends_the_epilogue() {
 
 /// Promise (Which process gets the signal, and when): a repeated signal
 fn a_signal_repeated_as_the_last_handler_ends_is_not_lost() {
-    // Several, since it is a matter of who is faster: the script that goes on, or adieu that looks.
+    // Several times, since either the script that goes on or the look of adieu may come first.
     let script = "server --work 1500ms; echo carries on; sleep 3600; echo never";
     let adieu = || with(["--epilogue", "1h", script]).deadline(Duration::from_secs(10));
     let running: Vec<_> = (0..6).map(|_| stop(adieu(), 1)).collect();

@@ -90,7 +90,7 @@ fn the_stop_begins_on_the_signals_that_were_asked_for() {
     running.wait_line("server ready");
     signal_and_wait(&running, SIGTERM as i32, "server saw TERM");
     running.signal(SIGUSR1);
-    // To the sleep as well, at the last call.
+    // At the last call the sleep gets it too.
     let finished = running.expect_exit(128 + SIGUSR1 as i32);
     assert_each_signalled_once(&finished, "USR1", &["server"]);
     assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::scenario::{AT_ONCE, EPILOGUE, assert_each_signalled_once, sh, wait_for};
 use crate::support::runner::{Test, tests};
-use crate::support::{eventually, process, status_field};
+use crate::support::{context_switches, eventually, process};
 use nix::sys::signal::Signal::{SIGCONT, SIGSTOP, SIGTERM};
 use nix::sys::signal::kill;
 
@@ -49,12 +49,11 @@ fn an_adieu_that_is_stopped_for_a_while_keeps_its_descriptors() {
     kill(adieu, SIGSTOP).unwrap();
     let is = |state: char| process(adieu).is_some_and(|it| it.state == state);
     eventually("adieu is stopped", || is('T'));
-    let waits = || status_field(adieu, "voluntary_ctxt_switches").unwrap().parse::<u64>().unwrap();
-    let waits_before = waits();
+    let switches = context_switches(adieu);
     // Not a wait for something: the time of its next look passes meanwhile.
     thread::sleep(Duration::from_millis(700));
     kill(adieu, SIGCONT).unwrap();
-    eventually("adieu waits again", || is('S') && waits() > waits_before);
+    eventually("adieu waits again", || is('S') && context_switches(adieu) > switches);
     assert_eq!(files(), before + 2);
     assert_each_signalled_once(&running.expect_exit(0), "TERM", &["server"]);
 }
@@ -76,7 +75,7 @@ fn a_stopped_shell_delays_nothing() {
         eventually("the shell is stopped", || process(shell).is_some_and(|it| it.state == 'T'));
         running.signal(SIGTERM);
         let finished = running.finish();
-        // It is continued: so that it carries on, or so that it ends.
+        // adieu continues the shell, which then goes on or ends.
         let expected: &[i32] = if handles { &[9, 143] } else { &[143] };
         assert!(expected.contains(&finished.code), "{finished}");
         assert!(finished.took < EPILOGUE + AT_ONCE, "{finished}");

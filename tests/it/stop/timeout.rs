@@ -1,4 +1,4 @@
-//! The timeout, none, and programs that ignore the signal.
+//! With a timeout and without, and programs that ignore the signal.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use nix::sys::signal::kill;
 
 /// Promise (Which process gets the signal, and when): the timeout; without one nothing is killed
 fn a_hung_program_is_killed_at_the_timeout_and_named() {
-    // As a JVM whose handlers only print.
+    // Like a JVM whose handlers only print.
     let running = stop(with(["-t", "1s", "--", "server", "--never"]), 1);
     let pid = pid_inside(running.process("server").pid);
     let finished = running.expect_exit(137);

@@ -39,8 +39,8 @@ fn the_background_job_of_a_shell_with_a_trap_gets_the_signal_from_the_trap_only(
              echo after; exit 4"
         )
     };
-    // A job that catches INT and QUIT shows no longer that it is one; dash and busybox show it
-    // otherwise.
+    // A background job is known by INT and QUIT being ignored. Where it catches them, dash and
+    // busybox show by their wait that it is one.
     let all = "--on TERM,INT,QUIT";
     for (shell, on) in
         [("dash", ""), ("bash", ""), ("busybox", ""), ("dash", all), ("busybox", all)]
@@ -147,7 +147,7 @@ fn in_the_foreground_of_a_trap_the_script_goes_on_and_the_pipeline_keeps_its_end
 /// Promise (Which process gets the signal, and when): the foreground and the background of a shell
 /// with a trap
 fn a_trap_runs_at_once_whenever_its_shell_got_the_signal() {
-    // The shell asks adieu to stop just before it forks: the hardest moment to look at it.
+    // The shell sends adieu the stop signal just before it forks: the hardest moment for a look.
     for shell in ["dash", "bash"] {
         let script = "trap 'exit 3' TERM; kill -TERM $PPID; sleep 30; exit 9";
         let late = (0..15).filter(|_| {
@@ -155,7 +155,7 @@ fn a_trap_runs_at_once_whenever_its_shell_got_the_signal() {
             assert!([3, 137].contains(&finished.code), "{shell}: {finished}");
             finished.code != 3
         });
-        // Between the look and the signal it can fork all the same: one in thousands
+        // It can fork between the look and the signal: one time in thousands
         // (docs/reliability.md, Limits).
         assert!(late.count() <= 1, "{shell}");
     }

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use crate::scenario::{
     AT_ONCE, EPILOGUE, assert_at_once, assert_each_signalled_once, assert_warned, container,
-    is_gone, sh, stopped, through_sh, wait_for, with,
+    is_gone, sh, signal_adieu, stopped, through_sh, wait_for, with,
 };
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, eventually, pid_namespace, status_field, tool};
 use nix::sys::signal::Signal::SIGTERM;
-use nix::sys::signal::kill;
 
 /// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn without_proc_the_group_gets_the_signal_and_adieu_waits_for_every_process_below() {
@@ -45,15 +44,15 @@ fn what_adieu_has_seen_gets_the_signal_even_when_proc_goes_away_with_the_main_pr
     let trap = |then: &str| {
         format!("trap 'umount -l /proc; {then}' TERM; echo ready; while :; do sleep 0.1; done")
     };
-    // The main process gone, and still there.
+    // Once the main process ends, once it does not.
     for (script, code) in
         [(trap("exit 3"), 3), (format!("({}); sleep 1000; exit 3", trap("exit 4")), 143)]
     {
         let daemons = "(setsid sleep 3600 &); (sleep 3600 &)";
         let running = with([&*format!("{daemons}; {script}")]).start();
         running.wait_line("ready");
-        // Until it is sleep, the first may be in the group of the shell, which is all that is known
-        // of it later.
+        // Until it has executed sleep, the first may be in the group of the shell, and later adieu
+        // knows nothing else of it.
         support::eventually("the daemons are adieu's", || {
             support::children(running.pid()).iter().filter(|it| it.name == "sleep").count() == 2
         });
@@ -85,7 +84,7 @@ fn where_pidfds_are_refused_the_stop_is_the_same() {
         running.wait_line("server ready");
         wait_for(&running, 1, "sleep");
         let sleep = running.process("sleep").pid;
-        kill(running.process("adieu").pid, SIGTERM).unwrap();
+        signal_adieu(&running);
         running.wait_line("server line 1");
         assert!(!is_gone(sleep));
         let finished = running.finish();
@@ -165,7 +164,7 @@ fn when_descriptors_run_out_for_a_while_a_zombie_is_not_waited_for() {
 /// Promise (Anywhere): without /proc, pidfds or free descriptors the stop is graceful
 fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
     let strace = tool("strace");
-    // Elsewhere than as PID 1 such a look is begun anew.
+    // Elsewhere than as PID 1 adieu begins such a look anew.
     pid_namespace();
     let scratch = Scratch::new();
     let log = scratch.join("log");
@@ -178,7 +177,7 @@ fn a_server_that_a_look_misses_is_waited_for_even_where_it_cannot_be_watched() {
     running.signal(SIGTERM);
     running.wait_line("server got TERM");
     let pids = status_field(running.process("server").pid, "NSpid").unwrap();
-    // strace compares the text: by its path, or from /proc held open.
+    // strace compares paths as text: adieu opens this one by its path, or from the open /proc.
     let from_there = format!("{}/stat", pids.split_whitespace().next_back().unwrap());
     let path = format!("/proc/{from_there}");
     let mut tracer = Command::new(strace)

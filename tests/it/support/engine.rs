@@ -89,8 +89,8 @@ impl Drop for Daemon {
     }
 }
 
-/// With those below it.
-fn remove_cgroup(cgroup: &Path) {
+/// Removes a cgroup with those below it, as far as they are empty.
+pub(crate) fn remove_cgroup(cgroup: &Path) {
     for entry in fs::read_dir(cgroup).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|it| it.is_dir()) {
             remove_cgroup(&entry.path());

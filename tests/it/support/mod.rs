@@ -3,8 +3,8 @@
 //!
 //! Tests wait for markers (`server ready`) and never for a guessed time, and every wait of one
 //! [`Running`] or [`Pty`] ends at the same deadline. A wait that fails shows all that was seen
-//! until then. Whatever a test started is gone when its handle is dropped. What a test needs and
-//! does not find ends it as ignored ([`need`]).
+//! until then. Every process that a test started is gone when its handle is dropped. Where
+//! something is missing that a test needs, the test ends as ignored ([`need`]).
 
 pub(crate) mod engine;
 pub(crate) mod host;
@@ -25,7 +25,9 @@ pub(crate) use need::{
     can_be_pid1, is_root, missing, missing_as_said, missing_in_part, missing_package,
     pid_namespace, pid_namespace_or_less, root, root_or_less, tool, tool_or_less,
 };
-pub(crate) use process::{Process, children, cpu_time, process, processes, status_field};
+pub(crate) use process::{
+    Process, children, context_switches, cpu_time, process, processes, status_field,
+};
 pub(crate) use programs::{adieu, libraries, output, repository, server, spawn, storm};
 pub(crate) use pty::Pty;
 pub(crate) use runner::say;

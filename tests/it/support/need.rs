@@ -118,7 +118,7 @@ pub(crate) fn missing_package_in_part(name: &str) {
 
 /// A program that a test needs.
 pub(crate) fn tool(name: &str) -> PathBuf {
-    // Looked up in any case, so that the table lacks nothing where all is there.
+    // The table is read also where the program is there, so that a missing line shows at once.
     let (lack, found) = (Lack::of_table(name), page::find(name));
     found.unwrap_or_else(|| end(lack))
 }
@@ -132,7 +132,7 @@ pub(crate) fn tool_or_less(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// What makes a PID namespace impossible here, in words.
+/// What is missing where no PID namespace can be made, and how to get it.
 const NO_PID_NAMESPACE: (&str, &str) =
     ("a PID namespace", "as root, or where users may make namespaces");
 
@@ -152,8 +152,8 @@ pub(crate) fn pid_namespace_or_less() -> bool {
     possible
 }
 
-/// Whether a process can be PID 1 of a namespace of its own here, for a test that shows the same
-/// without.
+/// Whether a process can be PID 1 of a namespace of its own here, for a test that is complete
+/// without one too.
 pub(crate) fn can_be_pid1() -> bool {
     let possible = start::unshare().is_some();
     assert!(possible || !in_ci(), "no PID namespace in CI");
@@ -179,7 +179,8 @@ pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// How many tests lack what, and one command that brings what packages bring: the end of a run.
+/// What is missing and for how many tests, with the command that installs the packages of it: the
+/// end of a run.
 pub(crate) fn summary(skipped: usize, lacks: &BTreeMap<Lack, usize>) -> String {
     if skipped == 0 {
         return String::new();

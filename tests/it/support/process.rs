@@ -50,6 +50,13 @@ pub(crate) fn cpu_time(pid: Pid) -> Option<Duration> {
     Some(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
 }
 
+/// How often the kernel has taken a processor from a process or given it one again: unchanged while
+/// the process does nothing.
+pub(crate) fn context_switches(pid: Pid) -> u64 {
+    let field = |name| status_field(pid, name).unwrap().parse::<u64>().unwrap();
+    field("voluntary_ctxt_switches") + field("nonvoluntary_ctxt_switches")
+}
+
 pub(crate) fn processes() -> Vec<Process> {
     let entries = fs::read_dir("/proc").unwrap();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());

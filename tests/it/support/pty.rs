@@ -103,7 +103,7 @@ impl Pty {
         self.master.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Waits for `text` behind what the last such wait has found. Carriage returns are left out.
+    /// Waits for `text` after what the last such wait has found. Carriage returns are left out.
     pub(crate) fn wait_text(&mut self, text: &str) {
         let read = self.read;
         let found = |screen: &Screen| {
@@ -111,7 +111,7 @@ impl Pty {
             unread.find(text).map(|at| read + at + text.len())
         };
         let found = wait_until(&self.screen, self.started.deadline, found, |screen| screen.hung_up);
-        self.read = found.unwrap_or_else(|| self.fail(&format!("waited in vain for {text:?}")));
+        self.read = found.unwrap_or_else(|| self.fail(&format!("gave up waiting for {text:?}")));
     }
 
     /// Everything shown until now.
@@ -151,7 +151,7 @@ impl Pty {
     pub(crate) fn exit(&mut self) -> i32 {
         let ended = |screen: &Screen| screen.ended.then_some(());
         if wait_until(&self.screen, self.started.deadline, ended, |_| false).is_none() {
-            self.fail("waited in vain for its end");
+            self.fail("gave up waiting for its end");
         }
         exit_code(self.started.child.wait().unwrap())
     }

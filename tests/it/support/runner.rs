@@ -1,12 +1,12 @@
-//! Runs the tests with the arguments and the output of cargo test's own harness, and counts as
-//! ignored what a test lacks.
+//! Runs the tests with the arguments and the output of cargo test's own harness. A test for which
+//! something is missing counts as ignored, with the reason.
 //!
-//! cargo test's harness cannot ignore a test once it runs. libtest2-mimic 0.0.4 can, but it refuses
-//! `--nocapture`, prints panics between the lines of other tests, hides the reason of a skip, and
-//! runs no test alone; so this is own code.
+//! Why own code: cargo test's harness cannot ignore a test once it runs. libtest2-mimic 0.0.4 can,
+//! but it refuses `--nocapture`, prints panics between the lines of other tests, does not print the
+//! reason of a skip, and cannot run a test alone.
 //!
-//! A module lists its tests in one table, `TESTS`, so that a test that nobody runs is dead code,
-//! which clippy refuses.
+//! A module lists its tests in one table, `TESTS`. A test that is in no table is dead code, which
+//! clippy refuses.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -31,8 +31,8 @@ A test runs if its name contains one of the filters.
     --exact                filters and --skip are whole names
     --test-threads NUMBER  so many tests at a time (or RUST_TEST_THREADS)
     --list                 prints the names
-    --nocapture            prints what a test says as it says it
-    --show-output          prints what a test said also where it passed
+    --nocapture            prints the output of a test at once
+    --show-output          prints the output of passed tests too
     --report-time          prints how long each test took, and the slowest ten
     -q, --quiet            prints no line for each test
 ";
@@ -51,7 +51,7 @@ pub(crate) struct Test {
 }
 
 impl Test {
-    /// Without the crate's name: `stop::order::a_server_finishes`.
+    /// Without the crate's name: `stop::epilogue::a_restart_loop_ends_with_the_epilogue`.
     pub(crate) fn name(&self) -> &'static str {
         self.path.split_once("::").map_or(self.path, |(_, name)| name)
     }
@@ -68,34 +68,32 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-// --- What a test says and lacks ------------------------------------------------------------------
+// --- What a test prints, and what is missing for it ----------------------------------------------
 
-/// Of the test that this thread runs.
+/// What the test that this thread runs has printed, and what is missing for it.
 #[derive(Default)]
 struct Notes {
     said: String,
     lacks: Vec<Lack>,
-    /// Print at once.
-    aloud: bool,
+    print_at_once: bool,
 }
 
 thread_local! {
     static NOTES: RefCell<Option<Notes>> = const { RefCell::new(None) };
 }
 
-/// Says something that is shown where the test fails, as `println!` does under cargo test's own
-/// harness.
+/// Prints where the test fails, as `println!` does under cargo test's own harness.
 pub(crate) fn say(text: impl Display) {
     NOTES.with_borrow_mut(|notes| match notes {
-        Some(notes) if !notes.aloud => notes.said.push_str(&format!("{text}\n")),
-        // A thread that a test has started.
+        Some(notes) if !notes.print_at_once => notes.said.push_str(&format!("{text}\n")),
+        // In a thread that a test has started.
         _ => {
             writeln!(io::stderr(), "{text}").ok();
         }
     });
 }
 
-/// Says what the test lacks; it counts as ignored then, unless it fails.
+/// Notes what is missing for the test; it then counts as ignored, unless it fails.
 pub(super) fn note_lack(lack: Lack) {
     NOTES.with_borrow_mut(|notes| match notes {
         Some(notes) if notes.lacks.contains(&lack) => {}
@@ -138,7 +136,7 @@ impl Arguments {
             match name {
                 "--skip" => arguments.skip.push(value()?),
                 "--test-threads" => arguments.threads = Some(threads(name, &value()?)?),
-                // One form only, and never in colours.
+                // There is one format, without colours.
                 "--format" | "--color" | "--logfile" => drop(value()?),
                 "--exact" => arguments.exact = true,
                 "--list" => arguments.list = true,
@@ -147,7 +145,7 @@ impl Arguments {
                 "--report-time" => arguments.report_time = true,
                 "-q" | "--quiet" => arguments.quiet = true,
                 "--ignored" => arguments.only_ignored = true,
-                // Whether a test is ignored is seen when it runs.
+                // Whether a test is ignored shows only when it runs.
                 "--include-ignored" | "--test" => {}
                 "-h" | "--help" => return Err(HELP.to_owned()),
                 _ if word.starts_with('-') => {
@@ -199,8 +197,8 @@ struct Ran {
     took: Duration,
 }
 
-fn run(test: &Test, aloud: bool) -> Ran {
-    NOTES.set(Some(Notes { aloud, ..Notes::default() }));
+fn run(test: &Test, print_at_once: bool) -> Ran {
+    NOTES.set(Some(Notes { print_at_once, ..Notes::default() }));
     let began = Instant::now();
     let result = panic::catch_unwind(AssertUnwindSafe(test.run));
     let took = began.elapsed();
@@ -270,15 +268,14 @@ impl Report<'_> {
         let ignored = of(|it| matches!(it, Outcome::Ignored)).count();
         let mut lacks: BTreeMap<Lack, usize> = BTreeMap::new();
         for ran in of(|it| matches!(it, Outcome::Ignored)) {
-            // Each once in a test.
+            // A test names each missing thing once.
             ran.lacks.iter().for_each(|lack| *lacks.entry(lack.clone()).or_default() += 1);
         }
         write!(out, "\n{}", need::summary(ignored, &lacks)).ok();
         writeln!(
             out,
             "test result: {}. {} passed; {} failed; {ignored} ignored; 0 measured; \
-                {left_out} filtered out; \
-             finished in {:.2}s\n",
+             {left_out} filtered out; finished in {:.2}s\n",
             if failed.is_empty() { "ok" } else { "FAILED" },
             all.len() - failed.len() - ignored,
             failed.len(),

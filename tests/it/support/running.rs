@@ -142,7 +142,7 @@ impl Running {
         self.signal_number(signal as i32);
     }
 
-    /// For real-time signals, which [`Signal`] does not have.
+    /// Also sends real-time signals, which [`Signal`] does not have.
     pub(crate) fn signal_number(&self, signal: i32) {
         let pid = self.pid();
         self.last_signal.set(Some(Instant::now()));
@@ -206,7 +206,7 @@ impl Running {
         in_vain: impl Fn(&Seen) -> bool,
     ) -> R {
         let found = wait_until(&self.seen, self.started.deadline, found, in_vain);
-        found.unwrap_or_else(|| self.fail(&format!("waited in vain for {what}")))
+        found.unwrap_or_else(|| self.fail(&format!("gave up waiting for {what}")))
     }
 
     fn fail(&self, why: &str) -> ! {

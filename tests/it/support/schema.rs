@@ -1,12 +1,13 @@
 //! Documents against the JSON Schemas of `docs/`.
 
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{need, page};
+use super::{need, page, repository};
 
 /// Checks a document against `docs/NAME.schema.json`, by Python's jsonschema (Debian:
 /// `python3-jsonschema`).
@@ -27,9 +28,10 @@ for e in Validator(schema).iter_errors(document):
     else {
         return need::missing_package_in_part("python3-jsonschema");
     };
-    let schema = format!("{}/docs/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+    let schema = repository().join(format!("docs/{name}.schema.json"));
     let mut child = Command::new(python)
-        .args(["-c", SCRIPT, &schema])
+        .args(["-c", SCRIPT])
+        .arg(schema)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -43,8 +45,17 @@ for e in Validator(schema).iter_errors(document):
     assert!(output.status.success() && found.is_empty(), "{found}{document:#}");
 }
 
-/// Every property is described, times with their unit, and no other is allowed.
-pub(crate) fn strict(path: &str, schema: &Value) {
+/// `docs/NAME.schema.json` is of version 2, describes every property, times with their unit, and
+/// allows no other.
+pub(crate) fn assert_strict(name: &str) {
+    let file = repository().join(format!("docs/{name}.schema.json"));
+    let schema: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(schema["properties"]["schema"]["const"], 2);
+    strict("", &schema);
+}
+
+fn strict(path: &str, schema: &Value) {
     if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
         assert_eq!(schema["additionalProperties"], false, "{path}");
         for (name, property) in properties {

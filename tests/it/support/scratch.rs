@@ -1,4 +1,4 @@
-//! Waiting for what announces itself by nothing, and files of a test's own.
+//! Waits for a condition without an event, and a test's own directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -12,7 +12,7 @@ use std::{env, process, thread};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-/// Generous: it is reached only by a test that fails.
+/// Only a test that fails reaches it.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A forked child holds copies of all descriptors until it has called exec, and exec of a file that
@@ -21,16 +21,16 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 pub(super) static FORKING_OR_WRITING: Mutex<()> = Mutex::new(());
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Another test's panic is its own business.
+    // A panic of another test fails that test only.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until `condition` holds, for what announces itself by no line and no descriptor.
+/// Waits until `condition` holds, where neither a line nor a descriptor shows when it does.
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        // The only sleep in the tests: it sets how soon the change is noticed, never whether.
+        assert!(Instant::now() < deadline, "gave up waiting until {what}");
+        // It sets how soon the change is noticed, never whether.
         thread::sleep(Duration::from_millis(10));
     }
 }

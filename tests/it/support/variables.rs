@@ -6,7 +6,7 @@ fn is(name: &str, value: &str) -> bool {
     env::var_os(name).is_some_and(|it| it == value)
 }
 
-/// In CI what a test needs has to be there.
+/// Whether this is CI, where everything that a test needs has to be there.
 pub(crate) fn in_ci() -> bool {
     is("CI", "true")
 }
@@ -16,7 +16,7 @@ pub(crate) fn full_load() -> bool {
     is("ADIEU_LOAD", "full")
 }
 
-/// How often tests of chance try, where that is set.
+/// How many tries the tests that depend on chance make, where that is set.
 pub(crate) fn tries() -> Option<u32> {
     env::var("ADIEU_TEST_TRIES").ok().map(|tries| tries.parse().unwrap())
 }
