@@ -33,7 +33,7 @@ pub(crate) enum Delivery {
         first: Time,
         /// It got it as a handler.
         handler: bool,
-        /// As above.
+        /// It may have been the copy of a shell then.
         maybe_copy: bool,
     },
     /// SIGKILL.

@@ -506,7 +506,7 @@ impl Ledger {
     }
 
     /// Its end will be reported.
-    pub(crate) fn is_watched(&mut self, id: ProcId) {
+    pub(crate) fn set_watched(&mut self, id: ProcId) {
         if let Some(record) = self.0.get_mut(&id)
             && record.presence == Presence::Seen(None)
         {

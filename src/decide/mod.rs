@@ -24,7 +24,8 @@
 //!
 //! # What always holds
 //!
-//! - No process is killed that has not had the signal, but for one that no signal reaches.
+//! - No process is killed that has not had the signal, but for one that no signal reaches and for
+//!   one that is forked after the timeout: its parent had it.
 //! - No process gets the signal twice, but for a repeat of it.
 //! - No process below a living handler gets the signal.
 //! - No shielded process gets the signal before the last call.
@@ -174,7 +175,7 @@ pub struct ProcessNote {
     pub refused: bool,
 }
 
-/// Purpose a stop begins.
+/// Why a stop begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// This signal arrived.

@@ -67,6 +67,13 @@ impl Stage {
         }
     }
 
+    /// A look is over; by a handler that it saw, a repeat has been passed on to whom it is for.
+    pub(crate) fn repeat_was_seen(&mut self, by_handler: bool) {
+        if let Self::Handlers { repeated } = self {
+            *repeated &= !by_handler;
+        }
+    }
+
     /// The stage that follows, where this one is over.
     pub(crate) fn next(self, left: Left, epilogue: Duration, now: Time) -> Option<Self> {
         match self {

@@ -218,7 +218,7 @@ impl Stop {
             Delivered::Gone => self.gone(id, None, now),
             Delivered::Sent { watched } => {
                 if watched {
-                    self.ledger.is_watched(id);
+                    self.ledger.set_watched(id);
                 }
                 Vec::new()
             }
@@ -330,9 +330,7 @@ impl Stop {
                 break;
             }
         }
-        if let Stage::Handlers { repeated } = &mut self.stage {
-            *repeated &= !self.ledger.sees_awaited();
-        }
+        self.stage.repeat_was_seen(self.ledger.sees_awaited());
         actions
     }
 
@@ -364,8 +362,9 @@ impl Stop {
     /// that are known and sure to be still the same.
     fn looked_in_vain(&mut self, terms: &Terms, main: Main, now: Time) -> Vec<Action> {
         let first = self.view == View::NotYet;
-        if matches!(self.stage, Stage::Handlers { .. }) && !first && !self.ledger.has_awaited() {
-            self.stage = Stage::Epilogue { until: now.saturating_add(terms.epilogue) };
+        if matches!(self.stage, Stage::Handlers { .. }) && !first {
+            let left = Left { handler: self.ledger.has_awaited(), due: true };
+            self.stage = self.stage.next(left, terms.epilogue, now).unwrap_or(self.stage);
         }
         let due = match self.stage {
             Stage::Handlers { .. } => first,

@@ -16,6 +16,7 @@ pub const LAST_WORD: Duration = Duration::from_millis(200);
 pub const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// The first warning about a stop that lasts; each later one after twice the time.
 pub const FIRST_WARNING: Duration = Duration::from_secs(5);
+
 /// Who gets a signal that arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Deliver {

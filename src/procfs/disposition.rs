@@ -123,7 +123,7 @@ pub(super) fn observe_until_settled(
 /// # Errors
 /// Where the process has ended, and where no descriptor is to be had.
 pub(super) fn read_status(proc: &mut Proc, pid: i32) -> io::Result<Option<Status>> {
-    match proc.start_of(format_args!("{pid}/status")) {
+    match proc.text(format_args!("{pid}/status")) {
         Err(e) if is_gone(&e) || is_exhausted(&e) => Err(e),
         bytes => Ok(bytes.ok().and_then(|bytes| Status::parse(&bytes))),
     }

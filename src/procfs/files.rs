@@ -106,11 +106,17 @@ impl Proc {
 
     /// Reads the first [`LONGEST`] bytes of a file.
     pub(super) fn start_of(&mut self, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
-        read_up_to(&self.file(name)?, LONGEST)
+        read_up_to(&self.file(name)?, LONGEST, true)
+    }
+
+    /// Reads a file that the kernel hands out without gaps, however long it is: the line of groups
+    /// in `status` can have hundreds of kilobytes (NGROUPS_MAX is 65,536, `getgroups(2)`).
+    pub(super) fn text(&mut self, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
+        read_up_to(&self.file(name)?, usize::MAX, true)
     }
 
     fn whole(&mut self, name: fmt::Arguments<'_>) -> io::Result<Vec<u8>> {
-        read_up_to(&self.file(name)?, usize::MAX)
+        read_up_to(&self.file(name)?, usize::MAX, false)
     }
 
     /// The children of a process. The list of each thread has those that the thread forked.
@@ -167,13 +173,14 @@ fn first_line<T>(
     Ok(parse(line.get(..length).unwrap_or_default()))
 }
 
-fn read_up_to(file: &OwnedFd, longest: usize) -> io::Result<Vec<u8>> {
+/// `short_is_end`: a read that fills less than its buffer has reached the end of the file. It has
+/// not in a list of children.
+fn read_up_to(file: &OwnedFd, longest: usize, short_is_end: bool) -> io::Result<Vec<u8>> {
     let (mut bytes, mut part) = (Vec::new(), [0; 2048]);
     while bytes.len() < longest {
         let count = uninterrupted(|| read(file, &mut part))?;
         bytes.extend_from_slice(part.get(..count).unwrap_or_default());
-        // A short read is the end of the file, except of a list of children.
-        if count == 0 || count < part.len() && longest == LONGEST {
+        if count == 0 || count < part.len() && short_is_end {
             break;
         }
     }

@@ -511,9 +511,9 @@ impl Oracle {
             }
         }
         let mut views = self.views(world, seen, self.signal, false, now);
-        // What the first look did not read counts as false.
+        // The first look reads no stdin where no process handles the signal.
         for view in views.iter_mut().filter(|_| quick) {
-            (view.process.nested_init, view.process.reads) = (false, false);
+            view.process.reads = false;
         }
         for view in &views {
             let p = &view.process;
@@ -1122,8 +1122,8 @@ impl Oracle {
             if self.is_unreachable_init(id) && self.has_others_inside(id) {
                 continue;
             }
-            // After SIGKILL no other signal is sent.
-            if self.record_mut(id).is_some_and(|m| m.killed) {
+            // After the SIGKILL of the timeout no other signal is sent.
+            if self.stage == Stage::Killing && self.record_mut(id).is_some_and(|m| m.killed) {
                 continue;
             }
             return broken(

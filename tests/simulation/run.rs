@@ -356,12 +356,12 @@ impl<'a> Run<'a> {
         self.world.looked = self.world.tick();
         self.world.looked_at = self.world.now;
         let mut snapshot = self.world.snapshot(signal, missed);
-        // Where no process handles the signal, the first look reads neither of these.
+        // Where no process handles the signal, the first look reads no stdin.
         let quiet =
             |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
         let quick = purpose == Purpose::Begin && snapshot.processes.iter().all(quiet);
         for process in snapshot.processes.iter_mut().filter(|_| quick) {
-            (process.nested_init, process.reads_pipe) = (false, false);
+            process.reads_pipe = false;
         }
         let (at, now) = (self.world.now, self.world.now + cost);
         match purpose {

@@ -55,3 +55,15 @@ fn a_signal_to_one_process_counts_after_one_to_its_group() {
         assert_eq!(sent(&world.step(Input::Deadline, at)), []);
     }
 }
+
+#[test]
+fn a_repeat_is_not_lost_when_a_look_fails() {
+    let mut world = World::new(terms(|t| t.epilogue = ms(60_000)), script());
+    world.step(arrives(TERM), 0);
+    world.tree.retain(|p| p.id.pid != 3);
+    world.step(arrives(TERM), 1_500);
+    world.blind = true;
+    let ended = world.end(3, 1_500);
+    world.blind = false;
+    assert!(ended.contains(&Action::SignalGroup(TERM)), "the repeat ends the epilogue: {ended:?}");
+}
