@@ -9,7 +9,8 @@ use crate::cli::{Request, Typed, TypedCommand, TypedExplain, is_option, words};
 use crate::error::Error;
 use clap::builder::{OsStringValueParser, ValueHint};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 const ABOUT: &str = "\
 Runs a command. On a stop signal, each program that handles the signal gets it and may finish.";
@@ -230,6 +231,7 @@ fn for_other_inits() -> Vec<Arg> {
 /// stand together.
 pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
     let mut command = command().no_binary_name(true);
+    let args = &detached(args, &command);
     let mut found = match command.try_get_matches_from_mut(args) {
         Ok(found) => found,
         Err(error) => return Err(usage::explain(&error, &command, "adieu --help")),
@@ -260,7 +262,6 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
         }));
     }
     let command = match first {
-        // What is attached, as in `-cSTRING`, has its $0 and its arguments among the words.
         Some(first) => shell_string(first, string.chain(words).collect())?,
         None => {
             let before = args.len().checked_sub(words.len() + 1).and_then(|at| args.get(at));
@@ -286,6 +287,45 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
         show_args: found.get_flag("show-args"),
         command,
     })))
+}
+
+/// The arguments with the string of `-cSTRING` as a word of its own. Everything behind `-c` is the
+/// shell's; behind an attached value clap would look for options again.
+fn detached(args: &[OsString], command: &Command) -> Vec<OsString> {
+    let takes_next = |found: Option<&Arg>| {
+        found.is_some_and(|arg| {
+            let optional = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
+            arg.get_action().takes_values() && !arg.is_require_equals_set() && !optional
+        })
+    };
+    let mut words = args.to_vec();
+    let mut at = 0;
+    while let Some(word) = words.get(at).filter(|word| is_option(word) && *word != "--") {
+        let bytes = word.clone().into_vec();
+        let mut skips = 1;
+        if let Some(long) = bytes.strip_prefix(b"--") {
+            let of_name = |arg: &&Arg| arg.get_long().is_some_and(|it| it.as_bytes() == long);
+            skips += usize::from(takes_next(command.get_arguments().find(of_name)));
+        } else if let Some(place) = bytes.iter().skip(1).position(|letter| {
+            let of_letter = |arg: &&Arg| arg.get_short() == Some(char::from(*letter));
+            takes_next(command.get_arguments().find(of_letter))
+        }) {
+            let end = place + 2;
+            let is_string = bytes.get(end - 1) == Some(&b'c');
+            if is_string && end < bytes.len() {
+                let (cluster, string) = bytes.split_at(end);
+                let parts = [cluster, string].map(|part| OsStr::from_bytes(part).to_owned());
+                words.splice(at..=at, parts);
+            }
+            if is_string {
+                break;
+            }
+            // The value is the rest of the word, or the next one.
+            skips += usize::from(end == bytes.len());
+        }
+        at += skips;
+    }
+    words
 }
 
 fn one(found: &mut ArgMatches, id: &str) -> Option<OsString> {

@@ -313,6 +313,13 @@ mod tests {
         assert_eq!(typed_words(&["-c", "s", "--"]).command, shell("s", &["--"]));
         assert_eq!(typed_words(&["-vc", "s", "n"]).command, shell("s", &["n"]));
         assert_eq!(typed_words(&["-cs", "n"]).command, shell("s", &["n"]));
+        for rest in [&["--", "n"][..], &["-v", "n"], &["-e", "5"], &["--help"], &["-t"]] {
+            let typed = typed_words(&[&["-cs"][..], rest].concat());
+            assert_eq!((&typed.command, typed.verbose), (&shell("s", rest), false), "{rest:?}");
+        }
+        let typed = typed_words(&["-t", "-c", "-vcs", "-h"]);
+        assert_eq!((typed.timeout, typed.verbose), (Some("-c".into()), true));
+        assert_eq!(typed.command, shell("s", &["-h"]));
         assert_eq!(typed_words(&["-c", "--", "s"]).command, shell("--", &["s"]));
         assert_eq!(typed_words(&["-c", "-x"]).command, shell("-x", &[]));
     }

@@ -8,7 +8,8 @@ use nix::sys::resource::{Resource, setrlimit};
 use signal_hook::low_level::raise;
 
 /// Ends adieu by this signal, by which its main process ended, and without a core file: only the
-/// main process's says something. Returns where one of the calls is refused.
+/// main process's says something. Returns where one of the calls is refused, and for 32 and 33,
+/// which the C library keeps for itself.
 ///
 /// Not by signal-hook's `emulate_default_handler`: that knows no real-time signals, and aborts
 /// where a call is refused.

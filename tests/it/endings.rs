@@ -30,9 +30,11 @@ fn deadly() -> impl Iterator<Item = i32> {
 
 /// How adieu ends, as waitpid(2) reports it, with core files allowed and in a directory of its own.
 fn end_of<A: AsRef<OsStr>>(scratch: &Scratch, words: &[A]) -> ExitStatus {
-    let mut command = Command::new("/bin/sh");
+    // Under nohup, or as a shell's background job, the tests are started with signals ignored.
+    let mut command = Command::new(tool("env"));
     command
-        .args(["-c", "ulimit -c unlimited 2>/dev/null; exec \"$@\"", "sh"])
+        .args(["--default-signal", "/bin/sh", "-c"])
+        .args(["ulimit -c unlimited 2>/dev/null; exec \"$@\"", "sh"])
         .arg(adieu())
         .arg("-q");
     command.args(words).current_dir(scratch.path()).stdin(Stdio::null()).status().unwrap()

@@ -14,8 +14,8 @@ use crate::scenario::{
 };
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, adieu, can_be_pid1, eventually, missing, pid_namespace,
-    pid_namespace_or_less, root, schema, server, tool,
+    Adieu, Finished, Running, Scratch, adieu, can_be_pid1, eventually, missing, other_users_reach,
+    pid_namespace, pid_namespace_or_less, root, schema, server, tool,
 };
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal::{SIGHUP, SIGTERM};
@@ -771,6 +771,7 @@ fn a_read_only_file_system_is_a_warning() {
 /// them delays a stop
 fn where_no_process_can_be_started_the_stop_is_the_same_without_a_report() {
     root();
+    other_users_reach(&server());
     let (setpriv, prlimit) = (tool("setpriv"), tool("prlimit"));
     // A process of the same user may set the limit: the program does so once it runs.
     let string = format!("{} --pid $PPID --nproc=0:0 && exec \"$SERVER\"", prlimit.display());

@@ -8,9 +8,10 @@ use std::process::Command;
 use crate::scenario;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Process, Pty, Scratch, adieu, eventually, process, server, tool, tool_or_less,
+    Adieu, Process, Pty, Scratch, adieu, eventually, process, server, status_field, tool,
+    tool_or_less,
 };
-use nix::sys::signal::Signal::{SIGKILL, SIGTERM};
+use nix::sys::signal::Signal::{SIGINT, SIGKILL, SIGTERM};
 use nix::unistd::Pid;
 
 const INTERRUPT: &str = "\x03";
@@ -99,6 +100,16 @@ fn ctrl_c_under_a_shell_string_reaches_all_of_it_once() {
             .arg("\"$SERVER\" --name a --work 200ms | \"$SERVER\" --name b --work 100ms >&2")
             .start_on_pty();
         pty.wait_text("b ready\n");
+        // That of the first goes into the pipe.
+        let handles_int = |pid| {
+            let caught = status_field(pid, "SigCgt").unwrap_or_default();
+            u64::from_str_radix(&caught, 16).is_ok_and(|set| set & 1 << (SIGINT as i32 - 1) != 0)
+        };
+        let ready = || {
+            let tree = pty.tree();
+            tree.iter().filter(|it| it.name == "server" && handles_int(it.pid)).count() == 2
+        };
+        eventually("both servers handle INT", ready);
         pty.type_keys(INTERRUPT);
         pty.wait_text("b got INT\n");
         pty.exit();

@@ -8,7 +8,7 @@ use crate::scenario::{
     AS_USER_65534, AT_ONCE, assert_each_signalled_once, by_sh, is_gone, sh, stopped, wait_for, with,
 };
 use crate::support::runner::{Test, tests};
-use crate::support::{Scratch, eventually, root, tool, tool_or_less};
+use crate::support::{Scratch, eventually, other_users_reach, root, server, tool, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 
 /// Promise (Which process gets the signal, and when): bystanders and pipe readers live until the
@@ -65,6 +65,7 @@ fn a_pipe_to_tee_keeps_the_last_lines() {
 /// last handler is done
 fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
     root();
+    other_users_reach(&server());
     let setpriv = tool("setpriv");
     let setpriv = setpriv.to_str().unwrap();
     // As docker's root has it: no CAP_SYS_PTRACE, so /proc shows less of what belongs to others.

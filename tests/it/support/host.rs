@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::unistd::Pid;
 
-use super::{Adieu, Scratch, eventually, output, page, server, spawn};
+use super::{Adieu, Scratch, eventually, output, page, say, server, spawn};
 
 /// What this process makes in Docker bears this name, and so do its temporary files ([`Scratch`]).
 pub(crate) fn run_name() -> String {
@@ -119,7 +119,7 @@ impl Host {
         eventually(&format!("nothing is left of {name}; see above"), || {
             let left = leftovers(name);
             if left != shown {
-                println!("left of {name}: {left:#?}");
+                say(format!("left of {name}: {left:#?}"));
                 shown.clone_from(&left);
             }
             left.is_empty()

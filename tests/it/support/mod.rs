@@ -23,7 +23,8 @@ pub(crate) mod variables;
 
 pub(crate) use need::{
     can_be_pid1, is_root, missing, missing_as_said, missing_in_part, missing_package,
-    pid_namespace, pid_namespace_or_less, root, root_or_less, tool, tool_or_less,
+    other_users_reach, pid_namespace, pid_namespace_or_less, root, root_or_less, tool,
+    tool_or_less,
 };
 pub(crate) use process::{
     Process, children, context_switches, cpu_time, process, processes, status_field,

@@ -10,7 +10,7 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::panic;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::variables::in_ci;
 use super::{page, runner, start};
@@ -158,6 +158,17 @@ pub(crate) fn can_be_pid1() -> bool {
     let possible = start::unshare().is_some();
     assert!(possible || !in_ci(), "no PID namespace in CI");
     possible
+}
+
+/// For a test in which another user executes the programs of this clone.
+pub(crate) fn other_users_reach(program: &Path) {
+    let closed = program.ancestors().skip(1).find(|directory| {
+        fs::metadata(directory).is_ok_and(|it| it.is_dir() && it.mode() & 0o001 == 0)
+    });
+    if let Some(closed) = closed {
+        let how = format!("others may not enter {}: move the clone", closed.display());
+        missing("a clone that other users reach", &how);
+    }
 }
 
 /// For a test of what only root may do.
