@@ -132,30 +132,33 @@ pub(crate) fn tool_or_less(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// What is missing where no PID namespace can be made, and how to get it.
-const NO_PID_NAMESPACE: (&str, &str) =
-    ("a PID namespace", "as root, or where users may make namespaces");
+/// What is missing where no PID namespace can be made, and why. `None` where one can.
+fn no_pid_namespace() -> Option<(&'static str, String)> {
+    let why = start::unshare().err()?;
+    let how = format!("as root in no chroot, or where users may make namespaces; {why}");
+    Some(("a PID namespace", how))
+}
 
 /// For a test that runs as PID 1 of a namespace of its own.
 pub(crate) fn pid_namespace() {
-    if start::unshare().is_none() {
-        missing(NO_PID_NAMESPACE.0, NO_PID_NAMESPACE.1);
+    if let Some((what, how)) = no_pid_namespace() {
+        missing(what, &how);
     }
 }
 
 /// For a part of a test that does.
 pub(crate) fn pid_namespace_or_less() -> bool {
-    let possible = start::unshare().is_some();
-    if !possible {
-        missing_in_part(NO_PID_NAMESPACE.0, NO_PID_NAMESPACE.1);
+    let lacking = no_pid_namespace();
+    if let Some((what, how)) = &lacking {
+        missing_in_part(what, how);
     }
-    possible
+    lacking.is_none()
 }
 
 /// Whether a process can be PID 1 of a namespace of its own here, for a test that is complete
 /// without one too.
 pub(crate) fn can_be_pid1() -> bool {
-    let possible = start::unshare().is_some();
+    let possible = start::unshare().is_ok();
     assert!(possible || !in_ci(), "no PID namespace in CI");
     possible
 }

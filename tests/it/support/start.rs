@@ -19,30 +19,28 @@ use super::pty::Pty;
 use super::running::Running;
 use super::scratch::{DEADLINE, FORKING_OR_WRITING, lock};
 
-/// unshare(1) with the options that work here.
-pub(super) fn unshare() -> Option<&'static [OsString]> {
-    static UNSHARE: OnceLock<Option<Vec<OsString>>> = OnceLock::new();
+/// unshare(1) with the options that work here; what it says where none does.
+pub(super) fn unshare() -> Result<&'static [OsString], &'static str> {
+    static UNSHARE: OnceLock<Result<Vec<OsString>, String>> = OnceLock::new();
     let namespaces = ["--pid", "--fork", "--mount-proc", "--kill-child"];
     let user_namespace = ["--user", "--map-root-user"];
-    UNSHARE
-        .get_or_init(|| {
-            let unshare = page::find("unshare")?;
-            [&[][..], &user_namespace[..]].into_iter().find_map(|more| {
-                let _guard = lock(&FORKING_OR_WRITING);
-                let mut attempt = Command::new(&unshare);
-                attempt.args(more).args(namespaces).arg("true");
-                let works = attempt
-                    .stdin(Stdio::null())
-                    .stderr(Stdio::null())
-                    .status()
-                    .is_ok_and(|it| it.success());
-                works.then(|| {
-                    let words = more.iter().chain(&namespaces).map(OsString::from);
-                    [unshare.clone().into_os_string()].into_iter().chain(words).collect()
-                })
-            })
-        })
-        .as_deref()
+    let found = UNSHARE.get_or_init(|| {
+        let unshare = page::find("unshare").ok_or("unshare(1) of util-linux is missing")?;
+        let mut why = String::new();
+        for more in [&[][..], &user_namespace[..]] {
+            let _guard = lock(&FORKING_OR_WRITING);
+            let mut attempt = Command::new(&unshare);
+            attempt.args(more).args(namespaces).arg("true").stdin(Stdio::null());
+            let output = attempt.output().map_err(|error| error.to_string())?;
+            if output.status.success() {
+                let words = more.iter().chain(&namespaces).map(OsString::from);
+                return Ok([unshare.into_os_string()].into_iter().chain(words).collect());
+            }
+            why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        }
+        Err(why)
+    });
+    found.as_deref().map_err(String::as_str)
 }
 
 /// How adieu is to be started. As PID 1 of a PID namespace of its own unless the test says
