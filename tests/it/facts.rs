@@ -341,8 +341,9 @@ echo "exit $?""#,
             both cases.",
         variable: "string",
         rows: &[Any(r#"sh -c "$child"; true"#), Any(r#"sh -c "$child" & wait"#)],
-        child: r#"export child='eval "$asleep"; case $(cat /proc/$PPID/wchan) in
-    do_wait*) echo wait4 ;; *sigsuspend*) echo rt_sigsuspend ;; *) echo other ;; esac'
+        child: r#"export child='for try in 1 2 3 4 5 6 7 8 9; do
+    eval "$asleep"; case $(cat /proc/$PPID/wchan) in
+    do_wait*) echo wait4; exit ;; *sigsuspend*) echo rt_sigsuspend; exit ;; esac; done; echo other'
 "#,
         command: RUN,
         needs: Needs::Nothing,
