@@ -125,7 +125,7 @@ impl Record {
     /// The stop waits for its end: it got the signal as a handler. For what may not be signalled
     /// the stop does not wait: that may never have heard of it.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.delivery.is_to_handler() && !self.refused && self.presence != Presence::Lost
+        self.was_handler() && !self.refused && self.presence != Presence::Lost
     }
 
     /// Whether it got the signal as a handler, whatever became of that.

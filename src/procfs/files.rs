@@ -24,8 +24,7 @@ pub(super) fn is_gone(e: &io::Error) -> bool {
     e.kind() == io::ErrorKind::NotFound || e.raw_os_error() == Some(libc::ESRCH)
 }
 
-/// How much is read of a file that the kernel does not make longer (`status`), or whose rest is not
-/// used (a long command line).
+/// How much is read of a file whose rest is not used: a long command line.
 const LONGEST: usize = 16 * 1024;
 
 /// /proc, as one look reads it.
