@@ -70,7 +70,7 @@ mod install;
 mod printable;
 pub mod process;
 pub mod procfs;
-mod programs;
+pub mod programs;
 mod report;
 pub mod runtime;
 pub mod signal;
@@ -143,7 +143,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Error> {
     let settings = settings::resolve(&typed, |name| std::env::var_os(name))?;
-    let around = || ShellEnvironment::from_environment(sys::environment().map(CStr::to_bytes));
+    let entries = || sys::environment().map(CStr::to_bytes);
+    for doubt in settings.doubts.iter().chain(&settings::unknown_variables(entries())) {
+        warn(&settings, doubt);
+    }
+    let around = || ShellEnvironment::from_environment(entries());
     let command = command::resolve(typed.command, &settings, around)?;
     let is_init = std::process::id() == 1;
     if is_init && spawn::must_be_pid1(&command) {
@@ -163,7 +167,8 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         .collect();
     let terms = settings.terms(main, is_init, terminal::can_suspend(), ignored);
     let mut inbox = Inbox::open(started);
-    let code = settings.ok_exits.apply(supervise::supervise(&mut inbox, &terms, &mut reporter));
+    let code = supervise::supervise(&mut inbox, &terms, &settings.wrappers, &mut reporter);
+    let code = settings.ok_exits.apply(code);
     terminal::take_from(Some(main));
     reporter.finish(&settings, &terms, inbox.now(), code);
     let killed = reporter.had_to_kill();

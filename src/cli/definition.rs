@@ -4,6 +4,7 @@
 //! definition. Values are taken as they are typed; what they mean is for
 //! [`settings`](super::settings).
 
+use crate::cli::settings::TERMINATION_LOG;
 use crate::cli::usage::{self, Foreign};
 use crate::cli::{Request, Typed, TypedCommand, TypedExplain, is_option, words};
 use crate::error::Error;
@@ -38,9 +39,6 @@ end at the first word that is not one.
 Exit status: that of the main process; 128+n when signal n ended it; 125 when adieu itself failed;
 126 when the program cannot be executed; 127 when it is not found. Where adieu is not PID 1 and a
 signal ended the main process, adieu ends by the same signal; a shell shows that as 128+n too.";
-
-/// Where Kubernetes looks for a container's last words.
-const TERMINATION_LOG: &str = "/dev/termination-log";
 
 const SINGLE_CHILD: &str = "dumb-init's -c, --single-child can be left out, as programs see to \
 their own workers here; the nearest is adieu --deliver child -- PROGRAM ARG";
@@ -122,16 +120,19 @@ fn running() -> [Arg; 5] {
         value("shell", "CMD", "The shell for strings [/bin/sh -c] [ADIEU_SHELL]")
             .allow_hyphen_values(false)
             .value_hint(ValueHint::CommandString),
-        flag("linger", "Go on until the last process is gone, for start scripts that daemonize")
-            .long("linger"),
-        value("ok-exit", "CODE", "Exit with 0 instead of CODE (143 for Java); repeatable")
+        flag(
+            "linger",
+            "Go on until the last process is gone: start scripts of daemons [ADIEU_LINGER]",
+        )
+        .long("linger"),
+        value("ok-exit", "CODE", "Exit with 0 instead of CODE: 143, 7,143 [ADIEU_OK_EXIT]")
             .short('e')
             .action(ArgAction::Append),
         value("parent-death", "SIG", "Signal that adieu gets when its parent dies").short('p'),
     ]
 }
 
-fn stopping() -> [Arg; 5] {
+fn stopping() -> [Arg; 6] {
     [
         value(
             "timeout",
@@ -142,13 +143,12 @@ fn stopping() -> [Arg; 5] {
         value(
             "epilogue",
             "TIME",
-            "How long a script may go on after its handlers [1s] \
-             [ADIEU_EPILOGUE]",
+            "How long a script may go on after its handlers [5s] [ADIEU_EPILOGUE]",
         ),
         value(
             "rewrite",
             "FROM=TO",
-            "When FROM arrives, send TO: TERM=QUIT; HUP=0 drops it; repeatable",
+            "When FROM arrives, send TO: TERM=QUIT,HUP=0 (0 drops it) [ADIEU_REWRITE]",
         )
         .short('r')
         .action(ArgAction::Append),
@@ -157,8 +157,18 @@ fn stopping() -> [Arg; 5] {
             "WHO",
             "Who gets a signal: programs, group or child [programs] [ADIEU_DELIVER]",
         ),
-        value("stop-on", "SIG", "Signal that begins the stop; repeatable [TERM,INT,QUIT]")
-            .action(ArgAction::Append),
+        value(
+            "wrapper",
+            "NAME",
+            "One more program that only waits for its child, like su [ADIEU_WRAPPERS]",
+        )
+        .action(ArgAction::Append),
+        value(
+            "stop-on",
+            "SIG",
+            "Signals that begin the stop: TERM,INT [TERM,INT,QUIT] [ADIEU_STOP_ON]",
+        )
+        .action(ArgAction::Append),
     ]
 }
 
@@ -178,13 +188,14 @@ fn output() -> [Arg; 5] {
         value(
             "termination-log",
             "FILE",
-            "Append a short summary, for Kubernetes [/dev/termination-log]",
+            "Append a summary [/dev/termination-log] [ADIEU_TERMINATION_LOG]",
         )
         .num_args(0..=1)
         .require_equals(true)
         .default_missing_value(TERMINATION_LOG)
         .value_hint(ValueHint::FilePath),
-        flag("show-args", "Show whole command lines in logs and reports").long("show-args"),
+        flag("show-args", "Show whole command lines in logs and reports [ADIEU_SHOW_ARGS]")
+            .long("show-args"),
     ]
 }
 
@@ -276,6 +287,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
         shell: one(&mut found, "shell"),
         rewrite: all(&mut found, "rewrite"),
         deliver: one(&mut found, "deliver").or(group),
+        wrapper: all(&mut found, "wrapper"),
         stop_on: all(&mut found, "stop-on"),
         linger: found.get_flag("linger"),
         ok_exit: all(&mut found, "ok-exit"),

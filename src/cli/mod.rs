@@ -37,6 +37,8 @@ pub struct Typed {
     pub rewrite: Vec<OsString>,
     /// `--deliver`
     pub deliver: Option<OsString>,
+    /// `--wrapper`, each
+    pub wrapper: Vec<OsString>,
     /// `--stop-on`, each
     pub stop_on: Vec<OsString>,
     /// `--linger`

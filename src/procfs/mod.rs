@@ -21,7 +21,7 @@ pub use parse::check_parsers;
 
 use crate::printable::printable;
 use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
-use crate::programs::kind;
+use crate::programs::{Wrappers, kind};
 use crate::signal::{Signal, SignalSet};
 use crate::system::sys::{self, FileId};
 use descent::{Member, Table};
@@ -52,6 +52,8 @@ pub struct Observer {
     pub pid: i32,
     /// Keep the command lines, which can hold secrets.
     pub show_arguments: bool,
+    /// The user's own wrappers.
+    wrappers: Wrappers,
     /// How many PID namespaces its own is deep, as far as this /proc shows.
     depth: OnceCell<usize>,
     /// Its stdin. A pipe from outside is none that the tree made.
@@ -66,7 +68,19 @@ impl Observer {
 
     /// Another process.
     pub fn of(pid: i32, show_arguments: bool) -> Self {
-        Self { pid, show_arguments, depth: OnceCell::new(), stdin: OnceCell::new() }
+        Self {
+            pid,
+            show_arguments,
+            wrappers: Wrappers::default(),
+            depth: OnceCell::new(),
+            stdin: OnceCell::new(),
+        }
+    }
+
+    /// The same, with the user's own wrappers.
+    #[must_use]
+    pub(crate) fn with_wrappers(self, wrappers: &Wrappers) -> Self {
+        Self { wrappers: wrappers.clone(), ..self }
     }
 
     fn depth(&self, proc: &mut Proc) -> usize {
@@ -258,7 +272,7 @@ fn complete(
 ) -> Option<Process> {
     let pid = process.id.pid;
     let command_line = proc.start_of(format_args!("{pid}/cmdline")).unwrap_or_default();
-    process.kind = kind(process.name.as_bytes(), &command_line);
+    process.kind = kind(process.name.as_bytes(), &command_line, &observer.wrappers);
     if observer.show_arguments {
         process.arguments = words(&command_line);
     }

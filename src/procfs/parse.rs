@@ -153,7 +153,8 @@ pub(super) fn words(command_line: &[u8]) -> String {
 /// bounded and fit for a log. For the unit tests here and the fuzz target `proc`; no part of adieu.
 #[cfg(any(test, fuzzing))]
 pub fn check_parsers(bytes: &[u8]) {
-    let _ = (Stat::parse(bytes), Status::parse(bytes), system_call(bytes), kind(bytes, bytes));
+    let _ = (Stat::parse(bytes), Status::parse(bytes), system_call(bytes));
+    let _ = kind(bytes, bytes, &crate::programs::Wrappers::default());
     let shown = words(bytes);
     assert!(shown.chars().count() <= LONGEST_COMMAND && !shown.chars().any(is_unfit), "{shown:?}");
     assert!(!printable(bytes).chars().any(is_unfit));

@@ -372,37 +372,129 @@ fn deliver_child_signals_the_main_program_first_by_option_and_by_variable() {
 
 /// Promise (The command): every option and its variable works
 fn rewrite_and_stop_on_change_what_is_delivered_and_what_stops() {
-    for rewrite in [
-        &["-r", "TERM=QUIT"][..],
-        &["--rewrite", "15:3"],
-        &["--rewrite=SIGTERM=sigquit", "-r", "INT=0"],
+    for rewriting in [
+        child().args(["-r", "TERM=QUIT"]),
+        child().args(["--rewrite", "15:3"]),
+        child().args(["--rewrite=SIGTERM=sigquit", "-r", "INT=0"]),
+        child().args(["-r", "INT=QUIT,TERM=QUIT"]),
+        child().env("ADIEU_REWRITE", "TERM=QUIT,INT=0"),
+        child().env("ADIEU_REWRITE", "TERM=0").args(["-r", "TERM=QUIT"]),
     ] {
-        let running = child()
-            .args(rewrite)
-            .args(["sh", "-c", "exec \"$SERVER\" --work 0s --on QUIT"])
-            .start();
+        let running = rewriting.args(["sh", "-c", "exec \"$SERVER\" --work 0s --on QUIT"]).start();
         running.wait_line("server ready");
         running.signal(SIGTERM);
         running.expect_exit(0).assert_order(["server ready", "server got QUIT", "server done"]);
     }
-    let running = child()
-        .args([
-            "--stop-on",
-            "USR1",
-            "-r",
-            "TERM=0",
-            "sh",
-            "-c",
-            "exec \"$SERVER\" --work 0s --on USR1",
-        ])
-        .start();
-    running.wait_line("server ready");
-    running.signal(SIGTERM);
-    running.signal(SIGUSR1);
-    running
+    for stopping in [child().args(["--stop-on", "USR1"]), child().env("ADIEU_STOP_ON", "USR1,USR2")]
+    {
+        let script = "exec \"$SERVER\" --work 0s --on USR1";
+        let running = stopping.args(["-r", "TERM=0", "sh", "-c", script]).start();
+        running.wait_line("server ready");
+        running.signal(SIGTERM);
+        running.signal(SIGUSR1);
+        running
+            .expect_exit(0)
+            .assert_order(["server ready", "server got USR1", "server done"])
+            .assert_no("TERM");
+    }
+}
+
+/// Promise (The command): every option and its variable works
+fn a_wrapper_by_option_and_by_variable_is_shielded_and_its_child_gets_the_signal() {
+    let scratch = Scratch::new();
+    // It catches the signal, as a program does that believes its child to have got it too.
+    let program = format!(
+        "#!{}\nimport signal, subprocess, sys\nsignal.signal(signal.SIGTERM, lambda *_: None)\n\
+         sys.exit(subprocess.call(sys.argv[1:]))\n",
+        tool("python3").display()
+    );
+    executable(&scratch, "run-and-wait", program.as_bytes());
+    let start = |adieu: Adieu| {
+        let running =
+            adieu.current_dir(scratch.path()).arg("./run-and-wait \"$SERVER\" --exit 4; :").start();
+        running.wait_line("server ready");
+        running.signal(SIGTERM);
+        running
+    };
+    for adieu in [
+        child().args(["--wrapper", "run-and-wait"]),
+        child().args(["--wrapper", "other,run-and-wait"]),
+        child().args(["--wrapper=run-and-wait", "--wrapper", "other"]),
+        child().env("ADIEU_WRAPPERS", "other,run-and-wait"),
+    ] {
+        let finished = start(adieu.arg("-v")).expect_exit(0);
+        finished.assert_order(["server ready", "server got TERM", "server done"]);
+        let signalled = |line: &&String| line.contains(" SIGTERM to ");
+        let signalled: Vec<_> = finished.err.iter().filter(signalled).collect();
+        assert!(signalled.len() == 1 && signalled[0].contains(" to server ("), "{finished}");
+    }
+    // Without it, the program counts as one that sees to its child by itself.
+    let finished = start(child().args(["-v", "-t", "500ms"])).finish();
+    assert_says(&finished, &["left alone, worker", "timeout after 50"]);
+}
+
+/// Promise (The command): every option and its variable works
+fn linger_show_args_and_ok_exit_by_option_and_by_variable() {
+    // The main process ends at once, and what it started goes on.
+    let daemon = "\"$SERVER\" --name daemon --work 0s & exit 3";
+    for adieu in [child().arg("--linger"), child().env("ADIEU_LINGER", "1")] {
+        let running = adieu.arg(daemon).start();
+        running.wait_line("daemon ready");
+        running.signal(SIGTERM);
+        running.expect_exit(3).assert_order(["daemon got TERM", "daemon done"]);
+    }
+    for (adieu, shown) in [
+        (child().arg("--show-args"), true),
+        (child().env("ADIEU_SHOW_ARGS", "yes"), true),
+        (child().env("ADIEU_SHOW_ARGS", "0"), false),
+    ] {
+        let running = adieu.arg("-v").arg("--").arg(server()).args(["--work", "0s"]).start();
+        running.wait_line("server ready");
+        running.signal(SIGTERM);
+        let finished = running.expect_exit(0);
+        let shows = finished.err.iter().any(|line| line.contains("--work 0s)"));
+        assert_eq!(shows, shown, "{finished}");
+    }
+    for adieu in [
+        child().args(["-e", "7,9"]),
+        child().args(["-e", "7", "-e", "9"]),
+        child().env("ADIEU_OK_EXIT", "7,9"),
+    ] {
+        adieu.arg("exit 9").start().expect_exit(0);
+    }
+    child().env("ADIEU_OK_EXIT", "9").args(["-e", "7"]).arg("exit 9").start().expect_exit(9);
+}
+
+/// Promise (The command): what is right as it is written but cannot do what its user wants is a
+/// warning at the start, and so is a variable `ADIEU_…` that is not known
+fn a_doubtful_setting_is_a_warning_at_the_start_and_the_program_runs() {
+    for (adieu, parts) in [
+        (
+            child().env("ADIEU_TIMOUT", "5s"),
+            &["adieu has no variable ADIEU_TIMOUT", "did you mean ADIEU_TIMEOUT?"][..],
+        ),
+        (child().args(["-r", "TERM=WINCH"]), &["--rewrite 'TERM=WINCH'", "ends no process"]),
+        (child().args(["-r", "TERM=KILL"]), &["--rewrite 'TERM=KILL'", "none may finish"]),
+        (
+            child().args(["-r", "TERM=INT", "-r", "TERM=QUIT"]),
+            &["--rewrite 'TERM=QUIT'", "second time"],
+        ),
+        (child().env("ADIEU_TIMEOUT", "5M"), &["ADIEU_TIMEOUT '5M'", "months", "5m"]),
+    ] {
+        let finished = adieu.arg("echo runs").start().expect_exit(0);
+        assert_says(&finished, parts);
+        assert_eq!((finished.out.len(), finished.err.len()), (1, 1), "{finished}");
+    }
+    for known in ["ADIEU_INJECT", "ADIEU_SHELL"] {
+        child().env(known, "").arg("true").start().expect_exit(0).assert_no("adieu");
+    }
+    child()
+        .env("ADIEU_TIMOUT", "5s")
+        .arg("-q")
+        .arg("true")
+        .start()
         .expect_exit(0)
-        .assert_order(["server ready", "server got USR1", "server done"])
-        .assert_no("TERM");
+        .assert_no("adieu");
 }
 
 /// Promise (The command): every option and its variable works
@@ -565,8 +657,21 @@ fn help_goes_to_stdout_and_names_every_variable() {
     let finished = child().arg("--help").start().expect_exit(0);
     assert!(finished.err.is_empty(), "{finished}");
     let help = finished.out.join("\n");
-    for variable in ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"]
-    {
+    for variable in [
+        "ADIEU_TIMEOUT",
+        "ADIEU_EPILOGUE",
+        "ADIEU_SHELL",
+        "ADIEU_REWRITE",
+        "ADIEU_DELIVER",
+        "ADIEU_WRAPPERS",
+        "ADIEU_STOP_ON",
+        "ADIEU_LINGER",
+        "ADIEU_OK_EXIT",
+        "ADIEU_REPORT",
+        "ADIEU_TERMINATION_LOG",
+        "ADIEU_SHOW_ARGS",
+        "ADIEU_LOG",
+    ] {
         assert!(help.contains(variable), "{variable}");
     }
 }
@@ -581,7 +686,9 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
         (&["--timeout", "5 parsecs"][..], &["--timeout", "'5 parsecs'", "for example '30s'"][..]),
         (&["-t", "5"], &["--timeout", "'5'", "no unit", "for example '5s'"]),
         (&["-t", ""], &["--timeout", "''", "for example '30s'"]),
-        (&["--epilogue", "none"], &["--epilogue", "'none'", "for example '1s'"]),
+        (&["-t", "10S"], &["--timeout", "'10S'", "for example '10s'"]),
+        (&["--wrapper", "/bin/su"], &["--wrapper", "directory", "for example 'su'"]),
+        (&["--epilogue", "none"], &["--epilogue", "'none'", "for example '5s'"]),
         (&["--rewrite", "FOO=1"], &["--rewrite", "'FOO=1'", "'FOO'", "'TERM=QUIT'"]),
         (&["-r", "TERM"], &["--rewrite", "'TERM'", "'TERM=QUIT'"]),
         (&["-r", "KILL=TERM"], &["--rewrite", "'KILL=TERM'", "'TERM=QUIT'"]),
@@ -611,6 +718,10 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
         ("ADIEU_TIMEOUT", "x", "'30s'"),
         ("ADIEU_TIMEOUT", "30", "'30s'"),
         ("ADIEU_EPILOGUE", "-1s", "'1s'"),
+        ("ADIEU_LINGER", "maybe", "'1' or '0'"),
+        ("ADIEU_OK_EXIT", "7,x", "'7,143'"),
+        ("ADIEU_STOP_ON", "TERM,KILL", "'TERM,INT'"),
+        ("ADIEU_REWRITE", "TERM", "'TERM=QUIT'"),
         ("ADIEU_SHELL", "  ", "'bash -eo pipefail -c'"),
         ("ADIEU_SHELL", "/bin/sh -e", "'/bin/sh -e -c'"),
         ("ADIEU_DELIVER", "Group", "'group'"),
@@ -663,8 +774,14 @@ fn bytes_that_are_no_utf8_are_refused_with_their_place_or_used_as_they_are() {
             assert_says(&finished, &["adieu: ", option, "UTF-8"]);
         }
     }
-    for variable in ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"]
-    {
+    for variable in [
+        "ADIEU_TIMEOUT",
+        "ADIEU_SHELL",
+        "ADIEU_DELIVER",
+        "ADIEU_LOG",
+        "ADIEU_REWRITE",
+        "ADIEU_LINGER",
+    ] {
         let finished = touch(child().env(variable, odd(b"1")));
         assert_eq!(finished.code, 125, "{finished}");
         assert_says(&finished, &["adieu: ", variable, "UTF-8"]);
@@ -716,7 +833,11 @@ fn a_negative_value_is_refused_as_the_value_that_it_is() {
             .args(["touch", "started"])
             .start()
             .finish();
-        assert_refused(&finished, &scratch, &["--timeout", "'-5s'", "for example '30s'"]);
+        assert_refused(
+            &finished,
+            &scratch,
+            &["--timeout", "'-5s'", "cannot be negative", "for example '5s'"],
+        );
     }
 }
 
@@ -909,6 +1030,9 @@ pub(crate) const TESTS: &[Test] = tests![
     deliver_group_signals_the_reader_of_a_pipe_at_once_by_option_variable_and_tinis_g,
     deliver_child_signals_the_main_program_first_by_option_and_by_variable,
     rewrite_and_stop_on_change_what_is_delivered_and_what_stops,
+    a_wrapper_by_option_and_by_variable_is_shielded_and_its_child_gets_the_signal,
+    linger_show_args_and_ok_exit_by_option_and_by_variable,
+    a_doubtful_setting_is_a_warning_at_the_start_and_the_program_runs,
     verbose_and_quiet_by_option_and_by_variable,
     parent_death_stops_the_server_gracefully,
     without_parent_death_adieu_survives_its_parent,
