@@ -6,7 +6,7 @@ use crate::decide::role::{self, Known, Question, Reason, Role, Verdict};
 use crate::decide::terms::LAST_WORD;
 use crate::decide::turn::{Past, Turn, turn};
 use crate::decide::{Action, Note, ProcessNote, SignalProcess, Time};
-use crate::process::{self, Disposition, Kind, ProcId, Process, Snapshot};
+use crate::process::{self, Disposition, Kind, ProcId, Process, Snapshot, Stdin};
 use crate::signal::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,10 +79,12 @@ impl Record {
 
     /// Brings the record in line with a look.
     fn see(&mut self, process: &Process, verdict: &Verdict, now: Time) {
-        let read_a_pipe = self.process.reads_pipe;
+        let stdin = self.process.stdin;
         let was_init = self.process.nested_init;
         self.process.clone_from(process);
-        self.process.reads_pipe |= read_a_pipe;
+        if self.process.stdin == Stdin::Other {
+            self.process.stdin = stdin;
+        }
         self.process.nested_init |= was_init;
         if process.nested_init && !was_init {
             // The kernel dropped what it got before that was known.
@@ -113,10 +115,10 @@ impl Record {
     }
 
     fn past(&self, verdict: &Verdict, request: Request) -> Past {
-        let unreadable = verdict.reason == Reason::Hidden && self.process.reads_pipe;
+        let unreadable = verdict.reason == Reason::Hidden && self.process.may_read_pipe();
         Past {
             started_since: self.origin == Origin::DuringStop && !self.left_behind,
-            reads_pipe: self.process.reads_pipe,
+            reads_pipe: self.process.may_read_pipe(),
             unreadable_filter: unreadable && !request.first && !self.left_behind,
             handlers_done: request.turn > Turn::Handlers,
         }

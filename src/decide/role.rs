@@ -149,7 +149,7 @@ impl<'a> Assignment<'a> {
         // than another handler.
         let any_seen = processes.iter().any(|p| is_seen_to_handle(p, true));
         let is_handler = |(p, known): (&Process, &Known)| {
-            let only_known = question.only_known_handlers || p.reads_pipe && any_seen;
+            let only_known = question.only_known_handlers || p.may_read_pipe() && any_seen;
             known.known_handler || is_seen_to_handle(p, only_known)
         };
         let handlers: Vec<bool> = processes.iter().zip(known).map(is_handler).collect();
@@ -230,7 +230,7 @@ impl<'a> Assignment<'a> {
             (Role::Worker, Reason::Below(handler.id.pid))
         } else if self.is_handler(at) || self.handler_below(at).is_some() {
             self.by_itself(at, process)
-        } else if process.reads_pipe && self.feeds.get(above) == Some(&true) {
+        } else if process.may_read_pipe() && self.feeds.get(above) == Some(&true) {
             (Role::Bystander, Reason::ReadsPipeline)
         } else if let Some(role) = self.known(at).finishing {
             (role, Reason::Finishing)
@@ -306,7 +306,7 @@ fn chosen_child(snapshot: &Snapshot, question: &Question) -> Option<usize> {
     };
     let in_foreground = |child: &Process| !in_background(child, shell, question);
     // The last of a pipeline reads what the program writes.
-    let writer = last(&|child| in_foreground(child) && !child.reads_pipe);
+    let writer = last(&|child| in_foreground(child) && !child.may_read_pipe());
     let chosen = writer.or_else(|| last(&in_foreground)).or_else(|| last(&|_| true));
     chosen.filter(is_reached)
 }

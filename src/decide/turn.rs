@@ -46,7 +46,7 @@ pub fn turn(role: Role, process: &Process, past: Past, question: &Question) -> T
     let ignores = process.disposition == Disposition::Ignored;
     // A reader ends at end of file, when its writers are gone; the signal ends nothing that ignores
     // it. Both have the epilogue to end by themselves.
-    let ends_by_itself = past.reads_pipe || process.reads_pipe || ignores;
+    let ends_by_itself = past.reads_pipe || process.may_read_pipe() || ignores;
     let at_once = !(past.handlers_done && ends_by_itself);
     match role {
         Role::Worker if !in_group || past.handlers_done => Turn::Timeout,

@@ -194,7 +194,7 @@ impl Explained {
 pub(crate) mod tests {
     use super::*;
     use crate::cli::{Typed, settings};
-    use crate::decide::tests::{process, snapshot};
+    use crate::decide::tests::{A_PIPE, process, snapshot};
     use crate::process::Disposition;
 
     /// What is said of SIGTERM for this tree, whose root is PID 1.
@@ -224,7 +224,7 @@ pub(crate) mod tests {
 
     pub(crate) fn pipeline() -> Vec<Process> {
         let mut tee = process(13, 7, "tee", Disposition::Default);
-        tee.reads_pipe = true;
+        tee.stdin = A_PIPE;
         let mut sh = process(7, 1, "sh", Disposition::Default);
         sh.parent = 1;
         vec![sh, process(12, 7, "java", Disposition::Caught), tee]

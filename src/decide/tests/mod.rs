@@ -21,9 +21,12 @@ use super::terms::{Deliver, Terms};
 use super::turn::{Past, Turn, turn};
 use super::{Action, Delivered, Input, Note, Purpose, Time};
 use crate::exit::End;
-use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
+use crate::process::{Disposition, File, Kind, Outputs, ProcId, Process, Snapshot, Stdin};
 use crate::signal::{Signal, SignalSet};
 use Disposition::{Caught, Default as Plain, Ignored};
+
+/// A pipe as stdin.
+pub(crate) const A_PIPE: Stdin = Stdin::Pipe(File { device: (0, 14), inode: 7 });
 
 /// A made-up process; the pid of adieu is 1 and that of the main process 2.
 pub(crate) fn process(pid: i32, parent: i32, name: &str, disposition: Disposition) -> Process {
@@ -45,9 +48,13 @@ pub(crate) fn process(pid: i32, parent: i32, name: &str, disposition: Dispositio
         ignored: SignalSet::EMPTY,
         stopped: false,
         nested_init: false,
-        reads_pipe: false,
-        stdin_hidden: false,
+        stdin: Stdin::Other,
+        outputs: Outputs::default(),
         in_wait: false,
+        stack: None,
+        switches: 0,
+        pending: false,
+        command: 0,
     }
 }
 
@@ -193,5 +200,5 @@ fn script() -> Vec<Process> {
 
 /// A reader of a pipe.
 fn tee() -> Process {
-    Process { reads_pipe: true, ..process(3, 2, "tee", Plain) }
+    Process { stdin: A_PIPE, ..process(3, 2, "tee", Plain) }
 }

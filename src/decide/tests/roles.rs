@@ -10,7 +10,7 @@ fn background(mut process: Process) -> Process {
 }
 
 fn reader(mut process: Process) -> Process {
-    process.reads_pipe = true;
+    process.stdin = A_PIPE;
     process
 }
 

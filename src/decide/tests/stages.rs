@@ -83,7 +83,7 @@ fn what_the_script_starts_during_the_stop_gets_the_signal_at_the_last_call() {
 #[test]
 fn readers_and_ignorers_get_no_signal_before_the_last_call() {
     let mut reader = process(4, 2, "tee", Plain);
-    reader.reads_pipe = true;
+    reader.stdin = A_PIPE;
     let tree = vec![
         process(2, 1, "sh", Plain),
         process(3, 2, "server", Caught),
@@ -99,7 +99,7 @@ fn readers_and_ignorers_get_no_signal_before_the_last_call() {
 #[test]
 fn an_unreadable_filter_stays_one_when_its_server_is_done() {
     let mut cat = process(4, 2, "cat", Disposition::Hidden);
-    cat.reads_pipe = true;
+    cat.stdin = A_PIPE;
     let tree = vec![process(2, 1, "sh", Plain), process(3, 2, "server", Caught), cat];
     let mut world = World::new(terms(|_| ()), tree);
     assert_eq!(sent(&world.step(arrives(TERM), 0)), [(3, TERM)]);
