@@ -67,7 +67,7 @@ QUIT\t''
 HUP\t''
 USR1\t''
 USR2\t''"
-complete -c adieu -n 'not __adieu_command' -l linger -d 'Go on until the last process is gone: start scripts of daemons [ADIEU_LINGER]'
+complete -c adieu -n 'not __adieu_command' -l linger -d 'Go on until the last process is gone, for daemons [ADIEU_LINGER]'
 complete -c adieu -n 'not __adieu_command' -s v -l verbose -d 'Print the stop as it happens, and its timeline [ADIEU_LOG=verbose]'
 complete -c adieu -n 'not __adieu_command' -s q -l quiet -d 'Print no warnings [ADIEU_LOG=quiet]'
 complete -c adieu -n 'not __adieu_command' -l show-args -d 'Show whole command lines in logs and reports [ADIEU_SHOW_ARGS]'
