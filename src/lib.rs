@@ -86,6 +86,8 @@ use cli::command::{self, ShellEnvironment};
 use cli::settings::{self, Settings, Verbosity};
 use cli::{Request, Typed};
 use error::Error;
+use exit::End;
+use procfs::Observer;
 use report::Reporter;
 use signal::{Signal, SignalSet};
 use std::ffi::{CStr, OsString};
@@ -171,9 +173,17 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         .filter(|s| sys::is_ignored(*s))
         .collect();
     let terms = settings.terms(main, is_init, terminal::can_suspend(), ignored);
+    let observer = || Observer::this_process(settings.show_args).with_wrappers(&settings.wrappers);
     let mut inbox = Inbox::open(started);
-    let code = supervise::supervise(&mut inbox, &terms, &settings.wrappers, &mut reporter);
+    let code = supervise::supervise(&mut inbox, &terms, &observer, &mut reporter);
     let code = settings.ok_exits.apply(code);
+    let not_run = matches!(reporter.main_end(), Some(End::Exited(126 | 127)));
+    if not_run
+        && !reporter.has_stop()
+        && let Some(why) = spawn::fault_of_a_script(&command)
+    {
+        warn(&settings, &why);
+    }
     terminal::take_from(Some(main));
     reporter.finish(&settings, &terms, inbox.now(), code);
     let killed = reporter.had_to_kill();

@@ -6,7 +6,6 @@ use crate::decide::terms::Terms;
 use crate::decide::{Action, Input, Purpose};
 use crate::process::Snapshot;
 use crate::procfs::{self, Detail, NoDescriptor, Observer};
-use crate::programs::Wrappers;
 use crate::report::Reporter;
 use crate::signal::Signal;
 use crate::system::deliver;
@@ -15,11 +14,11 @@ use crate::system::terminal;
 use std::collections::VecDeque;
 
 /// Runs until nothing is left below adieu, or until the time is over; returns the exit status.
-/// `wrappers` are the user's own.
+/// `observer` is who looks at the tree: adieu itself.
 pub(crate) fn supervise(
     inbox: &mut Inbox,
     terms: &Terms,
-    wrappers: &Wrappers,
+    observer: &dyn Fn() -> Observer,
     reporter: &mut Reporter,
 ) -> u8 {
     let main = terms.main;
@@ -37,10 +36,6 @@ pub(crate) fn supervise(
             let answer = match action {
                 Action::Look(purpose, signal) => {
                     let before = inbox.now();
-                    let observer = || {
-                        let shown = reporter.shows_arguments();
-                        Observer::this_process(shown).with_wrappers(wrappers)
-                    };
                     let snapshot = look(&mut own, observer, (purpose, signal), inbox);
                     Input::Looked(purpose, signal, snapshot, inbox.now().saturating_sub(before))
                 }
@@ -89,7 +84,7 @@ pub(crate) fn supervise(
 /// interrupted or refused.
 fn look(
     own: &mut Option<Observer>,
-    observer: impl Fn() -> Observer,
+    observer: &dyn Fn() -> Observer,
     question: (Purpose, Signal),
     inbox: &mut Inbox,
 ) -> Option<Snapshot> {
@@ -101,7 +96,7 @@ fn look(
     inbox.raise_limit();
     for _ in 0..2 {
         let known = own.take().filter(|own| own.pid > 0);
-        let own = own.insert(known.unwrap_or_else(&observer));
+        let own = own.insert(known.unwrap_or_else(observer));
         match procfs::look_below(own, signal, detail) {
             Err(NoDescriptor) => inbox.close(),
             Ok(None) => {}

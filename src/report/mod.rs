@@ -31,7 +31,6 @@ const QUIET: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Reporter {
     verbosity: Verbosity,
-    show_args: bool,
     places: Places,
     /// The last signal that arrived and its sender.
     sender: Option<(Signal, i32)>,
@@ -73,18 +72,12 @@ impl Reporter {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             verbosity: settings.verbosity,
-            show_args: settings.show_args,
             places: Places::of(settings),
             sender: None,
             journal: None,
             main_end: None,
             dropped: Dropped::default(),
         }
-    }
-
-    /// Whether command lines are wanted.
-    pub(crate) fn shows_arguments(&self) -> bool {
-        self.show_args
     }
 
     /// Remembers who sent a signal, in case it begins a stop.
@@ -134,6 +127,11 @@ impl Reporter {
     /// How the main process ended, once it has.
     pub(crate) fn main_end(&self) -> Option<End> {
         self.main_end
+    }
+
+    /// Whether a stop was begun.
+    pub(crate) fn has_stop(&self) -> bool {
+        self.journal.is_some()
     }
 
     /// Whether the stop had to kill.

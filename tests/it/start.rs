@@ -156,18 +156,20 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason
     let scratch = Scratch::new();
     executable(&scratch, "garbage", b"\x7fELF\x02\x01\x01\0\0\0no program");
     executable(&scratch, "binary", b"MZ\0\x01\x02\x03");
+    executable(&scratch, "cut-off", b"\x7fELF\x02\x01\x01");
     executable(&scratch, "orphaned", b"#!/no/such/interpreter\necho no\n");
     fs::write(scratch.join("text"), "echo no\n").unwrap();
     fs::create_dir(scratch.join("directory")).unwrap();
     for (program, code, parts) in [
         ("./garbage", 126, &["./garbage", "another architecture"][..]),
         ("./binary", 126, &["./binary"]),
+        ("./cut-off", 126, &["./cut-off", "cut off when it was copied"]),
         ("./text", 126, &["./text", "permission denied", "chmod +x"]),
         ("./directory", 126, &["./directory", "directory"]),
         ("./text/below", 127, &["./text/below", "no such file"]),
         ("./missing", 127, &["./missing", "no such file"]),
-        ("missing-program", 127, &["missing-program", "PATH"]),
-        ("./orphaned", 127, &["./orphaned", "interpreter"]),
+        ("missing-program", 127, &["missing-program: no such program in PATH;", " (PATH is /"]),
+        ("./orphaned", 127, &["./orphaned", "names the interpreter /no/such/interpreter, which"]),
     ] {
         let finished = child()
             .current_dir(scratch.path())
@@ -177,6 +179,42 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason
         assert_says(&finished, parts);
         assert!(finished.out.is_empty() && finished.err.len() == 1, "{finished}");
         assert!(finished.err[0].starts_with("adieu: "), "{finished}");
+    }
+}
+
+/// Promise (The command): a script with a bad first line or with the line ends of Windows gets the
+/// same error as a string, through a shell, and behind `--`
+fn a_script_with_a_bad_first_line_has_the_same_error_in_every_form() {
+    let scratch = Scratch::new();
+    executable(&scratch, "windows", b"#!/bin/sh\r\necho no\r\n");
+    executable(&scratch, "by-env", b"#!/usr/bin/env sh\r\necho no\r\n");
+    executable(&scratch, "orphaned", b"#! /no/such/interpreter -x\necho no\n");
+    executable(&scratch, "right", b"#!/bin/sh\necho no\nexit 127\n");
+    executable(&scratch, "cut-off", b"\x7fELF\x02");
+    let here = scratch.path().display();
+    for (name, part) in [
+        ("windows", "carriage return"),
+        ("by-env", "carriage return"),
+        ("orphaned", "names the interpreter /no/such/interpreter, which is not there"),
+    ] {
+        for words in [
+            &["--", &*format!("./{name}")][..],
+            &["--", &format!("./{name}"), "x"],
+            &[&format!("./{name} --port 80")],
+            &[&format!("cd {here} && ./{name}")],
+            &["-c", &format!("exec ./{name}; :")],
+        ] {
+            let finished = child().current_dir(scratch.path()).args(words).start().expect_exit(127);
+            assert_says(&finished, &["adieu: cannot run ", name, part]);
+            assert!(finished.out.is_empty(), "{finished}");
+        }
+    }
+    for string in ["./right", "./right; exit 127", "exit 127", "./no/such/file"] {
+        run([string]).assert_no("adieu");
+    }
+    for words in [&["--", "./cut-off"][..], &["./cut-off"], &["./cut-off", "x"]] {
+        let finished = child().current_dir(scratch.path()).args(words).start().expect_exit(126);
+        assert_says(&finished, &["cannot run ./cut-off: no program that this machine can execute"]);
     }
 }
 
@@ -211,7 +249,11 @@ fn without_a_shell_a_missing_program_of_a_string_is_named() {
     let missing = within("servr --x");
     assert_says(
         &missing,
-        &["cannot run servr: no such program in PATH (/bin)", "no shell here (/bin/sh)"],
+        &[
+            "no shell here (/bin/sh)",
+            "cannot run servr: no such program in PATH;",
+            "(PATH is /bin)",
+        ],
     );
     assert_says(
         &within("./servr --x"),
@@ -413,8 +455,9 @@ fn a_wrapper_by_option_and_by_variable_is_shielded_and_its_child_gets_the_signal
         let running =
             adieu.current_dir(scratch.path()).arg("./run-and-wait \"$SERVER\" --exit 4; :").start();
         running.wait_line("server ready");
+        let explained = child().arg("--explain").arg(running.pid().to_string()).start().finish();
         running.signal(SIGTERM);
-        running
+        (running, explained.out.join("\n"))
     };
     for adieu in [
         child().args(["--wrapper", "run-and-wait"]),
@@ -422,14 +465,18 @@ fn a_wrapper_by_option_and_by_variable_is_shielded_and_its_child_gets_the_signal
         child().args(["--wrapper=run-and-wait", "--wrapper", "other"]),
         child().env("ADIEU_WRAPPERS", "other,run-and-wait"),
     ] {
-        let finished = start(adieu.arg("-v")).expect_exit(0);
+        let (running, explained) = start(adieu.arg("-v"));
+        assert!(explained.contains("wait for server"), "{explained}");
+        let finished = running.expect_exit(0);
         finished.assert_order(["server ready", "server got TERM", "server done"]);
         let signalled = |line: &&String| line.contains(" SIGTERM to ");
         let signalled: Vec<_> = finished.err.iter().filter(signalled).collect();
         assert!(signalled.len() == 1 && signalled[0].contains(" to server ("), "{finished}");
     }
     // Without it, the program counts as one that sees to its child by itself.
-    let finished = start(child().args(["-v", "-t", "500ms"])).finish();
+    let (running, explained) = start(child().args(["-v", "-t", "500ms"]));
+    assert!(!explained.contains("wait for server"), "{explained}");
+    let finished = running.finish();
     assert_says(&finished, &["left alone, worker", "timeout after 50"]);
 }
 
@@ -1019,6 +1066,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_missing_program_in_a_string_gets_the_shells_own_answer,
     a_script_without_a_first_line_runs_as_a_shell_would_run_it,
     what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason,
+    a_script_with_a_bad_first_line_has_the_same_error_in_every_form,
     a_string_in_the_place_of_a_program_has_an_error_of_its_own,
     without_a_shell_a_missing_program_of_a_string_is_named,
     a_directory_of_path_without_the_program_or_the_right_to_run_it_is_skipped,
