@@ -69,10 +69,15 @@ impl Dropped {
 
 impl Reporter {
     /// Must be called before the program runs, since the program could change where the files go.
+    /// Warns of a file that could not be written now: at the end it would be too late.
     pub(crate) fn new(settings: &Settings) -> Self {
+        let places = Places::of(settings);
+        if settings.verbosity >= Verbosity::Warnings {
+            places.problems().iter().for_each(|problem| say(problem));
+        }
         Self {
             verbosity: settings.verbosity,
-            places: Places::of(settings),
+            places,
             sender: None,
             journal: None,
             main_end: None,
