@@ -186,6 +186,8 @@ impl Reporter {
 fn level(note: &Note) -> Verbosity {
     match note {
         Note::Waits(..)
+        | Note::CutsEpilogue(..)
+        | Note::KillsIgnorers(_)
         | Note::Kills(..)
         | Note::Abandons(_)
         | Note::Dropped(_)
