@@ -8,7 +8,7 @@ use crate::scenario::{
     AT_ONCE, assert_each_signalled_once, assert_warned, stop, stopped, ways, with,
 };
 use crate::support::runner::{Test, tests};
-use crate::support::{server, tool};
+use crate::support::{Finished, server, tool};
 
 /// Promise (The command): a stop that was asked for and in which the timeout killed a process ends
 /// with 137
@@ -114,7 +114,7 @@ fn a_loop_that_starts_its_server_again_ends_soon_under_each_shell() {
 }
 
 /// The server finished, and one that was started again got the signal once and finished too.
-fn assert_ends_soon(finished: &crate::support::Finished, pause: u64) {
+fn assert_ends_soon(finished: &Finished, pause: u64) {
     let ready = finished.count("ready");
     assert!((1..=2).contains(&ready), "{finished}");
     let got = finished.count("got TERM");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{assert_logged, assert_took, folder, logged, wait_logged, within};
 use crate::scenario::AT_ONCE;
 use crate::support::runner::{Test, tests};
-use crate::support::{Adieu, Scratch, tool};
+use crate::support::{Adieu, Finished, Scratch, tool};
 use nix::sys::signal::Signal::SIGTERM;
 
 const LINES: [&str; 5] =
@@ -16,12 +16,15 @@ fn assert_server_finishes(adieu: Adieu, folder: &Scratch, work: Duration, code: 
     let running = adieu.env("TERM", "xterm").start();
     wait_logged(&running, folder, "log", "server ready");
     running.signal(SIGTERM);
-    let finished = running.expect_exit(code);
-    assert_logged(folder, "log", &LINES, &finished);
+    assert_finished(&running.expect_exit(code), folder, work);
+}
+
+fn assert_finished(finished: &Finished, folder: &Scratch, work: Duration) {
+    assert_logged(folder, "log", &LINES, finished);
     let got = logged(folder, "log").iter().filter(|line| line.contains(" got ")).count();
     assert_eq!(got, 1, "{finished}");
     finished.assert_no("killing");
-    assert_took(&finished, work, work + AT_ONCE);
+    assert_took(finished, work, work + AT_ONCE);
 }
 
 /// Promise (Which process gets the signal, and when): wrappers are shielded
@@ -62,7 +65,11 @@ fn a_server_below_script_may_work_for_longer_than_two_seconds() {
         ("script -q -e -c 'server --lines 2 --work 2500ms --exit 5' log", 5),
     ] {
         let folder = folder(&[]);
-        assert_server_finishes(within(&folder, &[script]), &folder, work, code);
+        let running = within(&folder, &[script]).start();
+        // Its log is written at the end, what it prints at once.
+        running.wait_line("server ready");
+        running.signal(SIGTERM);
+        assert_finished(&running.expect_exit(code), &folder, work);
     }
 }
 

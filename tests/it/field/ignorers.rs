@@ -8,7 +8,7 @@ use crate::scenario::{
     stopped, wait_for,
 };
 use crate::support::runner::{Test, tests};
-use crate::support::{pid_namespace, tool};
+use crate::support::{pid_namespace, say, tool};
 use nix::sys::signal::Signal::SIGTERM;
 
 /// What a program that ignores the signal has from the last call to its end.
@@ -27,7 +27,7 @@ fn a_script_that_ignores_the_signal_ends_after_a_second_under_each_shell() {
             let pid = pid_inside(running.process("sleep").pid);
             running.signal(SIGTERM);
             let finished = running.finish();
-            crate::support::say(format!("--- {}\n{finished}", shell.name));
+            say(format!("--- {}\n{finished}", shell.name));
             // SIGKILL ended the main process; the timeout had no part in it.
             assert_eq!(finished.code, 137, "{finished}");
             assert_took(&finished, GRACE - Duration::from_millis(100), GRACE + AT_ONCE);
@@ -83,7 +83,7 @@ fn a_program_that_ignores_the_signal_beside_a_server_does_not_delay_it() {
         wait_for(&running, 1, "sleep");
         running.signal(SIGTERM);
         let finished = running.finish();
-        crate::support::say(format!("--- {}\n{finished}", shell.name));
+        say(format!("--- {}\n{finished}", shell.name));
         assert_each_signalled_once(&finished, "TERM", &["server"]);
         assert_eq!(finished.code, shell.code_without_trap(5), "{finished}");
         let least = GRACE - Duration::from_millis(100);

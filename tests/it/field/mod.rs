@@ -115,6 +115,16 @@ impl Shell {
     fn code_without_trap(&self, own: i32) -> i32 {
         if self.name == "mksh" { 143 } else { own }
     }
+
+    /// Of a script that ends with `wait`, which a trap interrupted.
+    fn code_of_interrupted_wait(&self) -> i32 {
+        if self.name == "ksh93" { 1 } else { 143 }
+    }
+
+    /// Of `exit` in a trap that runs because the signal ended the foreground command.
+    fn code_of_exit_in_trap(&self, own: i32) -> i32 {
+        if self.name == "ksh93" { 128 + own } else { own }
+    }
 }
 
 /// No process was killed, no line was lost, and these lines came in this order.

@@ -9,9 +9,9 @@ use super::{
     PRETTY_JS, SERVER_JS, Shell, assert_graceful, assert_logged, assert_took, folder, wait_logged,
     within,
 };
-use crate::scenario::{AT_ONCE, EPILOGUE, assert_each_signalled_once, stop, stopped};
+use crate::scenario::{AT_ONCE, EPILOGUE, assert_each_signalled_once, stop, stopped, wait_for};
 use crate::support::runner::{Test, tests};
-use crate::support::{tool, tool_or_less};
+use crate::support::{Finished, say, tool, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 
 /// The node server's work.
@@ -176,19 +176,20 @@ fn the_same_with_node_for_server_and_reader() {
     }
 }
 
-/// A script with a trap, a server in the background and another command in the foreground.
+/// A script with a trap, a server in the background and another command in the foreground. ksh93
+/// and busybox have a sleep of their own.
 const PIPED: &str = "trap 'echo trapped; kill $pid; wait $pid; echo trap done; exit 7' TERM
 server --lines 2 & pid=$!
-sleep 1000
+/bin/sleep 1000
 ";
 
-fn assert_piped(finished: &crate::support::Finished) {
+fn assert_piped(finished: &Finished, shell: &Shell) {
     assert_each_signalled_once(finished, "TERM", &["server"]);
     assert_graceful(
         finished,
         ["server ready", "trapped", "server got TERM", "server line 2", "server done", "trap done"],
     );
-    assert_eq!(finished.code, 7, "{finished}");
+    assert_eq!(finished.code, shell.code_of_exit_in_trap(7), "{finished}");
     assert_took(finished, Duration::from_millis(500), AT_ONCE * 2);
 }
 
@@ -206,8 +207,8 @@ fn a_script_that_comes_through_a_pipe_runs_its_trap() {
         ] {
             // tail(1) ends with the epilogue, and until then the shell around it waits.
             let finished = stop(within(&folder, &["--epilogue", "300ms", &script]), 1).finish();
-            crate::support::say(format!("--- {}: {script}\n{finished}", shell.name));
-            assert_piped(&finished);
+            say(format!("--- {}: {script}\n{finished}", shell.name));
+            assert_piped(&finished, &shell);
         }
     }
 }
@@ -225,11 +226,11 @@ fn a_script_on_the_standard_input_of_adieu_runs_its_trap() {
             stdin.write_all(PIPED.as_bytes()).unwrap();
             let _held = open.then_some(stdin);
             running.wait_line("server ready");
-            crate::scenario::wait_for(&running, 1, "sleep");
+            wait_for(&running, 1, "sleep");
             running.signal(SIGTERM);
             let finished = running.finish();
-            crate::support::say(format!("--- {}, open: {open}\n{finished}", shell.name));
-            assert_piped(&finished);
+            say(format!("--- {}, open: {open}\n{finished}", shell.name));
+            assert_piped(&finished, &shell);
         }
     }
 }
@@ -243,7 +244,7 @@ fn a_server_in_the_foreground_of_a_script_through_a_pipe_is_no_reader() {
     for shell in Shell::all() {
         let inner = shell.words.trim_end_matches(" -c");
         let finished = stop(within(&folder, &[&format!("cat install.sh | {inner}")]), 1).finish();
-        crate::support::say(format!("--- {}\n{finished}", shell.name));
+        say(format!("--- {}\n{finished}", shell.name));
         let order =
             ["ready", "got TERM", "line 1", "line 2", "done"].map(|it| format!("server {it}"));
         assert_graceful(&finished, order.iter().map(String::as_str).chain(["trapped"]));
