@@ -13,10 +13,11 @@
 //!
 //! ```
 //! use adieu::decide::role::{self, Question, Role};
-//! use adieu::process::{Disposition, Kind, ProcId, Process, Snapshot};
+//! use adieu::process::{Disposition, File, Kind, Outputs, ProcId, Process, Snapshot, Stdin};
 //! use adieu::decide::terms::Deliver;
 //! use adieu::signal::{Signal, SignalSet};
 //!
+//! let pipe = File { device: (0, 14), inode: 7 };
 //! let process = |pid: i32, above: Option<usize>, name: &str, kind, disposition| Process {
 //!     id: ProcId { pid, start: 1 },
 //!     parent: if above.is_some() { 2 } else { 1 },
@@ -30,9 +31,13 @@
 //!     ignored: SignalSet::EMPTY,
 //!     stopped: false,
 //!     nested_init: false,
-//!     reads_pipe: name == "tee",
-//!     stdin_hidden: false,
+//!     stdin: if name == "tee" { Stdin::Pipe(pipe) } else { Stdin::Other },
+//!     outputs: Outputs { files: [(name == "server").then_some(pipe), None], hidden: false },
 //!     in_wait: false,
+//!     stack: None,
+//!     switches: 0,
+//!     pending: false,
+//!     command: 0,
 //! };
 //! let processes = vec![
 //!     process(2, None, "sh", Kind::Shell, Disposition::Default),
@@ -45,6 +50,7 @@
 //!     main: 2,
 //!     inherited_ignored: SignalSet::EMPTY,
 //!     only_known_handlers: false,
+//!     main_ended: false,
 //! };
 //! let verdicts = role::assign(&Snapshot { processes, tick: 1, last_pid: 4 }, &question, |_| None);
 //! let roles: Vec<Role> = verdicts.iter().map(|verdict| verdict.role).collect();

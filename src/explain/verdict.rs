@@ -6,7 +6,7 @@ use crate::decide::role::{self, Reason, Role, Verdict};
 use crate::decide::turn::Turn;
 use crate::explain::look::Explained;
 use crate::explain::top::Top;
-use crate::process::{Disposition, Process};
+use crate::process::{Disposition, Process, Stdin};
 use crate::report::words::{self, duration};
 use crate::signal::Signal;
 
@@ -29,7 +29,7 @@ impl Explained {
     fn when_stopped(&self, process: &Process, verdict: &Verdict) -> String {
         let unhandled = self.with_role(Role::Handler).is_empty();
         let ends_with_its_pipe =
-            verdict.role == Role::Bystander && process.reads_pipe && !process.stdin_hidden;
+            verdict.role == Role::Bystander && matches!(process.stdin, Stdin::Pipe(_));
         let gets_it = |turn: Turn| format!("gets it {}", words::when(turn));
         match self.turn(process, verdict) {
             _ if process.nested_init && process.disposition == Disposition::Default => {
@@ -172,7 +172,8 @@ impl Explained {
             parts.push(format!("{} {} shielded", names(&shielded), is_or_are(&shielded)));
         }
         let readers = self.with_role(Role::Bystander).into_iter();
-        let readers: Vec<&Process> = readers.filter(|p| p.reads_pipe && !p.stdin_hidden).collect();
+        let readers: Vec<&Process> =
+            readers.filter(|p| matches!(p.stdin, Stdin::Pipe(_))).collect();
         if !readers.is_empty() {
             parts.push(format!(
                 "{} {} at end of file",

@@ -78,13 +78,6 @@ pub(crate) struct FileId {
     pub inode: u64,
 }
 
-impl FileId {
-    /// Whether it is a pipe or a socket.
-    pub(crate) fn is_piped(self) -> bool {
-        matches!(self.kind, libc::S_IFIFO | libc::S_IFSOCK)
-    }
-}
-
 /// What `read` makes of the names in a directory.
 ///
 /// std's `read_dir` and nix's `Dir` panic where the descriptor cannot be closed, and the end of
