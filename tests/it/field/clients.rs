@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{assert_took, folder, logged, within};
+use super::{assert_not_killed, assert_took, folder, logged, within};
 use crate::scenario::{AT_ONCE, stop, wait_for};
 use crate::support::runner::{Test, tests};
 use crate::support::{Scratch, eventually, missing_package, root, say, tool};
@@ -31,7 +31,7 @@ echo database ready; while :; do sleep 1 & wait $!; done";
         running.signal(SIGTERM);
         let finished = running.expect_exit(4);
         finished.assert_order(["database got TERM", "client gave 143", "database done"]);
-        finished.assert_no("killing");
+        assert_not_killed(&finished);
         assert_took(&finished, half - Duration::from_millis(500), half + AT_ONCE);
     }
 }
@@ -90,7 +90,7 @@ fn postgresql_and_its_client_in_the_foreground_do_not_wait_for_each_other() {
         let finished = running.expect_exit(4);
         say(format!("--- {number}\n{finished}"));
         finished.assert_order(["client ready", "client gave 143"]);
-        finished.assert_no("killing");
+        assert_not_killed(&finished);
         // By its own log it ended by itself, and as TERM asks for.
         let logged = ["received smart shutdown request", "database system is shut down"];
         let places: Vec<_> = logged
@@ -118,7 +118,8 @@ fn a_reader_and_a_background_job_get_no_signal_at_half_time() {
     let running = stop(within(&folder, &["-t", "6s", script]), 1);
     let finished = running.expect_exit(5);
     finished.assert_order(["server got TERM", "server line 2", "server done"]);
-    finished.assert_no("killing").assert_no("lost");
+    finished.assert_no("lost");
+    assert_not_killed(&finished);
     // Half-time is after 3 s. What adieu prints may be read a little before the server's line.
     let done = finished.lines.iter().find(|line| line.text == "server done").unwrap().at;
     let early = finished.lines.iter().filter(|line| line.at + Duration::from_millis(500) < done);

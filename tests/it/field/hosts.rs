@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{assert_logged, assert_took, folder, logged, wait_logged, within};
+use super::{assert_logged, assert_not_killed, assert_took, folder, logged, wait_logged, within};
 use crate::scenario::AT_ONCE;
 use crate::support::runner::{Test, tests};
 use crate::support::{Adieu, Finished, Scratch, tool};
@@ -23,7 +23,7 @@ fn assert_finished(finished: &Finished, folder: &Scratch, work: Duration) {
     assert_logged(folder, "log", &LINES, finished);
     let got = logged(folder, "log").iter().filter(|line| line.contains(" got ")).count();
     assert_eq!(got, 1, "{finished}");
-    finished.assert_no("killing");
+    assert_not_killed(finished);
     assert_took(finished, work, work + AT_ONCE);
 }
 

@@ -17,8 +17,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Promise (Which process gets the signal, and when): programs that ignore the signal
 fn a_script_that_ignores_the_signal_ends_after_a_second_under_each_shell() {
     let folder = folder(&[]);
-    for shell in Shell::all() {
-        // ksh93 and busybox have a sleep of their own.
+    // ksh93 catches what it ignores, as SigCgt shows.
+    for shell in Shell::each(&["dash", "bash", "busybox", "zsh", "mksh", "yash"]) {
+        // busybox has a sleep of its own.
         let script = "trap '' TERM; echo script ready; while :; do /bin/sleep 1000; done";
         for options in [&[][..], &["-t", "25s"]] {
             let running = shell.runs(&folder, options, script).start();

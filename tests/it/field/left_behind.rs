@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{assert_graceful, assert_took, folder, of_pypi, within};
+use super::{assert_graceful, assert_not_killed, assert_took, folder, of_pypi, within};
 use crate::scenario::{AT_ONCE, assert_each_signalled_once, stop, stopped};
 use crate::support::runner::{Test, tests};
 use crate::support::{Finished, tool};
@@ -16,7 +16,7 @@ fn assert_both_finish(finished: &Finished) {
         let count = finished.out.iter().filter(|it| it.ends_with(&format!("| {line}"))).count();
         assert_eq!(count, 1, "{line}\n{finished}");
     }
-    finished.assert_no("killing");
+    assert_not_killed(finished);
     assert_took(finished, Duration::from_millis(1500), Duration::from_millis(1500) + AT_ONCE);
 }
 

@@ -129,7 +129,14 @@ impl Shell {
 
 /// No process was killed, no line was lost, and these lines came in this order.
 fn assert_graceful<'a>(finished: &Finished, order: impl IntoIterator<Item = &'a str>) {
-    finished.assert_order(order).assert_no("killing").assert_no("lost").assert_no("EPIPE");
+    finished.assert_order(order).assert_no("lost").assert_no("EPIPE");
+    assert_not_killed(finished);
+}
+
+/// adieu killed no process. su and script say "killing" too.
+fn assert_not_killed(finished: &Finished) {
+    let by_adieu = |line: &&String| line.contains("adieu: ") && line.contains(": killing ");
+    assert!(!finished.err.iter().any(|line| by_adieu(&line)), "{finished}");
 }
 
 /// It took no longer than what it had to do, and what a busy machine may add.

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::{
-    PRETTY_JS, SERVER_JS, Shell, assert_graceful, assert_logged, assert_took, folder, wait_logged,
-    within,
+    PRETTY_JS, SERVER_JS, Shell, assert_graceful, assert_logged, assert_not_killed, assert_took,
+    folder, wait_logged, within,
 };
 use crate::scenario::{AT_ONCE, EPILOGUE, assert_each_signalled_once, stop, stopped, wait_for};
 use crate::support::runner::{Test, tests};
@@ -48,9 +48,16 @@ fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
         }
     }
     if tool_or_less("bash").is_some() {
-        let script = "node server.js | node pretty.js";
-        let adieu = within(&folder, &["--shell", "bash -eo pipefail -c", script]);
-        assert_graceful(&stopped(adieu, 1, 3), THROUGH_PRETTY);
+        for (script, code) in [
+            ("node server.js | node pretty.js", 3),
+            // Here the server is the child of the filter.
+            ("exec node pretty.js < <(node server.js)", 0),
+        ] {
+            let adieu = within(&folder, &["--shell", "bash -eo pipefail -c", script]);
+            let finished = stopped(adieu, 1, code);
+            assert_graceful(&finished, THROUGH_PRETTY);
+            assert_eq!(finished.count("got TERM"), 1, "{finished}");
+        }
     }
 }
 
@@ -68,7 +75,8 @@ fn multilog_writes_the_last_lines() {
         running.signal(SIGTERM);
         let finished = running.expect_exit(shell.code_without_trap(0));
         assert_logged(&folder, "log/current", &order, &finished);
-        finished.assert_no("lost").assert_no("killing");
+        finished.assert_no("lost");
+        assert_not_killed(&finished);
         assert_took(&finished, Duration::from_millis(500), Duration::from_millis(500) + AT_ONCE);
     }
 }

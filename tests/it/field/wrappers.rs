@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use super::{assert_graceful, assert_took, folder, of_pypi, within};
+use super::{assert_graceful, assert_not_killed, assert_took, folder, of_pypi, within};
 use crate::scenario::{AT_ONCE, assert_each_signalled_once, pid_inside, stop, stopped};
 use crate::support::runner::{Test, tests};
 use crate::support::{Adieu, Finished, Scratch, adieu, output, tool};
@@ -103,7 +103,7 @@ fn a_stop_that_lasts_names_the_program_that_got_no_signal_and_what_helps() {
     kill(server, SIGTERM).unwrap();
     let finished = running.expect_exit(6);
     finished.assert_order(["runner got TERM", "server got TERM", "server done", "runner ends"]);
-    finished.assert_no("killing");
+    assert_not_killed(&finished);
     assert!(finished.took >= Duration::from_secs(5), "{finished}");
     let about = |line: &&String| line.contains("--wrapper") && line.contains("work-runner");
     assert!(finished.err.iter().any(|line| about(&line)), "{finished}");
