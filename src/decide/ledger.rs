@@ -762,9 +762,11 @@ impl Ledger {
         self.seen().any(|record| record.is_awaited() && record.presence == Presence::Seen(None))
     }
 
-    /// Whether a process has not had the signal that holds now.
+    /// Whether a process has not had the signal that holds now, and has a use for more time. The
+    /// signal ends nothing that ignores it, unless that reads to the end of a pipe.
     pub(crate) fn has_due(&self) -> bool {
-        self.seen().any(|record| record.delivery.is_due())
+        let has_use = |record: &Record| !record.ignores || record.reader;
+        self.seen().any(|record| record.delivery.is_due() && has_use(record))
     }
 
     /// Whether all that is left may not be signalled and is not seen to handle the signal.
