@@ -71,6 +71,8 @@ pub struct Verdict {
     pub role: Role,
     /// Why.
     pub reason: Reason,
+    /// It reads what a handler writes, or has, whatever its role.
+    pub reader: bool,
 }
 
 impl Verdict {
@@ -215,9 +217,9 @@ impl<'a> Assignment<'a> {
             vec![Reads::Nothing; processes.len()]
         } else {
             let known = |at: usize| known.get(at).is_some_and(|known| known.reader);
-            let left =
-                |at| question.main_ended && pipes.has_pipe_of_its_own(at) && !pipes.is_written(at);
-            pipes.reads(&shielding, |at| known(at) || left(at))
+            let is_left = |at| pipes.has_pipe_of_its_own(at) && !pipes.is_written(at);
+            let left = |at| question.main_ended && is_left(at);
+            pipes.reads(&handlers, &shielding, |at| known(at) || left(at))
         };
         let followed = followed(snapshot, known, &handlers, &pipes);
         Self { snapshot, question, known, handlers, handler_below, pipes, reads, followed }
@@ -232,10 +234,11 @@ impl<'a> Assignment<'a> {
             let above = process.above.and_then(|above| Some((above, verdicts.get(above)?)));
             let mut shell = process.above.and_then(|above| *unclear.get(above)?);
             let (role, mut reason) = match above {
-                Some((_, Verdict { role: role @ (Role::Worker | Role::Foreground), reason })) => {
-                    (*role, *reason)
-                }
-                Some((above, Verdict { role: Role::Handler, reason })) => {
+                Some((
+                    _,
+                    Verdict { role: role @ (Role::Worker | Role::Foreground), reason, .. },
+                )) => (*role, *reason),
+                Some((above, Verdict { role: Role::Handler, reason, .. })) => {
                     let reads = matches!(reason, Reason::ReadsPipeline | Reason::ReadsRest);
                     let ground = self.ground(at, above).filter(|_| !reads);
                     if ground == Some(Ground::Unclear) {
@@ -256,7 +259,8 @@ impl<'a> Assignment<'a> {
             {
                 reason = Reason::Nothing;
             }
-            verdicts.push(Verdict { role, reason });
+            let reader = self.reads(at) != Reads::Nothing;
+            verdicts.push(Verdict { role, reason, reader });
             unclear.push(shell);
         }
         verdicts
@@ -512,7 +516,7 @@ fn around_chosen(snapshot: &Snapshot, chosen: usize) -> Vec<Verdict> {
             _ if below.get(at).copied().flatten().is_some() => (Role::Shielded, Reason::Above(pid)),
             _ => (Role::Bystander, Reason::Nothing),
         };
-        verdicts.push(Verdict { role, reason });
+        verdicts.push(Verdict { role, reason, reader: false });
     }
     verdicts
 }

@@ -150,7 +150,7 @@ impl Stop {
             (Alarm::LastWord, _) => self.last_word,
             (Alarm::HalfTime, Stage::Handlers { .. }) => self.half_time,
             (Alarm::ExpectedOver, Stage::Handlers { .. }) => self.ledger.expected_over(),
-            (Alarm::IgnorersOver, stage) => self.ledger.ignorers_over(stage.last_call_since()?),
+            (Alarm::IgnorersOver, stage) => self.ledger.ignorers_over(stage.last_call()?),
             (Alarm::Look, _) => Some(self.pace.next()),
             (Alarm::KilledTooLong | Alarm::HalfTime, _)
             | (Alarm::EpilogueOver | Alarm::ExpectedOver, _) => None,
@@ -170,7 +170,7 @@ impl Stop {
                 Alarm::Timeout => return self.timeout(main, now),
                 Alarm::Warning => actions.push(self.warn(now)),
                 Alarm::LastWord => {
-                    self.stage = self.stage.last_word(now);
+                    self.stage = self.stage.last_word();
                     actions.push(Action::Say(Note::Enters(Turn::LastWord)));
                     look = true;
                 }
@@ -307,8 +307,8 @@ impl Stop {
         main: Main,
         now: Time,
     ) -> Vec<Action> {
-        let Some(snapshot) = snapshot else { return self.looked_in_vain(terms, main, now) };
         self.half_time = self.half_time.filter(|at| now < *at);
+        let Some(snapshot) = snapshot else { return self.looked_in_vain(terms, main, now) };
         self.ledger.forget_copies(snapshot);
         self.ledger.watch_traps(snapshot, now.saturating_sub(took));
         let main_ended = !self.asked_for;
@@ -333,7 +333,7 @@ impl Stop {
         // As PID 1 adieu ends by its exit what it may not signal; none of these would have handled
         // the signal.
         let main_known = main.group.is_none() || self.ledger.sees(terms.main);
-        let is_last_call = self.stage.last_call_since().is_some();
+        let is_last_call = self.stage.is_last();
         if is_last_call && terms.is_init && main_known && self.ledger.is_beyond_reach() {
             actions.push(self.exit(main.code));
             return actions;
@@ -372,7 +372,7 @@ impl Stop {
             actions.extend(self.nobody_handles_it(tree.snapshot, terms, main, now));
         }
         loop {
-            if self.stage.last_call_since().is_some() {
+            if self.stage.is_last() {
                 self.ledger.recheck_group(tree.snapshot, self.pace.last());
             }
             let request = self.request(terms, now);
@@ -388,10 +388,10 @@ impl Stop {
                     self.killed |= !kills.is_empty();
                     actions.extend(kills);
                 }
-                Stage::LastCall { since } | Stage::LastWord { since } => {
-                    actions.extend(self.ledger.kill_ignorers(*since, now));
-                }
                 _ => {}
+            }
+            if let Some(since) = self.stage.last_call() {
+                actions.extend(self.ledger.kill_ignorers(since, now));
             }
             let restarted = match self.stage {
                 Stage::Epilogue { .. } => self.ledger.restarted(tree, question),
