@@ -139,9 +139,16 @@ impl Reporter {
         self.journal.is_some()
     }
 
-    /// Whether the stop had to kill.
+    /// Whether the timeout of the stop had to kill.
     pub(crate) fn had_to_kill(&self) -> bool {
         self.journal.as_ref().is_some_and(|journal| journal.timed_out.is_some())
+    }
+
+    /// Whether it had to in a stop that was asked for: not in one of what the main process left
+    /// behind, whose end was its own.
+    pub(crate) fn had_to_kill_as_asked(&self) -> bool {
+        let asked_for = |journal: &Journal| matches!(journal.cause, Cause::Signal(_));
+        self.had_to_kill() && self.journal.as_ref().is_some_and(asked_for)
     }
 
     /// Prints the timeline of the stop and writes its files, as far as the settings ask for them.

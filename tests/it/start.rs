@@ -937,6 +937,13 @@ fn ok_exit_turns_the_named_statuses_into_0_and_no_others() {
     eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
     running.signal(SIGTERM);
     running.expect_exit(0);
+    // A stop that had to kill is no success, whatever the shell around it made of that.
+    for options in [["-e", "143", "-t"], ["-e", "143,137", "-t"]] {
+        let killed = child().args(options).args(["500ms", "\"$SERVER\" --never; :"]).start();
+        killed.wait_line("server ready");
+        killed.signal(SIGTERM);
+        killed.expect_exit(137);
+    }
     // Only the main process's status is meant.
     assert_eq!(run(["-e", "127", "-e", "125", "--", "./no-such-program"]).code, 127);
 }
