@@ -111,7 +111,7 @@ pub struct Process {
     /// busybox ash show this.)
     pub in_wait: bool,
     /// Of a shell with a trap: its stack pointer in the system call that it waits in. While a trap
-    /// runs, that is another one than before. (Only bash is asked.)
+    /// runs, that is another one than before. (dash and busybox ash show [`Process::in_wait`] instead.)
     pub stack: Option<u64>,
     /// How often its first thread was given a processor and lost it again. A process that has got a
     /// signal has moved.
