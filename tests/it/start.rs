@@ -15,7 +15,7 @@ use crate::support::{
     Adieu, Finished, Scratch, adieu, eventually, pid_namespace, pid_namespace_or_less, process,
     server, tool, tool_or_less,
 };
-use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1};
+use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
 
 /// adieu as an ordinary child, with `$ADIEU` and `$SERVER` for scripts.
@@ -966,6 +966,24 @@ fn interrupt_ends_like_any_stop() {
     running.expect_exit(8).assert_order(["server ready", "server got INT", "server done"]);
 }
 
+/// Promise (The command): a shell's background job inherits INT and QUIT as ignored: they begin no
+/// stop, and TERM does
+fn a_background_job_is_stopped_by_term_and_not_by_int() {
+    let script = "\"$ADIEU\" -- \"$SERVER\" --work 0s --print USR1 & wait";
+    let running = shell(script).start();
+    running.wait_line("server ready");
+    let adieu = running.process("adieu").pid;
+    for ignored in [SIGINT, SIGQUIT] {
+        kill(adieu, ignored).unwrap();
+    }
+    // adieu takes what it gets in the order of numbers, so INT and QUIT would have come before.
+    kill(adieu, SIGUSR1).unwrap();
+    running.wait_line("server saw USR1");
+    kill(adieu, SIGTERM).unwrap();
+    let order = ["server ready", "server saw USR1", "server got TERM", "server done"];
+    running.expect_exit(0).assert_order(order).assert_no("got INT").assert_no("got QUIT");
+}
+
 // --- --install -----------------------------------------------------------------------------------
 
 /// `adieu --install` under this umask.
@@ -1104,6 +1122,7 @@ pub(crate) const TESTS: &[Test] = tests![
     ok_exit_turns_the_named_statuses_into_0_and_no_others,
     the_status_is_the_main_processs_whatever_else_ends,
     interrupt_ends_like_any_stop,
+    a_background_job_is_stopped_by_term_and_not_by_int,
     install_makes_a_copy_that_every_user_may_execute_whatever_the_umask,
     install_needs_less_memory_than_the_binary_is_long,
     install_into_a_directory_and_over_a_file,
