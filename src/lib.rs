@@ -173,6 +173,7 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         .into_iter()
         .filter(|s| sys::is_ignored(*s))
         .collect();
+    reporter.started_ignoring(ignored);
     let terms = settings.terms(main, is_init, terminal::can_suspend(), ignored);
     let observer = || Observer::this_process(settings.show_args).with_wrappers(&settings.wrappers);
     let mut inbox = Inbox::open(started);
