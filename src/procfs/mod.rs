@@ -125,7 +125,7 @@ pub fn look_below(
     }
     let handled = observed.iter().flatten().any(|observed| !observed.does_nothing());
     let whole = handled || detail == Detail::Whole || observer.show_arguments;
-    let processes = living(&mut proc, observer, &tree, observed, (signal, whole));
+    let processes = living(&mut proc, observer, &tree, observed, (signal, detail, whole));
     Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid(&mut proc) }))
 }
 
@@ -135,7 +135,7 @@ fn living(
     observer: &Observer,
     tree: &[Member<'_>],
     observed: Vec<Option<Observed>>,
-    (signal, whole): (Signal, bool),
+    (signal, detail, whole): (Signal, Detail, bool),
 ) -> Vec<Process> {
     let mut processes: Vec<Process> = Vec::with_capacity(tree.len());
     // Where each process of the tree stands in the list, or its nearest living ancestor.
@@ -155,7 +155,7 @@ fn living(
         processes.extend(process);
     }
     if whole {
-        pipes::connect(&mut processes, observer.stdin());
+        pipes::connect(&mut processes, observer.stdin(), detail == Detail::Deciding);
     }
     processes
 }
