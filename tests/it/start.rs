@@ -477,7 +477,7 @@ fn a_wrapper_by_option_and_by_variable_is_shielded_and_its_child_gets_the_signal
     let (running, explained) = start(child().args(["-v", "-t", "500ms"]));
     assert!(!explained.contains("wait for server"), "{explained}");
     let finished = running.finish();
-    assert_says(&finished, &["left alone, worker", "timeout after 50"]);
+    assert_says(&finished, &["left alone, worker", "timeout after 5"]);
 }
 
 /// Promise (The command): every option and its variable works
