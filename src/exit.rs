@@ -69,10 +69,14 @@ pub fn signal_to_end_by(
 pub struct OkExits(pub Vec<u8>);
 
 impl OkExits {
-    /// 0 for a status that was named, every other as it is. A stop that had to kill is no success,
-    /// whatever its status is.
-    pub fn apply(&self, code: u8, had_to_kill: bool) -> u8 {
-        if self.0.contains(&code) && !had_to_kill { 0 } else { code }
+    /// 0 for a status that was named, every other as it is.
+    pub fn apply(&self, code: u8) -> u8 {
+        if self.0.contains(&code) { 0 } else { code }
+    }
+
+    /// The same, but a stop in which the timeout killed is no success, whatever its status is.
+    pub fn apply_unless_killed(&self, code: u8, killed: bool) -> u8 {
+        if killed { code } else { self.apply(code) }
     }
 }
 
@@ -86,9 +90,10 @@ mod tests {
         assert_eq!(End::Signaled(Signal::TERM).code(), 143);
         assert_eq!(End::Signaled(Signal::KILL).code(), 137);
         let ok = OkExits(vec![143, 1]);
-        assert_eq!([143, 1, 2].map(|code| ok.apply(code, false)), [0, 0, 2]);
-        assert_eq!(ok.apply(143, true), 143);
-        assert_eq!(OkExits(vec![KILLED]).apply(KILLED, true), KILLED);
+        assert_eq!([143, 1, 2].map(|code| ok.apply(code)), [0, 0, 2]);
+        assert_eq!(ok.apply_unless_killed(143, false), 0);
+        assert_eq!(ok.apply_unless_killed(143, true), 143);
+        assert_eq!(OkExits(vec![KILLED]).apply_unless_killed(KILLED, true), KILLED);
     }
 
     #[test]

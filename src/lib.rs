@@ -178,7 +178,7 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
     let observer = || Observer::this_process(settings.show_args).with_wrappers(&settings.wrappers);
     let mut inbox = Inbox::open(started);
     let code = supervise::supervise(&mut inbox, &terms, &observer, &mut reporter);
-    let code = settings.ok_exits.apply(code, reporter.had_to_kill_as_asked());
+    let code = settings.ok_exits.apply_unless_killed(code, reporter.had_to_kill_as_asked());
     let not_run = matches!(reporter.main_end(), Some(End::Exited(126 | 127)));
     if not_run
         && !reporter.has_stop()
