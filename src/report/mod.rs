@@ -136,8 +136,8 @@ impl Reporter {
             since.map(|journal| format!("{:>8}  ", duration(now.saturating_sub(journal.began))));
         let text = match note {
             Note::Dropped(signal) if self.ignored.has(*signal) => format!(
-                "{signal} dropped: adieu was started ignoring it, as a background job of a shell or \
-                 by nohup, and no program handles it; SIGTERM begins a stop"
+                "{signal} dropped: adieu was started ignoring it, as a background job of a shell \
+                 or by nohup, and no program handles it; for a stop send SIGTERM"
             ),
             _ => sentence(note, now),
         };
