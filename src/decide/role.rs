@@ -38,6 +38,8 @@ pub enum Reason {
     WasSignalled,
     /// It is the one that `--deliver child` means.
     Chosen,
+    /// It handles the signal, but `--deliver child` means another.
+    NotChosen,
     /// This handler is below it.
     Above(i32),
     /// It is below this handler.
@@ -514,6 +516,7 @@ fn around_chosen(snapshot: &Snapshot, chosen: usize) -> Vec<Verdict> {
                 (Role::Worker, Reason::Below(pid))
             }
             _ if below.get(at).copied().flatten().is_some() => (Role::Shielded, Reason::Above(pid)),
+            _ if handles(process, false) => (Role::Bystander, Reason::NotChosen),
             _ => (Role::Bystander, Reason::Nothing),
         };
         verdicts.push(Verdict { role, reason, reader: false });

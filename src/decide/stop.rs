@@ -171,7 +171,8 @@ impl Stop {
                 Alarm::Warning => actions.push(self.warn(now)),
                 Alarm::LastWord => {
                     self.stage = self.stage.last_word();
-                    actions.push(Action::Say(Note::Enters(Turn::LastWord)));
+                    let said = Action::Say(Note::Enters(Turn::LastWord));
+                    actions.extend(self.ledger.has_due().then_some(said));
                     look = true;
                 }
                 Alarm::HalfTime => {
@@ -376,6 +377,7 @@ impl Stop {
                 self.ledger.recheck_group(tree.snapshot, self.pace.last());
             }
             let request = self.request(terms, now);
+            let before = actions.len();
             actions.extend(self.ledger.signal_due(tree, question, request));
             match &mut self.stage {
                 Stage::Handlers { .. } if first => {
@@ -386,7 +388,12 @@ impl Stop {
                     let asked = *asked.get_or_insert(now);
                     let kills = self.ledger.kill(tree.snapshot, *since, asked, self.began, now);
                     self.killed |= !kills.is_empty();
-                    actions.extend(kills);
+                    // Whoever gets the signal only now gets it because of the timeout: that is said
+                    // first.
+                    let (said, done): (Vec<_>, Vec<_>) =
+                        kills.into_iter().partition(|action| matches!(action, Action::Say(_)));
+                    actions.splice(before..before, said);
+                    actions.extend(done);
                 }
                 _ => {}
             }
@@ -440,8 +447,8 @@ impl Stop {
         if !matches!(next, Stage::Handlers { .. }) {
             self.pace = Pace::new(now);
         }
-        // A last call with nothing left to send is not worth a word.
-        let said = !matches!(next, Stage::LastCall { .. }) || left.due;
+        // An epilogue or a last call with nothing left to send is not worth a word.
+        let said = !matches!(next, Stage::Epilogue { .. } | Stage::LastCall { .. }) || left.due;
         said.then_some(Action::Say(Note::Enters(next.turn())))
     }
 
