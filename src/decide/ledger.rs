@@ -149,16 +149,18 @@ impl Record {
     /// look began: while the trap runs, it is another one than before.
     fn watch_trap(&mut self, process: &Process, look: Time) {
         let Some(first) = self.delivery.first() else { return };
-        if self.trap != Trap::Pending || look < first + TRAP_MOMENT {
-            return;
-        }
         let given_up = first + LONGEST_TRAP_MOMENT <= look;
-        self.trap = match process.stack {
-            Some(stack) if self.stack != Some(stack) => Trap::Ran,
-            Some(_) if !process.pending || given_up => Trap::Waits,
-            None if given_up => Trap::Waits,
+        self.trap = match (self.trap, process.stack) {
+            (Trap::Ran, _) => Trap::Ran,
+            // The trap itself, or what follows it, has taken the trap away.
+            _ if process.disposition != Disposition::Caught => Trap::Ran,
+            (Trap::Waits, _) => Trap::Waits,
+            _ if look < first + TRAP_MOMENT => Trap::Pending,
+            (Trap::Pending, Some(stack)) if self.stack != Some(stack) => Trap::Ran,
+            (Trap::Pending, Some(_)) if !process.pending || given_up => Trap::Waits,
+            (Trap::Pending, None) if given_up => Trap::Waits,
             // It has a processor, or is to be given one.
-            Some(_) | None => Trap::Pending,
+            (Trap::Pending, _) => Trap::Pending,
         };
     }
 
@@ -760,9 +762,11 @@ impl Ledger {
         self.seen().any(|record| record.is_awaited() && record.presence == Presence::Seen(None))
     }
 
-    /// Whether a process has not had the signal that holds now.
+    /// Whether a process has not had the signal that holds now, and has a use for more time. The
+    /// signal ends nothing that ignores it, unless that reads to the end of a pipe.
     pub(crate) fn has_due(&self) -> bool {
-        self.seen().any(|record| record.delivery.is_due())
+        let has_use = |record: &Record| !record.ignores || record.reader;
+        self.seen().any(|record| record.delivery.is_due() && has_use(record))
     }
 
     /// Whether all that is left may not be signalled and is not seen to handle the signal.

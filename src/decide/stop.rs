@@ -199,8 +199,8 @@ impl Stop {
         vec![Action::Say(Note::Abandons(self.ledger.killed())), self.exit(main.code)]
     }
 
-    /// adieu exits with this status; or with that of SIGKILL where the timeout killed in a stop that
-    /// was asked for: a platform has to see it, whatever the shell around made of it.
+    /// adieu exits with this status; or with that of SIGKILL where the timeout killed in a stop
+    /// that was asked for: a platform has to see it, whatever the shell around made of it.
     pub(crate) fn exit(&self, code: u8) -> Action {
         Action::Exit(if self.killed && self.asked_for { KILLED } else { code })
     }

@@ -241,9 +241,9 @@ pub(super) struct ShellWait {
     /// It sits in its `wait` builtin. dash and busybox ash wait for a foreground command in `wait4`
     /// and in the builtin in `rt_sigsuspend` (seen with dash 0.5.12 and busybox 1.35).
     pub(super) in_wait: bool,
-    /// Its stack pointer, where it is a shell that makes no such difference: while a trap runs, that
-    /// is another one than before. While a foreground command runs it stays, also when the signal
-    /// arrives (seen with bash 5.2, zsh 5.9, ksh93u+m 1.0, mksh 59 and yash 2.54).
+    /// Its stack pointer, where it is a shell that makes no such difference: while a trap runs,
+    /// that is another one than before. While a foreground command runs it stays, also when the
+    /// signal arrives (seen with bash 5.2, zsh 5.9, ksh93u+m 1.0, mksh 59 and yash 2.54).
     pub(super) stack: Option<u64>,
 }
 

@@ -161,3 +161,12 @@ fn a_dash_in_its_wait_builtin_has_only_background_also_while_its_trap_waits_for_
     world.tree[0].in_wait = false;
     assert_eq!(sent(&world.step(Input::Deadline, 20)), []);
 }
+
+#[test]
+fn a_shell_that_takes_its_trap_away_has_run_it() {
+    let mut world = World::new(terms(|_| ()), vec![bash(8), process(3, 2, "node", Caught)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    // trap 'kill $!' TERM; node & wait; trap - TERM; wait
+    world.tree[0] = process(2, 1, "bash", Plain);
+    assert_eq!(sent(&world.step(Input::Deadline, 10)), []);
+}
