@@ -35,6 +35,7 @@
 //!     outputs: Outputs { files: [(name == "server").then_some(pipe), None], hidden: false },
 //!     in_wait: false,
 //!     stack: None,
+//!     waits: false,
 //!     switches: 0,
 //!     pending: false,
 //!     command: 0,
