@@ -20,7 +20,7 @@ const USAGE: &str = "\
 adieu [OPTIONS] 'SHELL STRING'
        adieu [OPTIONS] -c 'SHELL STRING' [NAME ARG...]
        adieu [OPTIONS] -- PROGRAM [ARG...]
-       adieu --explain [PID] [--signal SIG] [--format json]
+       adieu --explain [PID|all] [--check] [--signal SIG] [--format json]
        adieu --install PATH";
 
 const AFTER_HELP: &str = "\
@@ -188,12 +188,15 @@ fn output() -> [Arg; 5] {
     ]
 }
 
-fn explaining() -> [Arg; 3] {
+fn explaining() -> [Arg; 4] {
     [
-        value("explain", "PID", "Say what a stop would do to the tree below PID [1]")
+        value("explain", "PID", "Say what a stop would do to the tree below PID, or all [1]")
             .allow_hyphen_values(false)
             .num_args(0..=1)
             .default_missing_value("1"),
+        flag("check", "With --explain: exit with 1 where the signal is ignored or cuts off")
+            .long("check")
+            .requires("explain"),
         value("signal", "SIG", "With --explain: say what this signal would do [TERM]")
             .allow_hyphen_values(false)
             .requires("explain"),
@@ -256,6 +259,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
         alone("--explain", "adieu --explain 1 --signal HUP", words.first().or(first.as_ref()))?;
         return Ok(Request::Explain(TypedExplain {
             pid,
+            check: found.get_flag("check"),
             signal: one(&mut found, "signal"),
             format: one(&mut found, "format"),
             show_args: found.get_flag("show-args"),

@@ -62,8 +62,10 @@ pub struct Typed {
 /// The options of `--explain`, nothing checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypedExplain {
-    /// The process whose tree is wanted.
+    /// The process whose tree is wanted, or `all` for every container.
     pub pid: OsString,
+    /// `--check`
+    pub check: bool,
     /// `--signal`
     pub signal: Option<OsString>,
     /// `--format`
