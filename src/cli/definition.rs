@@ -9,6 +9,7 @@ use crate::cli::usage::{self, Foreign};
 use crate::cli::{Request, Typed, TypedCommand, TypedExplain, is_option, words};
 use crate::error::Error;
 use clap::builder::{OsStringValueParser, ValueHint};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -266,6 +267,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
     if let Some(pid) = one(&mut found, "explain") {
         let pid = explained(pid, &mut words);
         alone("--explain", "adieu --explain 1 --signal HUP", words.first().or(first.as_ref()))?;
+        only_explaining(&found)?;
         return Ok(Request::Explain(TypedExplain {
             pid,
             check: found.get_flag("check"),
@@ -381,6 +383,20 @@ fn explained(typed: OsString, words: &mut Vec<OsString>) -> OsString {
         [word] if typed.is_empty() && is_process(word) => words.remove(0),
         _ if typed.is_empty() => "1".into(),
         _ => typed,
+    }
+}
+
+/// Refuses options beside `--explain` that would say how a stop goes: a running adieu has its own.
+fn only_explaining(found: &ArgMatches) -> Result<(), Error> {
+    let own = ["explain", "check", "signal", "format", "show-args"];
+    let mut others = found.ids().map(clap::Id::as_str).filter(|id| !own.contains(id));
+    let typed = |id: &&str| found.value_source(id) == Some(ValueSource::CommandLine);
+    match others.find(typed) {
+        None => Ok(()),
+        Some(id) => Err(Error::Usage(format!(
+            "--explain takes no --{id}: it reads the options of the adieu that runs; beside it \
+             stand --check, --signal, --format and --show-args"
+        ))),
     }
 }
 

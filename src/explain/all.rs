@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::explain::look::{Explained, judge, sent};
-use crate::explain::show::wrap;
+use crate::explain::show::{SCHEMA, wrap};
 use crate::explain::top::{Top, top};
 use crate::explain::verdict::{Outcome, shortly};
 use crate::process::Process;
@@ -11,9 +11,6 @@ use crate::procfs::machine::{Container, First, Machine, hostname, is_machines_ow
 use crate::procfs::place::Place;
 use crate::signal::Signal;
 use serde_json::{Value, json};
-
-/// The version of the form of `--format json`.
-const SCHEMA: i32 = 1;
 
 /// How wide the text is.
 const WIDTH: usize = 100;
@@ -374,6 +371,10 @@ impl All {
                     parts.map(|part| format!("{:>8}{}", "", part.iter().collect::<String>())),
                 );
             }
+        }
+        if self.count(Class::Unreadable) > 0 {
+            let hint = "What may not be read is shown to root with CAP_SYS_PTRACE.";
+            lines.push(hint.to_owned());
         }
         lines.extend(wrap(&self.counts(), WIDTH));
         lines.join("\n") + "\n"

@@ -1,7 +1,7 @@
 //! What other inits, and programs without one, would make of the signal: what is certain, and
 //! otherwise that it is not.
 
-use crate::decide::role::{self, Role};
+use crate::decide::role::{self, Reason, Role};
 use crate::explain::look::Explained;
 use crate::explain::top::Top;
 use crate::explain::verdict::{Judgement, Outcome, named, names, shortly};
@@ -82,7 +82,8 @@ impl Explained {
         let awaited: Vec<&Process> = awaited.into_iter().filter(|p| !gets_it(p)).collect();
         let foreground: Vec<&Process> =
             self.with_role(Role::Foreground).into_iter().filter(|p| !gets_it(p)).collect();
-        if let Some(judgement) = trap_waits(child, &awaited, &foreground) {
+        let perhaps = self.rows().any(|(_, it)| matches!(it.reason, Reason::PerhapsAwaitedBy(_)));
+        if let Some(judgement) = trap_waits(child, &awaited, &foreground, perhaps) {
             return Judgement { text: format!("{passes}. {}", judgement.text), ..judgement };
         }
         if !beside.is_empty() {
@@ -177,7 +178,8 @@ impl Explained {
             rows().filter(|(_, verdict)| verdict.role == wanted).map(|(p, _)| p).collect()
         };
         let (awaited, foreground) = (with_role(Role::Handler), with_role(Role::Foreground));
-        if let Some(judgement) = trap_waits(&self.root, &awaited, &foreground) {
+        let perhaps = rows().any(|(_, it)| matches!(it.reason, Reason::PerhapsAwaitedBy(_)));
+        if let Some(judgement) = trap_waits(&self.root, &awaited, &foreground, perhaps) {
             return judgement;
         }
         if self.root.kind == Kind::Wrapper && !handlers.is_empty() {
@@ -209,11 +211,12 @@ impl Explained {
 }
 
 /// Of a shell with a trap that waits for these: the handlers, and other programs, in its foreground
-/// that get no signal.
+/// that get no signal. `perhaps`: whether they are there does not show.
 fn trap_waits<'a>(
     shell: &Process,
     awaited: &[&'a Process],
     foreground: &[&'a Process],
+    perhaps: bool,
 ) -> Option<Judgement<'a>> {
     if shell.kind != Kind::Shell {
         return None;
@@ -224,6 +227,16 @@ fn trap_waits<'a>(
     };
     match (awaited, foreground) {
         ([], []) => None,
+        _ if perhaps => {
+            let whom = [awaited, foreground].concat();
+            let text = format!(
+                "Whether {} waits for {} does not show. If so, its trap runs only when that has \
+                 ended, without a signal.",
+                named(shell),
+                names(&whom)
+            );
+            Some(Judgement::new(Outcome::Depends(format!("{}'s trap", shell.name)), text))
+        }
         ([], foreground) => Some(Judgement::new(
             Outcome::Depends(format!("when {} ends", shortly(foreground))),
             format!("{} by itself, without a signal.", only_when(foreground)),
@@ -256,7 +269,9 @@ fn may_not_be_read(whom: &str, signal: Signal) -> String {
 mod tests {
     use super::*;
     use crate::decide::tests::process;
-    use crate::explain::look::tests::{explained, pipeline, root};
+    use crate::explain::all::Class;
+    use crate::explain::look::tests::{explained, explained_beside, pipeline, root};
+    use crate::signal::SignalSet;
 
     #[test]
     fn a_bare_shell_as_pid_1_ignores_the_signal() {
@@ -284,5 +299,126 @@ mod tests {
             "tini (1) would pass SIGTERM to sh (7) alone and end with it: sh dies at once, and the \
              kernel would then kill java (12)."
         );
+    }
+
+    /// The class of SIGTERM's outcome, and the verdict, for a root that is PID 1.
+    fn outcome(top: Top, root: Process, below: Vec<Process>) -> (Class, String) {
+        let explained = explained(top, root, below);
+        let judgement = explained.judgement();
+        (Class::of(&judgement.outcome), judgement.text)
+    }
+
+    fn child(name: &str) -> Top {
+        Top::SignalsChild(name.to_owned())
+    }
+
+    fn group(name: &str) -> Top {
+        Top::SignalsGroup(name.to_owned())
+    }
+
+    #[test]
+    fn what_an_init_does_that_ends_with_its_child_is_certain_where_the_child_s_part_is() {
+        let one = |disposition| vec![process(7, 1, "sh", disposition)];
+        let init = || root("tini", Disposition::Waiting);
+        for (top, below, class) in [
+            (child("tini"), Vec::new(), Class::Stops),
+            (child("tini"), one(Disposition::Default), Class::Stops),
+            (child("tini"), pipeline(), Class::CutsOff),
+            (group("tini"), pipeline(), Class::CutsOff),
+            // `docker run -it --init IMAGE bash`
+            (child("tini"), one(Disposition::Ignored), Class::Ignores),
+            (group("tini"), one(Disposition::Ignored), Class::Depends),
+            (child("tini"), one(Disposition::Hidden), Class::Unreadable),
+            (child("tini"), vec![process(7, 1, "java", Disposition::Caught)], Class::Waits),
+        ] {
+            assert_eq!(outcome(top.clone(), init(), below.clone()).0, class, "{top:?} {below:?}");
+        }
+        let mut beside = vec![
+            process(7, 1, "java", Disposition::Caught),
+            process(9, 1, "daemon", Disposition::Caught),
+        ];
+        let (class, said) = outcome(child("tini"), init(), beside.clone());
+        assert_eq!(class, Class::CutsOff, "{said}");
+        assert!(said.ends_with("when java has ended, the kernel would then kill daemon (9)."));
+        assert_eq!(outcome(group("tini"), init(), beside.clone()).0, Class::Depends);
+        for process in &mut beside {
+            process.group = process.id.pid;
+        }
+        assert_eq!(outcome(group("tini"), init(), beside).0, Class::CutsOff, "of another group");
+    }
+
+    #[test]
+    fn a_shell_with_a_trap_does_nothing_while_it_waits_for_what_gets_no_signal() {
+        let below = |disposition| vec![process(12, 1, "java", disposition)];
+        let shell = || root("sh", Disposition::Caught);
+        let (class, said) = outcome(Top::Bare, shell(), below(Disposition::Caught));
+        assert_eq!(class, Class::Ignores);
+        assert_eq!(
+            said,
+            "sh (1) runs its trap only when java (12) has ended, which gets no signal: nothing \
+             would happen until SIGKILL."
+        );
+        let (class, said) = outcome(Top::Bare, shell(), below(Disposition::Default));
+        assert_eq!((class, said.contains("by itself")), (Class::Depends, true), "{said}");
+        // `server & wait`
+        let mut job = below(Disposition::Caught);
+        for process in &mut job {
+            process.ignored = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
+        }
+        assert_eq!(outcome(Top::Bare, shell(), job).0, Class::Waits);
+        let below = || {
+            vec![
+                process(7, 1, "sh", Disposition::Caught),
+                process(12, 7, "java", Disposition::Caught),
+            ]
+        };
+        assert_eq!(outcome(child("tini"), shell(), below()).0, Class::Ignores);
+        assert_eq!(outcome(group("tini"), shell(), below()).0, Class::Waits, "both get it");
+    }
+
+    #[test]
+    fn of_programs_with_rules_of_their_own_it_says_that_it_is_not_certain() {
+        let below = || vec![process(12, 1, "java", Disposition::Caught)];
+        for (name, kind, top) in [
+            ("s6-svscan", Kind::Program, Top::OwnRules("s6-svscan".to_owned())),
+            ("supervisord", Kind::Program, Top::OwnRules("supervisord".to_owned())),
+            ("npm start", Kind::Wrapper, Top::Bare),
+            ("node", Kind::Program, Top::Bare),
+            ("dumb-init", Kind::Wrapper, Top::Rewrites("dumb-init".to_owned())),
+        ] {
+            let root = Process { kind, ..root(name, Disposition::Caught) };
+            let (class, said) = outcome(top, root, below());
+            assert_eq!(class, Class::Depends, "{name}: {said}");
+        }
+        let systemd = Top::OwnRules("systemd".to_owned());
+        let (class, said) =
+            outcome(systemd.clone(), root("systemd", Disposition::Blocked), below());
+        assert_eq!(class, Class::Ignores, "{said}");
+        assert!(said.contains("SIGRTMIN+3"), "{said}");
+        let explained =
+            explained_beside("RTMIN+3", systemd, root("systemd", Disposition::Blocked), Vec::new());
+        assert!(matches!(explained.judgement().outcome, Outcome::Depends(_)));
+        // Its own handler shows for these two only, and is gone when it has run.
+        let node = || root("node", Disposition::Default);
+        assert_eq!(outcome(Top::Bare, node(), below()).0, Class::Ignores);
+        assert_eq!(outcome(Top::Bare, root("java", Disposition::Caught), below()).0, Class::Waits);
+    }
+
+    #[test]
+    fn in_a_shared_pid_namespace_the_engine_kills_what_is_left() {
+        let shared = |below: Vec<Process>| {
+            let sh = process(70, 1, "sh", Disposition::Default);
+            let explained = explained_beside("TERM", Top::Bare, sh, below);
+            Explained { shares: true, ..explained }
+        };
+        let cut = shared(vec![process(71, 70, "java", Disposition::Caught)]);
+        assert_eq!(
+            cut.verdict(),
+            "sh (70) has no handler: SIGTERM would end it at once, and its engine would then kill \
+             java (71)."
+        );
+        assert_eq!(Class::of(&cut.judgement().outcome), Class::CutsOff);
+        let nothing = shared(vec![process(71, 70, "sleep", Disposition::Default)]);
+        assert_eq!(Class::of(&nothing.judgement().outcome), Class::Stops);
     }
 }

@@ -8,8 +8,8 @@ use crate::process::{Disposition, Process};
 use crate::report::words::role;
 use serde_json::{Value, json};
 
-/// The version of the form of `--format json`.
-const SCHEMA: i32 = 2;
+/// The version of the forms of `--format json`.
+pub(super) const SCHEMA: i32 = 2;
 
 impl Explained {
     pub(super) fn to_text(&self, colour: bool) -> String {

@@ -68,27 +68,31 @@ impl Explained {
     /// When a stop would signal this one.
     fn when_stopped(&self, process: &Process, verdict: &Verdict) -> String {
         let unhandled = self.with_role(Role::Handler).is_empty();
-        let ends_with_its_pipe =
-            verdict.role == Role::Bystander && matches!(process.stdin, Stdin::Pipe(_));
+        let ends_with_its_pipe = is_reader(process, verdict);
         let gets_it = |turn: Turn| format!("gets it {}", words::when(turn));
         match self.turn(process, verdict) {
             _ if process.nested_init && process.disposition == Disposition::Default => {
                 "killed when it is alone".to_owned()
             }
             _ if self.is_killed_for_ignoring(process, verdict) && unhandled => {
-                "ignores it, killed 1 s later".to_owned()
+                "killed 1 s later".to_owned()
             }
             _ if self.is_killed_for_ignoring(process, verdict) => {
-                "killed 1 s after the last call".to_owned()
+                "killed 1 s after last call".to_owned()
             }
             _ if unhandled => gets_it(Turn::Handlers),
+            Turn::Handlers if matches!(verdict.reason, Reason::PerhapsAwaitedBy(_)) => {
+                "at once or by the trap".to_owned()
+            }
             Turn::Handlers if verdict.role == Role::Handler => {
                 format!("{}, waited for", gets_it(Turn::Handlers))
             }
-            Turn::LastCall if ends_with_its_pipe => "ends at end of file".to_owned(),
-            Turn::Timeout => match verdict.reason {
+            Turn::LastCall | Turn::LastWord if ends_with_its_pipe => {
+                "ends at end of file".to_owned()
+            }
+            turn @ (Turn::LastWord | Turn::Timeout) => match verdict.reason {
                 Reason::Below(pid) => format!("left to handler {pid}"),
-                _ => gets_it(Turn::Timeout),
+                _ => gets_it(turn),
             },
             turn => gets_it(turn),
         }
@@ -97,9 +101,12 @@ impl Explained {
     /// Whether a process is waited for only one second beyond the last call, because it ignores the
     /// signal. One with a handler below it is there for that, and a handler's workers are its own.
     fn is_killed_for_ignoring(&self, process: &Process, verdict: &Verdict) -> bool {
+        // In place of these two a shell's background job gets TERM.
+        let ctrl = matches!(self.question.signal, Signal::INT | Signal::QUIT);
         process.disposition == Disposition::Ignored
             && matches!(verdict.role, Role::Bystander | Role::Foreground)
-            && !matches!(process.stdin, Stdin::Pipe(_))
+            && !is_reader(process, verdict)
+            && !(ctrl && !process.ignored.has(Signal::TERM))
     }
 
     /// The verdict in a sentence or two.
@@ -109,6 +116,21 @@ impl Explained {
 
     /// What comes of the signal.
     pub(super) fn judgement(&self) -> Judgement<'_> {
+        let Judgement { outcome, text } = self.whatever_is_read();
+        // What may not be read is taken for a handler, which is no more than a precaution.
+        let outcome = match outcome {
+            Outcome::Ignores(whom) => Outcome::Ignores(read(whom)),
+            Outcome::CutsOff(whom) | Outcome::Waits(whom) if read(whom.clone()).is_empty() => {
+                Outcome::Unreadable
+            }
+            Outcome::CutsOff(whom) => Outcome::CutsOff(read(whom)),
+            Outcome::Waits(whom) => Outcome::Waits(read(whom)),
+            other => other,
+        };
+        Judgement { outcome, text }
+    }
+
+    fn whatever_is_read(&self) -> Judgement<'_> {
         let signal = self.signal;
         let root = named(&self.root);
         if !signal.can_be_caught() {
@@ -236,9 +258,8 @@ impl Explained {
         if !shielded.is_empty() {
             parts.push(format!("{} {} shielded", names(&shielded), is_or_are(&shielded)));
         }
-        let readers = self.with_role(Role::Bystander).into_iter();
-        let readers: Vec<&Process> =
-            readers.filter(|p| matches!(p.stdin, Stdin::Pipe(_))).collect();
+        let readers = self.rows().filter(|(p, v)| is_reader(p, v)).map(|(p, _)| p);
+        let readers: Vec<&Process> = readers.collect();
         if !readers.is_empty() {
             parts.push(format!(
                 "{} {} at end of file",
@@ -268,16 +289,15 @@ impl Explained {
         let mut open: Vec<bool> = Vec::with_capacity(self.verdicts.len());
         for (process, verdict) in self.rows() {
             let above = process.above.and_then(|at| open.get(at)) == Some(&true);
-            let counts = above
+            let first = above
                 && verdict.role == Role::Worker
-                && process.name != handler.name
                 && process.kind != Kind::Wrapper
                 && role::handles(process, true)
-                && self.turn(process, verdict) == Turn::Timeout;
-            if counts {
+                && self.turn(process, verdict) >= Turn::LastWord;
+            if first && process.name != handler.name {
                 firsts.push(process);
             }
-            open.push(process.id == handler.id || above && !counts);
+            open.push(process.id == handler.id || above && !first);
         }
         if firsts.is_empty() {
             return None;
@@ -298,6 +318,19 @@ impl Explained {
             self.signal
         ))
     }
+}
+
+/// Those of which it may be read what they do with the signal.
+fn read(whom: Vec<&Process>) -> Vec<&Process> {
+    let hidden =
+        |p: &&Process| matches!(p.disposition, Disposition::Hidden | Disposition::Unreadable);
+    whom.into_iter().filter(|p| !hidden(p)).collect()
+}
+
+/// Whether a process is seen to read what a handler writes.
+fn is_reader(process: &Process, verdict: &Verdict) -> bool {
+    matches!(verdict.reason, Reason::ReadsPipeline | Reason::ReadsRest)
+        && matches!(process.stdin, Stdin::Pipe(_))
 }
 
 fn limit(settings: &Settings) -> String {
@@ -338,6 +371,7 @@ pub(super) fn names(whom: &[&Process]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::terms::Deliver;
     use crate::decide::tests::process;
     use crate::explain::look::tests::{
         adieu, adieu_with, explained, explained_beside, pipeline, root,
@@ -371,14 +405,14 @@ mod tests {
                 pids.iter().map(|pid| process(*pid, 1, "sleep", Disposition::Ignored)).collect();
             explained(adieu(), root("adieu", Disposition::Blocked), below).verdict()
         };
-        let nothing = "Nothing here handles SIGTERM, but";
+        let nothing = "Nothing here handles SIGTERM.";
         assert_eq!(
             ignoring(&[2]),
-            format!("{nothing} adieu would wait for sleep (2), which ignores it.")
+            format!("{nothing} sleep (2) ignores it, and would be killed 1 s later.")
         );
         assert_eq!(
             ignoring(&[2, 3]),
-            format!("{nothing} adieu would wait for sleep (2) and sleep (3), which ignore it.")
+            format!("{nothing} sleep (2) and sleep (3) ignore it, and would be killed 1 s later.")
         );
     }
 
@@ -437,5 +471,94 @@ mod tests {
             [("supervisor", "left alone".to_owned()), ("server", "gets it".to_owned())]
         );
         assert_eq!(explained.verdict(), "SIGUSR1 would go to server (3); it begins no stop.");
+    }
+
+    #[test]
+    fn what_ignores_it_beside_a_handler_is_killed_after_the_last_call() {
+        let below = vec![
+            process(2, 1, "server", Disposition::Caught),
+            process(3, 1, "sleep", Disposition::Ignored),
+            process(4, 2, "sleep", Disposition::Ignored),
+        ];
+        let explained = explained(adieu(), root("adieu", Disposition::Blocked), below);
+        assert_eq!(
+            explained.verdict(),
+            "On SIGTERM adieu would wait for server (2); sleep (3) ignores it, and would be killed \
+             1 s after the last call."
+        );
+        assert_eq!(
+            each_when(&explained),
+            [
+                ("server", "gets it at once, waited for".to_owned()),
+                ("sleep", "killed 1 s after last call".to_owned()),
+                ("sleep", "left to handler 2".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn what_handles_it_below_a_handler_is_named_once_on_each_branch_with_what_to_do() {
+        let below = |name: &str| {
+            vec![
+                process(2, 1, name, Disposition::Caught),
+                process(3, 2, "sh", Disposition::Default),
+                process(4, 3, "server", Disposition::Caught),
+                process(5, 4, "worker", Disposition::Caught),
+                process(6, 2, "other", Disposition::Caught),
+                process(7, 2, "cat", Disposition::Default),
+                // A copy, as a prefork server has them.
+                process(8, 2, name, Disposition::Caught),
+            ]
+        };
+        let said = |top: Top, name: &str| {
+            explained(top, root("adieu", Disposition::Blocked), below(name)).verdict()
+        };
+        assert_eq!(
+            said(adieu(), "manager"),
+            "On SIGTERM adieu would wait for manager (2). Below manager (2), server (4) and other \
+             (6) handle SIGTERM too, and adieu would leave them to it: if manager does not pass it \
+             on, write --wrapper manager or --deliver group."
+        );
+        assert!(said(adieu(), "server").contains("Below server (2), other (6) handles"));
+        // Those of its group get it then.
+        let group = adieu_with(|settings| settings.deliver = Deliver::Group);
+        assert_eq!(said(group, "manager"), "On SIGTERM adieu would wait for manager (2).");
+    }
+
+    #[test]
+    fn why_a_signal_that_adieu_was_started_ignoring_begins_no_stop() {
+        let below = || vec![process(2, 1, "server", Disposition::Default)];
+        let mut job = root("adieu", Disposition::Blocked);
+        job.ignored = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
+        let said = explained_beside("INT", adieu(), job, below()).verdict();
+        assert!(
+            said.starts_with("adieu (1) was started with SIGINT ignored, as a shell"),
+            "{said}"
+        );
+        assert!(said.contains("it begins no stop. Nothing here handles SIGINT"), "{said}");
+        let said = explained_beside("INT", adieu(), root("adieu", Disposition::Blocked), below())
+            .verdict();
+        assert_eq!(said, "Nothing here handles SIGINT: the container would stop at once.");
+    }
+
+    #[test]
+    fn of_a_signal_that_nobody_can_handle_no_process_is_said_to_get_it() {
+        for signal in ["STOP", "KILL"] {
+            let top = root("adieu", Disposition::Default);
+            let explained = explained_beside(signal, adieu(), top, pipeline());
+            assert!(!explained.has_roles(), "{signal}");
+            let lines = explained.to_text(false);
+            assert!(!lines.contains("gets it") && !lines.contains("WHAT WOULD"), "{lines}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_no_answer() {
+        let below = vec![process(2, 1, "server", Disposition::Hidden)];
+        let hidden = explained(adieu(), root("adieu", Disposition::Blocked), below.clone());
+        assert_eq!(hidden.judgement().outcome, Outcome::Unreadable);
+        let seen = [below, vec![process(3, 1, "java", Disposition::Caught)]].concat();
+        let seen = explained(adieu(), root("adieu", Disposition::Blocked), seen);
+        assert!(matches!(seen.judgement().outcome, Outcome::Waits(whom) if whom.len() == 1));
     }
 }

@@ -12,7 +12,9 @@ use crate::procfs::disposition::read_status;
 use crate::procfs::files::{NoDescriptor, Proc};
 use crate::procfs::parse::Stat;
 use crate::procfs::place::Place;
-use crate::procfs::{Detail, Observer, is_our_own_proc, living, observe_living, of_stat, pipes, tick};
+use crate::procfs::{
+    Detail, Observer, is_our_own_proc, living, observe_living, of_stat, pipes, tick,
+};
 use crate::signal::Signal;
 use crate::system::sys;
 use std::cell::OnceCell;
@@ -126,7 +128,8 @@ impl Machine {
         for member in &tree {
             observed.push(observe_living(&mut self.proc, member.stat, signal)?);
         }
-        let processes = living(&mut self.proc, &observer, &tree, observed, (signal, Detail::Whole, true));
+        let processes =
+            living(&mut self.proc, &observer, &tree, observed, (signal, Detail::Whole, true));
         let below = Snapshot { processes, tick: tick(), last_pid: 0 };
         Ok(root.map(|root| Container { root, below, signal }))
     }
