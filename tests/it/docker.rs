@@ -594,7 +594,7 @@ fn docker_stop_with_a_time_is_the_limit_and_adieu_sets_none() {
 fn timeout_from_the_environment_ends_what_does_not_end() {
     images();
     // The shell above the server gets no signal before the timeout, and ends by the one then.
-    for (command, code) in [("/app/server --never", 137), ("cd /app && ./server --never", 143)] {
+    for (command, code) in [("/app/server --never", 137), ("cd /app && ./server --never", 137)] {
         let container = Container::run("string", &["--env", "ADIEU_TIMEOUT=300ms"], &[command]);
         container.run.wait_line("server ready");
         let took = container.stop();
@@ -750,7 +750,7 @@ fn in_a_shared_pid_namespace_and_in_the_hosts_only_what_is_below_adieu_is_signal
         let killed = Container::run("string", &limit, &["cd /app && ./server --never"]);
         killed.run.wait_line("server ready");
         let took = killed.stop();
-        let ended = killed.expect_exit(143);
+        let ended = killed.expect_exit(137);
         assert!(took < AT_ONCE && ended.err[0].contains("server ("), "{took:?}\n{ended}");
 
         let hung_up = Container::run("string", &share, &["cd /app && ./server --on HUP"]);
