@@ -291,7 +291,7 @@ impl<'a> Assignment<'a> {
                 (Role::Handler, Reason::WasSignalled)
             }
             (_, Reads::Handler | Reads::Rest) if self.is_handler(at) => {
-                let is_written = self.pipes.is_written(at);
+                let is_written = self.pipes.is_seen_written(at);
                 let rest = if is_written { Reason::ReadsPipeline } else { Reason::ReadsRest };
                 (Role::Handler, rest)
             }
@@ -352,7 +352,9 @@ impl<'a> Assignment<'a> {
                 Trap::Ran => Ground::Background,
                 // A signal that does not stop makes no shell wait.
                 _ if self.question.only_known_handlers => Ground::Foreground,
-                Trap::Pending if its.known_handler || shell.stack.is_some() => Ground::Unclear,
+                Trap::Pending if its.known_handler || shell.stack.is_some() && shell.waits => {
+                    Ground::Unclear
+                }
                 Trap::Pending | Trap::Waits => Ground::Foreground,
             }
         })

@@ -311,7 +311,7 @@ impl Stop {
         self.half_time = self.half_time.filter(|at| now < *at);
         let Some(snapshot) = snapshot else { return self.looked_in_vain(terms, main, now) };
         self.ledger.forget_copies(snapshot);
-        self.ledger.watch_traps(snapshot, now.saturating_sub(took));
+        self.ledger.watch_traps(snapshot, self.signal, now.saturating_sub(took));
         let main_ended = !self.asked_for;
         let question = Question { main_ended, ..Question::stop(self.signal, terms) };
         let view = self.view;
