@@ -14,6 +14,11 @@ use crate::support::runner::{Test, tests};
 use crate::support::{Finished, say, tool, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 
+/// ksh93 is not among them: it joins the commands of a pipeline by socket pairs, of which /proc does
+/// not show who reads what (seen with ksh93u+m 1.0). There a filter that handles nothing is taken
+/// for a reader, and one that handles the signal is not.
+const WITH_PIPES: &[&str] = &["dash", "bash", "busybox", "zsh", "mksh", "yash"];
+
 /// The node server's work.
 const WORK: Duration = Duration::from_millis(400);
 
@@ -31,7 +36,7 @@ const THROUGH_PRETTY: [&str; 6] = [
 fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
     tool("node");
     let folder = folder(&[("server.js", SERVER_JS), ("pretty.js", PRETTY_JS)]);
-    for shell in Shell::all() {
+    for shell in Shell::each(WITH_PIPES) {
         for (script, code) in [
             // Of a pipeline the last status counts.
             ("node server.js | node pretty.js", 0),
@@ -67,7 +72,7 @@ fn multilog_writes_the_last_lines() {
     tool("multilog");
     let order = ["server ready", "server got TERM", "server line 1", "server line 2"];
     let order = [&order[..], &["server done"]].concat();
-    for shell in Shell::all() {
+    for shell in Shell::each(WITH_PIPES) {
         let folder = folder(&[]);
         let script = "server --lines 2 --exit 3 | multilog t ./log; echo after";
         let running = shell.runs(&folder, &[], script).start();
@@ -214,7 +219,11 @@ fn a_script_that_comes_through_a_pipe_runs_its_trap() {
             format!("{inner} <<'END'\n{PIPED}END\n"),
         ] {
             // tail(1) ends with the epilogue, and until then the shell around it waits.
-            let finished = stop(within(&folder, &["--epilogue", "300ms", &script]), 1).finish();
+            let running = within(&folder, &["--epilogue", "300ms", &script]).start();
+            running.wait_line("server ready");
+            wait_for(&running, 1, "sleep");
+            running.signal(SIGTERM);
+            let finished = running.finish();
             say(format!("--- {}: {script}\n{finished}", shell.name));
             assert_piped(&finished, &shell);
         }

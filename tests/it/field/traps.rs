@@ -81,19 +81,22 @@ fn a_trap_that_signals_two_servers_and_waits_for_one_of_them() {
             // The trap interrupts `wait`, and the script ends at once.
             (
                 "trap 'kill $a; kill $b' TERM; server --name a --work 800ms & a=$!; \
-                    server --name b --work 300ms & b=$!; wait $b",
+                    server --name b --work 300ms & b=$!; echo script ready; wait $b",
                 shell.code_of_interrupted_wait(),
             ),
             (
                 "trap 'kill $a; kill $b' TERM; server --name a --work 800ms & a=$!; \
-                    server --name b --work 300ms & b=$!; wait $b; wait $b; echo after; exit 6",
+                    server --name b --work 300ms & b=$!; echo script ready; wait $b; wait $b; \
+                    echo after; exit 6",
                 6,
             ),
         ] {
-            let finished = shell.stops(&folder, script, 2);
+            let finished = shell.stops(&folder, script, 3);
             assert_each_signalled_once(&finished, "TERM", &["a", "b"]);
             assert_graceful(&finished, ["b done", "a done"]);
-            assert_eq!(finished.code, code, "{finished}");
+            // The trap may have run before the shell came to `wait`.
+            let early = code != 6 && finished.code == 0;
+            assert!(early || finished.code == code, "{finished}");
             assert_took(&finished, Duration::from_millis(800), AT_ONCE * 2);
         }
     }
