@@ -184,14 +184,14 @@ impl<'a> Pipes<'a> {
             self.processes.get(shell).is_some_and(|it| it.outputs.files.contains(&Some(*file)))
         };
         let hidden = || self.within(writer).any(|at| self.hides_outputs(at));
-        self.within(reader).any(|at| match self.processes.get(at).map(|it| it.stdin) {
+        match self.processes.get(reader).map(|process| process.stdin) {
             Some(Stdin::Unknown) => true,
             Some(Stdin::Pipe(file)) if !held(&file) => {
                 let writers = self.writers.get(&file).map(Vec::as_slice).unwrap_or_default();
                 writers.iter().any(|at| self.is_within(*at, writer)) || hidden()
             }
             _ => false,
-        })
+        }
     }
 
     /// Whether what this process reads comes from itself in the end.

@@ -1,13 +1,14 @@
 //! One stop, from the signal to the exit: what it knows, what it does with each look, and when it
 //! has to be woken.
 
-use crate::decide::ledger::{Ledger, Request, Tree};
+use crate::decide::ledger::{Ledger, Request};
 use crate::decide::pace::{Need, Pace};
 use crate::decide::role::{self, Known, Question, Role};
 use crate::decide::stage::{Left, Stage};
 use crate::decide::terms::{
     Deliver, FIRST_WARNING, LEFTOVERS_TIMEOUT, REPEAT, Terms, half_time, last_word,
 };
+use crate::decide::tree::Tree;
 use crate::decide::turn::Turn;
 use crate::decide::{Action, Cause, Delivered, Note, ProcessNote, Purpose, Time};
 use crate::exit::{End, KILLED};
@@ -149,12 +150,22 @@ impl Stop {
             (Alarm::LastWord, Stage::LastWord { .. } | Stage::Killing { .. }) => None,
             (Alarm::LastWord, _) => self.last_word,
             (Alarm::HalfTime, Stage::Handlers { .. }) => self.half_time,
-            (Alarm::ExpectedOver, Stage::Handlers { .. }) => self.ledger.expected_over(),
-            (Alarm::IgnorersOver, stage) => self.ledger.ignorers_over(stage.last_call()?),
+            (Alarm::ExpectedOver, Stage::Handlers { .. }) => {
+                self.ledger.expected_over().filter(|at| self.is_ahead(*at))
+            }
+            (Alarm::IgnorersOver, stage) => {
+                let over = self.ledger.ignorers_over(stage.last_call()?);
+                over.filter(|at| self.is_ahead(*at))
+            }
             (Alarm::Look, _) => Some(self.pace.next()),
             (Alarm::KilledTooLong | Alarm::HalfTime, _)
             | (Alarm::EpilogueOver | Alarm::ExpectedOver, _) => None,
         }
+    }
+
+    /// Whether no look has been made since then. One that has seen nothing is made again later.
+    fn is_ahead(&self, at: Time) -> bool {
+        at > self.pace.last()
     }
 
     /// Answers every alarm that is due.
