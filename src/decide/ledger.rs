@@ -62,14 +62,16 @@ pub(crate) struct Record {
     reader: bool,
     /// It handles the signal and is expected to end without one from adieu, until then.
     expected_until: Option<Time>,
-    /// Of a shell with a trap: its stack when it got the signal, and what is known of the trap.
+    /// The signal of the stop that it got first.
+    signal: Option<Signal>,
+    /// Of a shell with a trap: its stack when it got that, and what is known of the trap.
     stack: Option<u64>,
     trap: Trap,
     /// In the foreground of a shell with a trap: since when its handler is gone.
     finishing_since: Option<Time>,
     /// The kernel refuses to signal it (EPERM), whatever the signal.
     refused: bool,
-    /// It ignores the signal that it gets, and has no handler below it.
+    /// It ignores the signal that it gets, is no handler, and has none below it.
     ignores: bool,
 }
 
@@ -86,6 +88,7 @@ impl Record {
             switches: process.switches,
             reader: false,
             expected_until: None,
+            signal: None,
             stack: None,
             trap: Trap::Pending,
             finishing_since: None,
@@ -113,13 +116,13 @@ impl Record {
             Presence::Overlooked(reported) => Some(reported),
             Presence::Lost => None,
         });
-        let expected = is_top && !self.is_started_since() && self.is_expected(verdict);
+        let expected = !self.is_started_since() && self.is_expected(verdict, is_top);
         let until = request.now.saturating_add(request.epilogue);
         self.expected_until = expected.then(|| self.expected_until.unwrap_or(until));
         let may_be_worker = matches!(verdict.reason, Reason::PerhapsAwaitedBy(_));
         self.was_worker |= verdict.role == Role::Worker || may_be_worker;
         self.left_behind |= self.was_worker;
-        self.reader |= matches!(verdict.reason, Reason::ReadsPipeline | Reason::ReadsRest);
+        self.reader |= verdict.reader;
         let finishing = verdict.reason == Reason::Finishing;
         self.finishing_since = finishing.then(|| self.finishing_since.unwrap_or(request.now));
         // A shell stays shielded when its handler is gone: it carries on with the script.
@@ -128,14 +131,14 @@ impl Record {
     }
 
     /// Whether the process handles the signal, and has a reason to end without one from adieu.
-    fn is_expected(&self, verdict: &Verdict) -> bool {
+    fn is_expected(&self, verdict: &Verdict, is_top: bool) -> bool {
         let moved = self.process.switches != self.switches || self.process.pending;
         verdict.role == Role::Handler
             && match verdict.reason {
                 // It is at end of file.
                 Reason::ReadsRest => true,
                 // Its handler is gone. That one has signalled it, unless it has not moved since.
-                Reason::Handles | Reason::Hidden => self.was_worker && moved,
+                Reason::Handles | Reason::Hidden => is_top && self.was_worker && moved,
                 _ => false,
             }
     }
@@ -147,13 +150,15 @@ impl Record {
 
     /// What follows of the stack of a shell with a trap, which got the signal a while before this
     /// look began: while the trap runs, it is another one than before.
-    fn watch_trap(&mut self, process: &Process, look: Time) {
+    fn watch_trap(&mut self, process: &Process, asked: Signal, look: Time) {
         let Some(first) = self.delivery.first() else { return };
         let given_up = first + LONGEST_TRAP_MOMENT <= look;
         self.trap = match (self.trap, process.stack) {
             (Trap::Ran, _) => Trap::Ran,
             // The trap itself, or what follows it, has taken the trap away.
-            _ if process.disposition != Disposition::Caught => Trap::Ran,
+            _ if process.disposition != Disposition::Caught && self.signal == Some(asked) => {
+                Trap::Ran
+            }
             (Trap::Waits, _) => Trap::Waits,
             _ if look < first + TRAP_MOMENT => Trap::Pending,
             (Trap::Pending, Some(stack)) if self.stack != Some(stack) => Trap::Ran,
@@ -216,6 +221,20 @@ pub(crate) struct Tree<'a> {
 impl Tree<'_> {
     fn iter(&self) -> impl Iterator<Item = (&Process, &Verdict)> {
         self.snapshot.processes.iter().zip(self.verdicts)
+    }
+
+    /// Which processes are a handler, or have one below them.
+    fn above_handlers(&self) -> Vec<bool> {
+        let is_handler = |verdict: &Verdict| verdict.role == Role::Handler;
+        let mut above: Vec<bool> = self.verdicts.iter().map(is_handler).collect();
+        for (at, process) in self.snapshot.processes.iter().enumerate().rev() {
+            if above.get(at) == Some(&true)
+                && let Some(parent) = process.above.and_then(|parent| above.get_mut(parent))
+            {
+                *parent = true;
+            }
+        }
+        above
     }
 
     /// Which processes have a handler above them.
@@ -342,10 +361,10 @@ impl Ledger {
     }
 
     /// Takes in what a look that began then shows of the shells with a trap that got the signal.
-    pub(crate) fn watch_traps(&mut self, snapshot: &Snapshot, look: Time) {
+    pub(crate) fn watch_traps(&mut self, snapshot: &Snapshot, asked: Signal, look: Time) {
         for process in snapshot.processes.iter().filter(|it| it.kind == Kind::Shell) {
             if let Some(record) = self.records.get_mut(&process.id) {
-                record.watch_trap(process, look);
+                record.watch_trap(process, asked, look);
             }
         }
     }
@@ -358,8 +377,8 @@ impl Ledger {
         is_newcomer: impl Fn(ProcId) -> bool,
     ) -> Vec<Action> {
         let mut before = std::mem::take(&mut self.records);
-        let below_handler = tree.below_handlers();
-        for ((process, verdict), below) in tree.iter().zip(below_handler) {
+        let relatives = tree.below_handlers().into_iter().zip(tree.above_handlers());
+        for ((process, verdict), (below, above)) in tree.iter().zip(relatives) {
             let mut record = before.remove(&process.id).unwrap_or_else(|| {
                 let newcomer = is_newcomer(process.id);
                 let origin = if newcomer { Origin::DuringStop } else { Origin::BeforeStop };
@@ -370,7 +389,7 @@ impl Ledger {
             }
             record.see(process, verdict, !below, request);
             record.ignores =
-                verdict.role != Role::Shielded && tree.ignores(process, request.signal);
+                !above && !record.was_handler() && tree.ignores(process, request.signal);
             self.records.insert(process.id, record);
         }
         let mut ended = Vec::new();
@@ -402,7 +421,7 @@ impl Ledger {
         for (process, verdict) in tree.iter() {
             let Some(record) = self.seen_mut(process.id) else { continue };
             let past = record.past(verdict, request);
-            let by_record = Verdict { role: record.role, reason: verdict.reason };
+            let by_record = Verdict { role: record.role, ..*verdict };
             // Whether its shell waits for it shows in a moment.
             let unclear = matches!(verdict.reason, Reason::PerhapsAwaitedBy(_));
             if !record.delivery.is_due()
@@ -415,13 +434,14 @@ impl Ledger {
             let maybe_copy = tree.may_be_a_copy(process);
             let handler = verdict.role == Role::Handler;
             if record.delivery == Delivery::Pending {
-                record.stack = process.stack;
-                record.trap = match process.stack {
+                record.stack = process.stack.filter(|_| process.waits);
+                record.trap = match record.stack {
                     // It runs the trap at once.
                     _ if process.in_wait => Trap::Ran,
                     Some(_) => Trap::Pending,
                     None => Trap::Waits,
                 };
+                record.signal = Some(request.signal);
             }
             record.delivery = record.delivery.sent(request.now, handler, maybe_copy);
             let watch = record.was_handler() && record.presence == Presence::Seen(None);
@@ -571,14 +591,16 @@ impl Ledger {
         let is_started = |(at, (process, verdict)): (usize, (&Process, &Verdict))| {
             let record = self.records.get(&process.id)?;
             let parent = tree.snapshot.processes.get(process.above?)?;
-            let by_script = record.origin == Origin::DuringStop
+            let by_script = record.is_started_since()
+                && parent.kind == Kind::Shell
                 && self.records.get(&parent.id).is_some_and(|it| it.role == Role::Shielded)
                 && !role::shows_background(tree.snapshot, at, question);
             // A shell's copy of itself has its command line until it executes a program.
+            let is_copy = process.kind == Kind::Shell && process.command == parent.command;
             let again = process.command != 0
                 && process.command != parent.command
                 && self.commands.contains(&process.command);
-            let next = verdict.role == Role::Handler && process.kind == Kind::Program;
+            let next = verdict.role == Role::Handler && !is_copy;
             (by_script && (again || next)).then(|| record.note())
         };
         tree.iter().enumerate().find_map(is_started)
@@ -736,7 +758,8 @@ impl Ledger {
         let since = record.finishing_since;
         let in_time = since.is_none_or(|since| now < since.saturating_add(epilogue));
         let keeps = record.role == Role::Shielded || record.reader;
-        let finishing = (keeps && in_time && record.delivery.is_due()).then_some(record.role);
+        let role = if record.role == Role::Shielded { Role::Shielded } else { Role::Bystander };
+        let finishing = (keeps && in_time && record.delivery.is_due()).then_some(role);
         Some(Known {
             known_handler: record.was_handler(),
             newcomer: record.origin == Origin::DuringStop,
@@ -762,9 +785,12 @@ impl Ledger {
         self.seen().any(|record| record.is_awaited() && record.presence == Presence::Seen(None))
     }
 
-    /// Whether a process has not had the signal that holds now.
+    /// Whether a process has not had the signal that holds now, and has a use for more time. The
+    /// signal ends nothing that ignores it, unless that reads to the end of a pipe or is a script.
     pub(crate) fn has_due(&self) -> bool {
-        self.seen().any(|record| record.delivery.is_due())
+        let has_use =
+            |record: &Record| !record.ignores || record.reader || record.role == Role::Shielded;
+        self.seen().any(|record| record.delivery.is_due() && has_use(record))
     }
 
     /// Whether all that is left may not be signalled and is not seen to handle the signal.

@@ -38,6 +38,8 @@ pub enum Reason {
     WasSignalled,
     /// It is the one that `--deliver child` means.
     Chosen,
+    /// It handles the signal, but `--deliver child` means another.
+    NotChosen,
     /// This handler is below it.
     Above(i32),
     /// It is below this handler.
@@ -71,6 +73,8 @@ pub struct Verdict {
     pub role: Role,
     /// Why.
     pub reason: Reason,
+    /// It reads what a handler writes, or has, whatever its role.
+    pub reader: bool,
 }
 
 impl Verdict {
@@ -215,9 +219,9 @@ impl<'a> Assignment<'a> {
             vec![Reads::Nothing; processes.len()]
         } else {
             let known = |at: usize| known.get(at).is_some_and(|known| known.reader);
-            let left =
-                |at| question.main_ended && pipes.has_pipe_of_its_own(at) && !pipes.is_written(at);
-            pipes.reads(&shielding, |at| known(at) || left(at))
+            let is_left = |at| pipes.has_pipe_of_its_own(at) && !pipes.is_written(at);
+            let left = |at| question.main_ended && is_left(at);
+            pipes.reads(&handlers, &shielding, |at| known(at) || left(at))
         };
         let followed = followed(snapshot, known, &handlers, &pipes);
         Self { snapshot, question, known, handlers, handler_below, pipes, reads, followed }
@@ -232,12 +236,20 @@ impl<'a> Assignment<'a> {
             let above = process.above.and_then(|above| Some((above, verdicts.get(above)?)));
             let mut shell = process.above.and_then(|above| *unclear.get(above)?);
             let (role, mut reason) = match above {
-                Some((_, Verdict { role: role @ (Role::Worker | Role::Foreground), reason })) => {
-                    (*role, *reason)
-                }
-                Some((above, Verdict { role: Role::Handler, reason })) => {
+                Some((
+                    _,
+                    Verdict { role: role @ (Role::Worker | Role::Foreground), reason, .. },
+                )) => (*role, *reason),
+                Some((above, Verdict { role: Role::Handler, reason, .. })) => {
                     let reads = matches!(reason, Reason::ReadsPipeline | Reason::ReadsRest);
                     let ground = self.ground(at, above).filter(|_| !reads);
+                    let has_handler = self.is_handler(at) || self.handler_below(at).is_some();
+                    let ground = match ground {
+                        Some(Ground::Background) if has_handler => {
+                            self.ground_of_readers(at, above).or(ground)
+                        }
+                        ground => ground,
+                    };
                     if ground == Some(Ground::Unclear) {
                         shell = self.snapshot.processes.get(above).map(|shell| shell.id.pid);
                     }
@@ -256,7 +268,8 @@ impl<'a> Assignment<'a> {
             {
                 reason = Reason::Nothing;
             }
-            verdicts.push(Verdict { role, reason });
+            let reader = self.reads(at) != Reads::Nothing;
+            verdicts.push(Verdict { role, reason, reader });
             unclear.push(shell);
         }
         verdicts
@@ -285,7 +298,7 @@ impl<'a> Assignment<'a> {
                 (Role::Handler, Reason::WasSignalled)
             }
             (_, Reads::Handler | Reads::Rest) if self.is_handler(at) => {
-                let is_written = self.pipes.is_written(at);
+                let is_written = self.pipes.is_seen_written(at);
                 let rest = if is_written { Reason::ReadsPipeline } else { Reason::ReadsRest };
                 (Role::Handler, rest)
             }
@@ -314,14 +327,8 @@ impl<'a> Assignment<'a> {
         };
         let has_handler = self.is_handler(at) || self.handler_below(at).is_some();
         match ground {
-            Some(Ground::Foreground | Ground::Unclear) if has_handler => {
-                self.by_itself(at, process)
-            }
-            // What the shell waits for may itself wait for what a background job writes.
-            Some(Ground::Background) if has_handler && self.feeds_foreground(at, above) => {
-                self.by_itself(at, process)
-            }
             None | Some(Ground::Background) => (Role::Worker, Reason::Below(handler.id.pid)),
+            Some(_) if has_handler => self.by_itself(at, process),
             Some(_) if self.reads(at) == Reads::Handler => (Role::Bystander, Reason::ReadsPipeline),
             Some(_) => match self.known(at).finishing {
                 Some(role) => (role, Reason::Finishing),
@@ -346,20 +353,26 @@ impl<'a> Assignment<'a> {
                 Trap::Ran => Ground::Background,
                 // A signal that does not stop makes no shell wait.
                 _ if self.question.only_known_handlers => Ground::Foreground,
-                Trap::Pending if its.known_handler || shell.stack.is_some() => Ground::Unclear,
+                Trap::Pending if its.known_handler || shell.stack.is_some() && shell.waits => {
+                    Ground::Unclear
+                }
                 Trap::Pending | Trap::Waits => Ground::Foreground,
             }
         })
     }
 
-    /// Whether a command in the foreground of the shell reads what this background job writes.
-    fn feeds_foreground(&self, job: usize, shell: usize) -> bool {
-        (shell..self.snapshot.processes.len()).any(|other| {
-            self.snapshot.processes.get(other).is_some_and(|it| it.above == Some(shell))
-                && self.reads(other) != Reads::Nothing
-                && matches!(self.ground(other, shell), Some(Ground::Foreground | Ground::Unclear))
-                && self.pipes.is_fed_by(other, job)
-        })
+    /// Where the commands run that read what this background job of the shell writes, if any of
+    /// them is not in the background itself. The shell waits for them, and so for the job.
+    fn ground_of_readers(&self, job: usize, shell: usize) -> Option<Ground> {
+        let is_reader = |other: &usize| {
+            self.snapshot.processes.get(*other).is_some_and(|it| it.above == Some(shell))
+                && self.reads(*other) != Reads::Nothing
+                && self.pipes.is_fed_by(*other, job)
+        };
+        let readers = (shell..self.snapshot.processes.len()).filter(is_reader);
+        let grounds: Vec<Ground> = readers.filter_map(|it| self.ground(it, shell)).collect();
+        let has = |wanted: Ground| grounds.contains(&wanted).then_some(wanted);
+        has(Ground::Foreground).or_else(|| has(Ground::Unclear))
     }
 
     /// Whether a bystander is in the foreground and reads no pipe.
@@ -510,9 +523,10 @@ fn around_chosen(snapshot: &Snapshot, chosen: usize) -> Vec<Verdict> {
                 (Role::Worker, Reason::Below(pid))
             }
             _ if below.get(at).copied().flatten().is_some() => (Role::Shielded, Reason::Above(pid)),
+            _ if handles(process, false) => (Role::Bystander, Reason::NotChosen),
             _ => (Role::Bystander, Reason::Nothing),
         };
-        verdicts.push(Verdict { role, reason });
+        verdicts.push(Verdict { role, reason, reader: false });
     }
     verdicts
 }

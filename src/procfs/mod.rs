@@ -268,6 +268,7 @@ fn basics(
         outputs: Outputs::default(),
         in_wait: false,
         stack: None,
+        waits: false,
         switches: status.map_or(0, |status| status.switches),
         pending: status.is_some_and(|status| status.pending.has(signal)),
         command: 0,
@@ -319,7 +320,7 @@ fn complete(
     let handles = process.disposition == Disposition::Caught;
     if process.kind == Kind::Shell && handles {
         let wait = shell_wait(proc, pid);
-        (process.in_wait, process.stack) = (wait.in_wait, wait.stack);
+        (process.in_wait, process.stack, process.waits) = (wait.in_wait, wait.stack, wait.waits);
     }
     Some(process)
 }

@@ -349,11 +349,13 @@ fn runs_in_an_image_from_scratch_under_any_restriction() {
 fn where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same() {
     images();
     let scratch = Scratch::new();
-    for errno in [libc::EPERM, libc::ENOSYS] {
-        let profile = scratch.join(format!("{errno}.json"));
-        let calls = "pidfd_open pidfd_send_signal signalfd signalfd4 epoll_create epoll_create1 \
-            epoll_ctl epoll_wait \
-            epoll_pwait epoll_pwait2 statx openat2 pwritev2";
+    let calls = "pidfd_open pidfd_send_signal signalfd signalfd4 epoll_create epoll_create1 \
+        epoll_ctl epoll_wait epoll_pwait epoll_pwait2 openat2 pwritev2";
+    for (errno, more) in
+        [(libc::EPERM, ""), (libc::ENOSYS, ""), (libc::EPERM, " statx"), (libc::ENOSYS, " statx")]
+    {
+        let profile = scratch.join(format!("{errno}{}.json", more.trim()));
+        let calls = format!("{calls}{more}");
         let rules = format!(
             "{{ \"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{{ \"names\": {:?},
                 \"action\": \"SCMP_ACT_ERRNO\", \"errnoRet\": {errno} }}] }}",
@@ -362,6 +364,13 @@ fn where_seccomp_refuses_calls_that_adieu_prefers_the_stop_is_the_same() {
         fs::write(&profile, rules).unwrap();
         let option = format!("seccomp={}", profile.display());
         let options = ["--security-opt", &*option, "--tmpfs", "/tmp"];
+        // runc 1.3 needs statx itself, and starts no container without.
+        let starts =
+            docker_run(&Container::name(), "string", &["--rm", options[0], &option], &["true"]);
+        let starts = starts.start().finish();
+        if !more.is_empty() && starts.err.iter().any(|line| line.contains("statx(")) {
+            continue;
+        }
         let script = "cat /proc/self/status | { while read line; \
             do case $line in Seccomp:*) echo $line; esac; done; }
             sleep 3600 & (cd /app; ./server --by sigwait --work 1s); \

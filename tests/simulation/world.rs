@@ -881,6 +881,7 @@ impl World {
                     outputs: Outputs::default(),
                     in_wait: disposition == Disposition::Caught && self.in_wait(sim),
                     stack: None,
+                    waits: false,
                     switches: 0,
                     pending: false,
                     command: 0,
