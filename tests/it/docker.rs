@@ -862,9 +862,23 @@ fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
 
 // --- Limits --------------------------------------------------------------------------------------
 
+/// Ends the test where this Docker cannot limit it, by its `info`. It can with the hierarchies of
+/// cgroup v1 and with a cgroup2 that has the controller.
+fn docker_limits(field: &str, controller: &str) {
+    let format = format!("{{{{.{field}}}}}");
+    let info = docker().args(["info", "--format", &format]).start().expect_exit(0);
+    if info.out != ["true"] {
+        missing(
+            &format!("a Docker with the cgroup controller {controller}"),
+            "mount its hierarchy, or enable it in cgroup.subtree_control",
+        );
+    }
+}
+
 /// Promise (Under load): at a limit of processes or memory the stop is graceful
 fn at_its_limit_of_processes_a_container_stops_gracefully_and_reports() {
     images();
+    docker_limits("PidsLimit", "pids");
     let shared = Scratch::new();
     let volume = format!("{}:/shared", shared.path().display());
     let options =
@@ -889,6 +903,7 @@ fn at_its_limit_of_processes_a_container_stops_gracefully_and_reports() {
 /// Promise (Under load): at a limit of processes or memory the stop is graceful
 fn out_of_memory_the_kernel_ends_the_largest_and_the_stop_is_graceful() {
     images();
+    docker_limits("MemoryLimit", "memory");
     let options = ["--memory", "96m", "--memory-swap", "96m"];
     // One that is killed, and then at the limit for as long as the container lives.
     let string = "cd /app && ./storm eat 200; echo \"killed $?\"; \
