@@ -74,6 +74,13 @@ configure "$(sed "s|/usr/local/bin/adieu|$adieu|" "$here/containers.conf" | grep
 say "with init_path in containers.conf:"
 check_init --init
 
+# --- What podman does not do -------------------------------------------------------------------------------
+
+! engine run --rm --network none --init --init-path "$adieu" --pid host "$unique-app" true 2>"$scratch/why" ||
+  fail "this podman takes --init with --pid host, which is news"
+grep "PID namespace isn't private" "$scratch/why" >/dev/null || fail "--pid host: $(cat "$scratch/why")"
+say "with --pid host podman refuses --init: $(tail -n 1 "$scratch/why")"
+
 # --- adieu from an image of its own, mounted into an image that stays as it is -----------------------------------
 
 mkdir "$scratch/binaries"

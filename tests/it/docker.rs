@@ -860,6 +860,24 @@ fn release_image_holds_only_the_binaries_and_serves_them_to_other_images() {
     Container::run("from-release", &EVERY_RESTRICTION, &[]).expect_server_finishes();
 }
 
+/// Without a word of adieu in the image: `docker run --mount type=image`, of Docker 28 and newer.
+/// Promise (Anywhere): the release image holds only the binaries
+fn docker_28_mounts_the_release_image_into_a_container_of_another() {
+    images();
+    let tag = Images::tag("mounted");
+    let make = repository().join("dist/image.sh");
+    docker()
+        .program("sh")
+        .arg(make)
+        .arg(&tag)
+        .arg(adieu().parent().unwrap())
+        .start()
+        .expect_exit(0);
+    let mount = format!("type=image,source={tag},target=/mounted");
+    let options = ["--mount", &*mount, "--entrypoint", "/mounted/adieu"];
+    Container::run("string", &options, &["cd /app && ./server | cat"]).expect_server_finishes();
+}
+
 // --- Limits --------------------------------------------------------------------------------------
 
 /// Ends the test where this Docker cannot limit it, by its `info`. It can with the hierarchies of
@@ -989,3 +1007,7 @@ pub(crate) const TESTS: &[Test] = tests![
     stdin_reaches_the_program,
     exit_status_is_the_one_that_docker_shows
 ];
+
+/// What only today's engines have (`today`).
+pub(crate) const TODAY: &[Test] =
+    tests![docker_28_mounts_the_release_image_into_a_container_of_another];

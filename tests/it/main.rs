@@ -97,7 +97,7 @@ fn main() -> ExitCode {
     let mut together = [&together[..], &shells::TABLES, &stop::TABLES].concat();
     let mut alone = vec![facts::ALONE, terminal::ALONE, harness::ALONE, load::ALONE];
     if with_todays_engines() {
-        together.push(runtime::TODAY);
+        together.extend([docker::TODAY, runtime::TODAY]);
         alone.push(today::INSIDE);
     } else {
         alone.push(today::ALONE);
