@@ -154,7 +154,7 @@ setpriv --pdeathsig KILL unshare --kill-child --fork --pid --mount-proc --mount 
   dockerd --version >/dev/null || missing "a machine on which the programs of Debian sid run"
   dockerd --config-file "$TODAY_SCRATCH/daemon.json" --data-root "$TODAY_SCRATCH/data" \
     --exec-root "$TODAY_SCRATCH/exec" --pidfile "$TODAY_SCRATCH/pid" \
-    --cgroup-parent "/$TODAY_NAME" \
+    --cgroup-parent "/$TODAY_NAME/docker" \
     --exec-opt native.cgroupdriver=cgroupfs --bridge none --iptables=false --ip6tables=false \
     --ip-forward=false --ip-masq=false >"$TODAY_SCRATCH/log" 2>&1 &
   daemon=$!

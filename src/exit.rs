@@ -11,6 +11,8 @@ pub const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
 /// Added to the number of the signal that ended the main process.
 pub const SIGNAL_BASE: u8 = 128;
+/// The exit status of a process that SIGKILL ended, and of a stop in which the timeout killed.
+pub const KILLED: u8 = SIGNAL_BASE + 9;
 
 /// The end of a child, as `waitpid(2)` reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,11 @@ impl OkExits {
     pub fn apply(&self, code: u8) -> u8 {
         if self.0.contains(&code) { 0 } else { code }
     }
+
+    /// The same, but a stop in which the timeout killed is no success, whatever its status is.
+    pub fn apply_unless_killed(&self, code: u8, killed: bool) -> u8 {
+        if killed { code } else { self.apply(code) }
+    }
 }
 
 #[cfg(test)]
@@ -83,9 +90,10 @@ mod tests {
         assert_eq!(End::Signaled(Signal::TERM).code(), 143);
         assert_eq!(End::Signaled(Signal::KILL).code(), 137);
         let ok = OkExits(vec![143, 1]);
-        assert_eq!(ok.apply(143), 0);
-        assert_eq!(ok.apply(1), 0);
-        assert_eq!(ok.apply(2), 2);
+        assert_eq!([143, 1, 2].map(|code| ok.apply(code)), [0, 0, 2]);
+        assert_eq!(ok.apply_unless_killed(143, false), 0);
+        assert_eq!(ok.apply_unless_killed(143, true), 143);
+        assert_eq!(OkExits(vec![KILLED]).apply_unless_killed(KILLED, true), KILLED);
     }
 
     #[test]

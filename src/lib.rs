@@ -13,10 +13,11 @@
 //!
 //! ```
 //! use adieu::decide::role::{self, Question, Role};
-//! use adieu::process::{Disposition, Kind, ProcId, Process, Snapshot};
+//! use adieu::process::{Disposition, File, Kind, Outputs, ProcId, Process, Snapshot, Stdin};
 //! use adieu::decide::terms::Deliver;
 //! use adieu::signal::{Signal, SignalSet};
 //!
+//! let pipe = File { device: (0, 14), inode: 7 };
 //! let process = |pid: i32, above: Option<usize>, name: &str, kind, disposition| Process {
 //!     id: ProcId { pid, start: 1 },
 //!     parent: if above.is_some() { 2 } else { 1 },
@@ -30,9 +31,14 @@
 //!     ignored: SignalSet::EMPTY,
 //!     stopped: false,
 //!     nested_init: false,
-//!     reads_pipe: name == "tee",
-//!     stdin_hidden: false,
+//!     stdin: if name == "tee" { Stdin::Pipe(pipe) } else { Stdin::Other },
+//!     outputs: Outputs { files: [(name == "server").then_some(pipe), None], hidden: false },
 //!     in_wait: false,
+//!     stack: None,
+//!     waits: false,
+//!     switches: 0,
+//!     pending: false,
+//!     command: 0,
 //! };
 //! let processes = vec![
 //!     process(2, None, "sh", Kind::Shell, Disposition::Default),
@@ -45,6 +51,7 @@
 //!     main: 2,
 //!     inherited_ignored: SignalSet::EMPTY,
 //!     only_known_handlers: false,
+//!     main_ended: false,
 //! };
 //! let verdicts = role::assign(&Snapshot { processes, tick: 1, last_pid: 4 }, &question, |_| None);
 //! let roles: Vec<Role> = verdicts.iter().map(|verdict| verdict.role).collect();
@@ -70,7 +77,7 @@ mod install;
 mod printable;
 pub mod process;
 pub mod procfs;
-mod programs;
+pub mod programs;
 mod report;
 pub mod runtime;
 pub mod signal;
@@ -81,6 +88,8 @@ use cli::command::{self, ShellEnvironment};
 use cli::settings::{self, Settings, Verbosity};
 use cli::{Request, Typed};
 use error::Error;
+use exit::End;
+use procfs::Observer;
 use report::Reporter;
 use signal::{Signal, SignalSet};
 use std::ffi::{CStr, OsString};
@@ -130,7 +139,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(Request::Explain(typed)) => {
             let colour = sys::standard(libc::STDOUT_FILENO).is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-            explain::explain(&typed, colour).and_then(|text| report::print(&text)).map(|()| 0)
+            explain::explain(&typed, colour)
+                .and_then(|(text, status)| report::print(&text).map(|()| status))
         }
         Ok(Request::Print(text)) => report::print(&text).map(|()| 0),
         Err(e) => Err(e),
@@ -143,7 +153,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Error> {
     let settings = settings::resolve(&typed, |name| std::env::var_os(name))?;
-    let around = || ShellEnvironment::from_environment(sys::environment().map(CStr::to_bytes));
+    let entries = || sys::environment().map(CStr::to_bytes);
+    for doubt in settings.doubts.iter().chain(&settings::unknown_variables(entries())) {
+        warn(&settings, doubt);
+    }
+    let around = || ShellEnvironment::from_environment(entries());
     let command = command::resolve(typed.command, &settings, around)?;
     let is_init = std::process::id() == 1;
     if is_init && spawn::must_be_pid1(&command) {
@@ -161,9 +175,19 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         .into_iter()
         .filter(|s| sys::is_ignored(*s))
         .collect();
+    reporter.started_ignoring(ignored);
     let terms = settings.terms(main, is_init, terminal::can_suspend(), ignored);
+    let observer = || Observer::this_process(settings.show_args).with_wrappers(&settings.wrappers);
     let mut inbox = Inbox::open(started);
-    let code = settings.ok_exits.apply(supervise::supervise(&mut inbox, &terms, &mut reporter));
+    let code = supervise::supervise(&mut inbox, &terms, &observer, &mut reporter);
+    let code = settings.ok_exits.apply_unless_killed(code, reporter.had_to_kill_as_asked());
+    let not_run = matches!(reporter.main_end(), Some(End::Exited(126 | 127)));
+    if not_run
+        && !reporter.has_stop()
+        && let Some(why) = spawn::fault_of_a_script(&command)
+    {
+        warn(&settings, &why);
+    }
     terminal::take_from(Some(main));
     reporter.finish(&settings, &terms, inbox.now(), code);
     let killed = reporter.had_to_kill();

@@ -44,6 +44,36 @@ pub enum Kind {
     Program,
 }
 
+/// A pipe, a FIFO or another file, whichever process has it open and under whatever number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct File {
+    /// Major and minor number of its device.
+    pub device: (u64, u64),
+    /// Its inode.
+    pub inode: u64,
+}
+
+/// What a process has as stdin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stdin {
+    /// No pipe, or the pipe that adieu itself has as stdin.
+    #[default]
+    Other,
+    /// A pipe or FIFO.
+    Pipe(File),
+    /// A socket, whose other end does not show, or something that may not be read.
+    Unknown,
+}
+
+/// What a process has as stdout and as stderr, as far as these are pipes or FIFOs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// The two.
+    pub files: [Option<File>; 2],
+    /// They may not be read.
+    pub hidden: bool,
+}
+
 /// One living process below adieu.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
@@ -73,13 +103,34 @@ pub struct Process {
     /// It is the init of a PID namespace below adieu's. The kernel drops signals that such an init
     /// does not handle.
     pub nested_init: bool,
-    /// Its stdin is a pipe that the tree itself made.
-    pub reads_pipe: bool,
-    /// What its stdin is may not be read; [`Process::reads_pipe`] is then a precaution.
-    pub stdin_hidden: bool,
+    /// Its stdin. Not read of what is below a handler, nor by a first look of the only handler.
+    pub stdin: Stdin,
+    /// Its stdout and stderr. Read only where a process of the tree has a pipe as stdin.
+    pub outputs: Outputs,
     /// It is a shell that sits in its `wait` builtin, not in a foreground command. (Only dash and
     /// busybox ash show this.)
     pub in_wait: bool,
+    /// Of a shell with a trap: its stack pointer in the system call that it is in. While a trap
+    /// runs, that is another one than before. (dash and busybox ash show [`Process::in_wait`]
+    /// instead.)
+    pub stack: Option<u64>,
+    /// Of such a shell: it waits in that call for a child or for a signal.
+    pub waits: bool,
+    /// How often its first thread was given a processor and lost it again. A process that has got a
+    /// signal has moved.
+    pub switches: u64,
+    /// The signal that was asked about has been sent to it, and it has not acted on it yet.
+    pub pending: bool,
+    /// A fingerprint of its command line; 0 where that may not be read. What was started again has
+    /// the same one.
+    pub command: u64,
+}
+
+impl Process {
+    /// Whether its stdin is a pipe that the tree itself made, or may be one.
+    pub fn may_read_pipe(&self) -> bool {
+        self.stdin != Stdin::Other
+    }
 }
 
 /// The living processes below adieu at one moment, parents before their children.

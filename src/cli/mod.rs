@@ -37,6 +37,8 @@ pub struct Typed {
     pub rewrite: Vec<OsString>,
     /// `--deliver`
     pub deliver: Option<OsString>,
+    /// `--wrapper`, each
+    pub wrapper: Vec<OsString>,
     /// `--stop-on`, each
     pub stop_on: Vec<OsString>,
     /// `--linger`
@@ -62,8 +64,10 @@ pub struct Typed {
 /// The options of `--explain`, nothing checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypedExplain {
-    /// The process whose tree is wanted.
+    /// The process whose tree is wanted, or `all` for every container.
     pub pid: OsString,
+    /// `--check`
+    pub check: bool,
     /// `--signal`
     pub signal: Option<OsString>,
     /// `--format`
@@ -200,6 +204,9 @@ mod tests {
         let log = |words: &[&str]| typed_words(words).termination_log;
         assert_eq!(log(&["--termination-log", "x"]), Some("/dev/termination-log".into()));
         assert_eq!(log(&["--termination-log=/x"]), Some("/x".into()));
+        let server = ["--termination-log", "./server", "--log", "a.log"];
+        assert_eq!(typed_words(&server).command, argv(&server[1..]));
+        assert_eq!(typed_words(&["-t", "-linger", "x"]).timeout, Some("-linger".into()));
     }
 
     #[test]
@@ -219,6 +226,10 @@ mod tests {
         assert_eq!(explain(&["--explain", "7", "--signal=HUP"]), ("7".into(), Some("HUP".into())));
         assert_eq!(explain(&["--explain=7"]), ("7".into(), None));
         assert_eq!(explain(&["--signal", "HUP", "--explain"]), ("1".into(), Some("HUP".into())));
+        assert_eq!(explain(&["--explain", "--format", "json", "7"]), ("7".into(), None));
+        assert_eq!(explain(&["--explain", "--format=json"]), ("1".into(), None));
+        assert_eq!(explain(&["--explain", "--show-args", "--", "7"]), ("7".into(), None));
+        assert_eq!(explain(&["--explain", "--check", "all"]), ("all".into(), None));
     }
 
     fn refused(words: &[&str]) -> String {
@@ -245,8 +256,31 @@ mod tests {
                 &["--format", "json", "x"],
                 &["belong to --explain", "adieu --explain 1 --format json"],
             ),
-            (&["--signal=HUP", "x"], &["--signal and --format belong to --explain"]),
+            (&["--signal=HUP", "x"], &["--signal, --format and --check belong to --explain"]),
             (&["--explain", "1", "x"], &["--explain runs no command", "'x'"]),
+            (&["--explain", "1", "7"], &["--explain runs no command", "'7'"]),
+            (&["--explain", "-v", "x"], &["--explain runs no command", "'x'"]),
+            (&["--explain", "-v"], &["--explain takes no --verbose", "--signal"]),
+            (&["-r", "TERM=QUIT", "--explain", "1"], &["--explain takes no --rewrite"]),
+            (&["--explain", "1", "-t", "9s"], &["--explain takes no --timeout"]),
+            (&["-g", "--explain=1"], &["--explain takes no --group"]),
+            (&["--check", "x"], &["belong to --explain"]),
+            (
+                &["--report", "true"],
+                &["no command", "'true', for its file", "adieu --report stop.json 'true'"],
+            ),
+            (&["-linger", "x"], &["'-linger'", "two dashes: --linger"]),
+            (&["-v", "-timeout=5s", "x"], &["'-timeout'", "two dashes: --timeout"]),
+            (&["-version"], &["'-version'", "two dashes: --version"]),
+            (&["-help"], &["'-help'", "two dashes: --help"]),
+            (
+                &["--termination-log", "/dev/termination-log", "./server"],
+                &["'/dev/termination-log' the program", "--termination-log=/dev/termination-log"],
+            ),
+            (
+                &["-v", "--termination-log", "/x/end.log", "cd /app && ./server"],
+                &["behind a '='", "--termination-log=/x/end.log"],
+            ),
             (&["--install", "/x", "-c", "y"], &["--install runs no command", "'y'"]),
             (
                 &["-c", "--", "a", "b"],
@@ -329,6 +363,8 @@ mod tests {
         assert_eq!(typed_words(&[]).command, argv(&[]));
         assert_eq!(typed_words(&["--"]).command, argv(&[]));
         assert_eq!(typed_words(&["-v"]).command, argv(&[]));
+        assert_eq!(typed_words(&["--report", "x", "-v"]).command, argv(&[]));
+        assert_eq!(typed_words(&["--report", "-"]).command, argv(&[]));
     }
 
     #[test]

@@ -19,8 +19,17 @@ pub(crate) enum Stage {
         /// Until then.
         until: Time,
     },
-    /// Whatever is left has had the signal, or gets it now.
-    LastCall,
+    /// Whatever is left has had the signal, or gets it now, but for workers of a handler that is
+    /// left.
+    LastCall {
+        /// Since then.
+        since: Time,
+    },
+    /// The timeout is near: every process has had the signal, or gets it now.
+    LastWord {
+        /// When the last call began, if there was one.
+        last_call: Option<Time>,
+    },
     /// The timeout is over.
     Killing {
         /// Since then.
@@ -42,6 +51,9 @@ pub(crate) struct Left {
     pub handler: bool,
     /// A process has not had the signal yet.
     pub due: bool,
+    /// The script has started what a stop must not start: the same program again, or the next one
+    /// that handles the signal.
+    pub restarted: bool,
 }
 
 impl Stage {
@@ -53,6 +65,25 @@ impl Stage {
         Self::Killing { since: now, until: now + KILL_LIMIT, asked: None, last_look: false }
     }
 
+    /// The timeout is near.
+    pub(crate) fn last_word(self) -> Self {
+        Self::LastWord { last_call: self.last_call() }
+    }
+
+    /// When the last call began, if it has, and the timeout has not killed.
+    pub(crate) fn last_call(self) -> Option<Time> {
+        match self {
+            Self::LastCall { since } => Some(since),
+            Self::LastWord { last_call } => last_call,
+            Self::Handlers { .. } | Self::Epilogue { .. } | Self::Killing { .. } => None,
+        }
+    }
+
+    /// Whether whatever is left has the signal.
+    pub(crate) fn is_last(self) -> bool {
+        matches!(self, Self::LastCall { .. } | Self::LastWord { .. })
+    }
+
     pub(crate) fn is_killing(self) -> bool {
         matches!(self, Self::Killing { .. })
     }
@@ -62,7 +93,8 @@ impl Stage {
         match self {
             Self::Handlers { .. } => Turn::Handlers,
             Self::Epilogue { .. } => Turn::Epilogue,
-            Self::LastCall => Turn::LastCall,
+            Self::LastCall { .. } => Turn::LastCall,
+            Self::LastWord { .. } => Turn::LastWord,
             Self::Killing { .. } => Turn::Timeout,
         }
     }
@@ -79,14 +111,19 @@ impl Stage {
         match self {
             Self::Handlers { .. } if left.handler => None,
             // The repeat came as the last handler ended: there it ends the epilogue.
-            Self::Handlers { repeated: true } => Some(Self::LastCall),
+            Self::Handlers { repeated: true } => Some(Self::LastCall { since: now }),
             Self::Handlers { repeated: false } => {
                 Some(Self::Epilogue { until: now.saturating_add(epilogue) })
             }
             // A handler was left behind, and not seen until now.
             Self::Epilogue { .. } if left.handler => Some(Self::FIRST),
-            Self::Epilogue { until } if until <= now || !left.due => Some(Self::LastCall),
-            Self::Epilogue { .. } | Self::LastCall | Self::Killing { .. } => None,
+            Self::Epilogue { until } if until <= now || !left.due || left.restarted => {
+                Some(Self::LastCall { since: now })
+            }
+            Self::Epilogue { .. }
+            | Self::LastCall { .. }
+            | Self::LastWord { .. }
+            | Self::Killing { .. } => None,
         }
     }
 }

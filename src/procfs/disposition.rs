@@ -2,7 +2,7 @@
 
 use crate::process::Disposition;
 use crate::procfs::files::{Proc, is_exhausted, is_gone, line_again};
-use crate::procfs::parse::{Signals, Status, system_call};
+use crate::procfs::parse::{Signals, Status, stack_pointer, system_call};
 use crate::programs::base_name;
 use crate::signal::Signal;
 use crate::system::sys;
@@ -160,6 +160,8 @@ const SIGNAL_WAITS: [libc::c_long; 3] = [libc::SYS_rt_sigtimedwait, 177, 421];
 /// `rt_sigsuspend`, likewise. No shell makes the 64-bit call with the second number, or it does not
 /// wait.
 const SIGNAL_SUSPENDS: [libc::c_long; 2] = [libc::SYS_rt_sigsuspend, 179];
+/// The calls in which a shell waits for a child: `wait4`, `waitid` and `rt_sigsuspend`.
+const CHILD_WAITS: [libc::c_long; 3] = [libc::SYS_wait4, libc::SYS_waitid, libc::SYS_rt_sigsuspend];
 
 /// What `/proc/<pid>/task/<tid>/syscall` shows of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,16 +237,39 @@ fn is_shells_own_handler(signals: &Signals, command_line: &[u8], signal: Signal)
     own && !signals.caught.has(Signal::TERM)
 }
 
-/// Whether a shell with a trap sits in its `wait` builtin. dash and busybox ash wait for a
-/// foreground command in `wait4` and in the builtin in `rt_sigsuspend` (seen with dash 0.5.12 and
-/// busybox 1.35); the other shells make no difference, so for them this is always `false`.
-pub(super) fn shell_waits(proc: &mut Proc, pid: i32) -> bool {
+/// What a shell with a trap is waiting for, as far as the system call shows that it is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ShellWait {
+    /// It sits in its `wait` builtin. dash and busybox ash wait for a foreground command in `wait4`
+    /// and in the builtin in `rt_sigsuspend` (seen with dash 0.5.12 and busybox 1.35).
+    pub(super) in_wait: bool,
+    /// Its stack pointer, where it is a shell that makes no such difference: while a trap runs,
+    /// that is another one than before. While a foreground command runs it stays, also when the
+    /// signal arrives (seen with bash 5.2, zsh 5.9, ksh93u+m 1.0, mksh 59 and yash 2.54).
+    pub(super) stack: Option<u64>,
+    /// It waits for a child or for a signal.
+    pub(super) waits: bool,
+}
+
+/// What a shell with a trap is waiting for.
+pub(super) fn shell_wait(proc: &mut Proc, pid: i32) -> ShellWait {
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
     let name = program.as_deref().and_then(|path| path.file_name()).and_then(|name| name.to_str());
-    matches!(name, Some("dash" | "busybox"))
-        && proc
-            .line(format_args!("{pid}/syscall"), system_call)
-            .is_ok_and(|call| call.is_some_and(|it| SIGNAL_SUSPENDS.contains(&it)))
+    let mut call = |parse: fn(&[u8]) -> ShellWait| {
+        proc.line(format_args!("{pid}/syscall"), parse).unwrap_or_default()
+    };
+    match name {
+        Some("dash" | "busybox") => call(|text| ShellWait {
+            in_wait: system_call(text).is_some_and(|it| SIGNAL_SUSPENDS.contains(&it)),
+            ..ShellWait::default()
+        }),
+        Some("bash" | "zsh" | "ksh93" | "mksh" | "yash") => call(|text| ShellWait {
+            stack: stack_pointer(text),
+            waits: system_call(text).is_some_and(|it| CHILD_WAITS.contains(&it)),
+            in_wait: false,
+        }),
+        _ => ShellWait::default(),
+    }
 }
 
 impl Signals {

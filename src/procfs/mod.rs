@@ -9,8 +9,10 @@ mod descent;
 mod disposition;
 mod files;
 mod identity;
+pub(crate) mod machine;
 mod parse;
 mod pipes;
+pub(crate) mod place;
 
 pub(crate) use descent::zombies;
 pub use files::NoDescriptor;
@@ -20,19 +22,20 @@ pub(crate) use identity::{has_ended, has_other_name, identify};
 pub use parse::check_parsers;
 
 use crate::printable::printable;
-use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
-use crate::programs::kind;
+use crate::process::{Disposition, Kind, Outputs, ProcId, Process, Snapshot, Stdin};
+use crate::programs::{Wrappers, kind};
 use crate::signal::{Signal, SignalSet};
 use crate::system::sys::{self, FileId};
 use descent::{Member, Table};
 use disposition::{
-    Observed, PAUSES, observe, observe_until_settled, of_shell, read_status, shell_waits,
+    Observed, PAUSES, observe, observe_until_settled, of_shell, read_status, shell_wait,
 };
 use files::{Proc, is_gone};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, statfs};
 use parse::{Stat, words};
 use std::cell::OnceCell;
 use std::fs;
+use std::hash::{DefaultHasher, Hasher as _};
 
 /// How much of each process is read. A file of /proc costs some ten microseconds, and a tree can
 /// have thousands of processes.
@@ -52,6 +55,8 @@ pub struct Observer {
     pub pid: i32,
     /// Keep the command lines, which can hold secrets.
     pub show_arguments: bool,
+    /// The user's own wrappers.
+    wrappers: Wrappers,
     /// How many PID namespaces its own is deep, as far as this /proc shows.
     depth: OnceCell<usize>,
     /// Its stdin. A pipe from outside is none that the tree made.
@@ -66,7 +71,19 @@ impl Observer {
 
     /// Another process.
     pub fn of(pid: i32, show_arguments: bool) -> Self {
-        Self { pid, show_arguments, depth: OnceCell::new(), stdin: OnceCell::new() }
+        Self {
+            pid,
+            show_arguments,
+            wrappers: Wrappers::default(),
+            depth: OnceCell::new(),
+            stdin: OnceCell::new(),
+        }
+    }
+
+    /// The same, with the user's own wrappers.
+    #[must_use]
+    pub(crate) fn with_wrappers(self, wrappers: &Wrappers) -> Self {
+        Self { wrappers: wrappers.clone(), ..self }
     }
 
     fn depth(&self, proc: &mut Proc) -> usize {
@@ -110,18 +127,17 @@ pub fn look_below(
     }
     let handled = observed.iter().flatten().any(|observed| !observed.does_nothing());
     let whole = handled || detail == Detail::Whole || observer.show_arguments;
-    let processes = living(&mut proc, observer, &tree, observed, whole.then_some(signal));
+    let processes = living(&mut proc, observer, &tree, observed, (signal, detail, whole));
     Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid(&mut proc) }))
 }
 
-/// The living processes of the tree; whole ones, if they are to be completed with regard to a
-/// signal.
+/// The living processes of the tree with regard to this signal; whole ones, if they are to be.
 fn living(
     proc: &mut Proc,
     observer: &Observer,
     tree: &[Member<'_>],
     observed: Vec<Option<Observed>>,
-    complete_for: Option<Signal>,
+    (signal, detail, whole): (Signal, Detail, bool),
 ) -> Vec<Process> {
     let mut processes: Vec<Process> = Vec::with_capacity(tree.len());
     // Where each process of the tree stands in the list, or its nearest living ancestor.
@@ -131,16 +147,17 @@ fn living(
         let parent_is_shell =
             above.and_then(|at| processes.get(at)).is_some_and(|parent| parent.kind == Kind::Shell);
         let process = observed.and_then(|observed| {
-            let process = basics(proc, observer, stat, above, &observed);
-            match complete_for {
-                None => Some(process),
-                Some(signal) => {
-                    complete(proc, observer, process, observed, signal, parent_is_shell)
-                }
+            let process = basics(proc, observer, stat, above, &observed, signal);
+            if !whole {
+                return Some(process);
             }
+            complete(proc, observer, process, observed, signal, parent_is_shell)
         });
         places.push(if process.is_some() { Some(processes.len()) } else { above });
         processes.extend(process);
+    }
+    if whole {
+        pipes::connect(&mut processes, observer.stdin(), detail == Detail::Deciding);
     }
     processes
 }
@@ -210,10 +227,15 @@ fn tick() -> u64 {
 pub(crate) fn one(observer: &Observer, pid: i32, signal: Signal) -> Option<Process> {
     let proc = &mut Proc::default();
     let stat = proc.stat(pid).ok()?;
-    let observed = observe(proc, pid, signal).ok()?;
+    of_stat(proc, observer, &stat, signal)
+}
+
+/// The process of this `stat`.
+fn of_stat(proc: &mut Proc, observer: &Observer, stat: &Stat, signal: Signal) -> Option<Process> {
+    let observed = observe_living(proc, stat, signal).ok()??;
     // Counted from the reader: the observer's own namespace is no nested one for what is below it.
     let nested_init = observed.status.as_ref().is_some_and(|it| it.innermost == Some(1));
-    let process = basics(proc, observer, &stat, None, &observed);
+    let process = basics(proc, observer, stat, None, &observed, signal);
     let process = complete(proc, observer, process, observed, signal, false)?;
     Some(Process { nested_init, ..process })
 }
@@ -225,6 +247,7 @@ fn basics(
     stat: &Stat,
     above: Option<usize>,
     observed: &Observed,
+    signal: Signal,
 ) -> Process {
     let status = observed.status.as_ref();
     Process {
@@ -241,13 +264,26 @@ fn basics(
         stopped: stat.stopped,
         nested_init: status
             .is_some_and(|it| it.innermost == Some(1) && it.depth > observer.depth(proc)),
-        reads_pipe: false,
-        stdin_hidden: false,
+        stdin: Stdin::Other,
+        outputs: Outputs::default(),
         in_wait: false,
+        stack: None,
+        waits: false,
+        switches: status.map_or(0, |status| status.switches),
+        pending: status.is_some_and(|status| status.pending.has(signal)),
+        command: 0,
     }
 }
 
-/// Adds the rest: what sort of program it is, and its stdin. `None` where it has ended meanwhile.
+/// A number that other command lines do not have, but for chance; 0 for one that cannot be read.
+fn fingerprint(command_line: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(command_line);
+    if command_line.is_empty() { 0 } else { hasher.finish() }
+}
+
+/// Adds the rest: what sort of program it is, and what it waits for if that is a shell. `None`
+/// where it has ended meanwhile.
 fn complete(
     proc: &mut Proc,
     observer: &Observer,
@@ -258,7 +294,8 @@ fn complete(
 ) -> Option<Process> {
     let pid = process.id.pid;
     let command_line = proc.start_of(format_args!("{pid}/cmdline")).unwrap_or_default();
-    process.kind = kind(process.name.as_bytes(), &command_line);
+    process.command = fingerprint(&command_line);
+    process.kind = kind(process.name.as_bytes(), &command_line, &observer.wrappers);
     if observer.show_arguments {
         process.arguments = words(&command_line);
     }
@@ -281,11 +318,9 @@ fn complete(
         }
     }
     let handles = process.disposition == Disposition::Caught;
-    process.in_wait = process.kind == Kind::Shell && handles && shell_waits(proc, pid);
-    // What a program with a handler reads decides nothing.
-    if process.kind != Kind::Program || !handles {
-        let stdin = pipes::Stdin::of(pid, observer.stdin());
-        (process.reads_pipe, process.stdin_hidden) = (stdin.reads_pipe, stdin.hidden);
+    if process.kind == Kind::Shell && handles {
+        let wait = shell_wait(proc, pid);
+        (process.in_wait, process.stack, process.waits) = (wait.in_wait, wait.stack, wait.waits);
     }
     Some(process)
 }

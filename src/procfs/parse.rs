@@ -86,6 +86,8 @@ pub(super) struct Status {
     pub(super) depth: usize,
     /// Its pid in its own PID namespace.
     pub(super) innermost: Option<i32>,
+    /// How often the first thread has given up its processor, or was made to.
+    pub(super) switches: u64,
 }
 
 impl Status {
@@ -94,7 +96,7 @@ impl Status {
         let (mut blocked, mut ignored, mut caught) = (None, None, None);
         let (mut state, mut threads) = (&b""[..], 1);
         let (mut depth, mut innermost) = (1, None);
-        let mut pending = SignalSet::EMPTY;
+        let (mut pending, mut switches) = (SignalSet::EMPTY, 0);
         // The kernel escapes newlines in the Name line, so no name can pose as one of these lines.
         for line in bytes.split(|b| *b == b'\n') {
             let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
@@ -113,11 +115,9 @@ impl Status {
                 }
                 b"SigBlk" => blocked = set(),
                 b"SigIgn" => ignored = set(),
-                b"SigCgt" => {
-                    caught = set();
-                    // The kernel writes it behind all others that are used, and as much again
-                    // after.
-                    break;
+                b"SigCgt" => caught = set(),
+                b"voluntary_ctxt_switches" | b"nonvoluntary_ctxt_switches" => {
+                    switches = decimal(value()).map_or(switches, |it| it.saturating_add(switches));
                 }
                 b"NSpid" => {
                     let pids = || value().split(u8::is_ascii_whitespace);
@@ -130,13 +130,21 @@ impl Status {
         }
         let signals = Signals { blocked: blocked?, ignored: ignored?, caught: caught? };
         let (alive, running) = (is_alive(state, threads), state == b"R");
-        Some(Self { alive, running, threads, signals, pending, depth, innermost })
+        Some(Self { alive, running, threads, signals, pending, depth, innermost, switches })
     }
 }
 
 /// The number at the start of `/proc/<pid>/syscall`; a running process has none.
 pub(super) fn system_call(text: &[u8]) -> Option<libc::c_long> {
     std::str::from_utf8(text).ok()?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// The stack pointer in `/proc/<pid>/syscall`, the last but one of its words. A running process has
+/// none (`proc_pid_syscall(5)`).
+pub(super) fn stack_pointer(text: &[u8]) -> Option<u64> {
+    let mut words = std::str::from_utf8(text).ok()?.split_ascii_whitespace().rev();
+    let pointer = words.nth(1)?.strip_prefix("0x")?;
+    u64::from_str_radix(pointer, 16).ok()
 }
 
 /// How much of a command line is kept.
@@ -153,7 +161,9 @@ pub(super) fn words(command_line: &[u8]) -> String {
 /// bounded and fit for a log. For the unit tests here and the fuzz target `proc`; no part of adieu.
 #[cfg(any(test, fuzzing))]
 pub fn check_parsers(bytes: &[u8]) {
-    let _ = (Stat::parse(bytes), Status::parse(bytes), system_call(bytes), kind(bytes, bytes));
+    let wrappers = crate::programs::Wrappers::default();
+    let _ = (Stat::parse(bytes), Status::parse(bytes), kind(bytes, bytes, &wrappers));
+    let _ = (system_call(bytes), stack_pointer(bytes));
     let shown = words(bytes);
     assert!(shown.chars().count() <= LONGEST_COMMAND && !shown.chars().any(is_unfit), "{shown:?}");
     assert!(!printable(bytes).chars().any(is_unfit));
@@ -175,14 +185,15 @@ pub fn check_parsers(bytes: &[u8]) {
         &*name,
         b"\nState:\tR (running)\nNSpid:\t42\t1\nThreads:\t3\n",
         b"SigBlk:\t1\nSigIgn:\t0002\nSigCgt:\tffffffffffffffff\n",
+        b"voluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n",
     ]
     .concat();
     let status = Status::parse(&text);
     let sets = status.as_ref().map(|s| s.signals);
     let sets = sets.map(|s| (s.blocked.0, s.ignored.0, s.caught.0));
     assert_eq!(sets, Some((1, 2, u64::MAX)));
-    let fields = status.map(|s| (s.running, s.threads, s.depth, s.innermost));
-    assert_eq!(fields, Some((true, 3, 2, Some(1))));
+    let fields = status.map(|s| (s.running, s.threads, s.depth, s.innermost, s.switches));
+    assert_eq!(fields, Some((true, 3, 2, Some(1), 42)));
 }
 
 #[cfg(test)]
@@ -269,7 +280,16 @@ mod tests {
 
     #[test]
     fn a_running_process_is_in_no_system_call() {
-        assert_eq!(system_call(b"running\n"), None);
+        assert_eq!((system_call(b"running\n"), stack_pointer(b"running\n")), (None, None));
+        assert_eq!(
+            stack_pointer(b"61 0xffffffff 0x0 0x0 0x0 0x0 0x0 0x7ffd10 0x7f0e\n"),
+            Some(0x7f_fd10)
+        );
+        assert_eq!(
+            stack_pointer(b"-1 0x7ffd20 0x7f0e"),
+            Some(0x7f_fd20),
+            "in no call, but waiting"
+        );
         assert_eq!(system_call(b"128 0x7f 0x0"), Some(128));
         assert_eq!(system_call(b"-1 0x7f"), Some(-1));
         assert_eq!(system_call(b""), None);

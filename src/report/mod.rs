@@ -20,7 +20,7 @@ use crate::report::record::Outcome;
 use crate::report::sentence::sentence;
 use crate::report::words::duration;
 use crate::report::write::{Places, WRITE_LIMIT};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::system::sys;
 use std::time::Duration;
 
@@ -31,7 +31,6 @@ const QUIET: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Reporter {
     verbosity: Verbosity,
-    show_args: bool,
     places: Places,
     /// The last signal that arrived and its sender.
     sender: Option<(Signal, i32)>,
@@ -39,6 +38,8 @@ pub(crate) struct Reporter {
     journal: Option<Journal>,
     main_end: Option<End>,
     dropped: Dropped,
+    /// Of HUP, INT and QUIT those that adieu was started ignoring.
+    ignored: SignalSet,
 }
 
 /// The signals that were dropped: each with when that was last logged, and how many were dropped
@@ -70,21 +71,26 @@ impl Dropped {
 
 impl Reporter {
     /// Must be called before the program runs, since the program could change where the files go.
+    /// Warns of a file that could not be written now: at the end it would be too late.
     pub(crate) fn new(settings: &Settings) -> Self {
+        let places = Places::of(settings);
+        if settings.verbosity >= Verbosity::Warnings {
+            places.problems().iter().for_each(|problem| say(problem));
+        }
         Self {
             verbosity: settings.verbosity,
-            show_args: settings.show_args,
-            places: Places::of(settings),
+            places,
             sender: None,
             journal: None,
             main_end: None,
             dropped: Dropped::default(),
+            ignored: SignalSet::EMPTY,
         }
     }
 
-    /// Whether command lines are wanted.
-    pub(crate) fn shows_arguments(&self) -> bool {
-        self.show_args
+    /// Takes in which of HUP, INT and QUIT adieu was started ignoring.
+    pub(crate) fn started_ignoring(&mut self, ignored: SignalSet) {
+        self.ignored = ignored;
     }
 
     /// Remembers who sent a signal, in case it begins a stop.
@@ -128,7 +134,14 @@ impl Reporter {
         let since = self.journal.as_ref().filter(|_| level == Verbosity::Verbose);
         let since =
             since.map(|journal| format!("{:>8}  ", duration(now.saturating_sub(journal.began))));
-        say(&format!("{}{}{more}", since.unwrap_or_default(), sentence(note, now)));
+        let text = match note {
+            Note::Dropped(signal) if self.ignored.has(*signal) => format!(
+                "{signal} dropped: adieu was started ignoring it, as a background job of a shell \
+                 or by nohup, and no program handles it; for a stop send SIGTERM"
+            ),
+            _ => sentence(note, now),
+        };
+        say(&format!("{}{text}{more}", since.unwrap_or_default()));
     }
 
     /// How the main process ended, once it has.
@@ -136,9 +149,21 @@ impl Reporter {
         self.main_end
     }
 
-    /// Whether the stop had to kill.
+    /// Whether a stop was begun.
+    pub(crate) fn has_stop(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Whether the timeout of the stop had to kill.
     pub(crate) fn had_to_kill(&self) -> bool {
         self.journal.as_ref().is_some_and(|journal| journal.timed_out.is_some())
+    }
+
+    /// Whether it had to in a stop that was asked for: not in one of what the main process left
+    /// behind, whose end was its own.
+    pub(crate) fn had_to_kill_as_asked(&self) -> bool {
+        let asked_for = |journal: &Journal| matches!(journal.cause, Cause::Signal(_));
+        self.had_to_kill() && self.journal.as_ref().is_some_and(asked_for)
     }
 
     /// Prints the timeline of the stop and writes its files, as far as the settings ask for them.
@@ -183,6 +208,8 @@ impl Reporter {
 fn level(note: &Note) -> Verbosity {
     match note {
         Note::Waits(..)
+        | Note::CutsEpilogue(..)
+        | Note::KillsIgnorers(_)
         | Note::Kills(..)
         | Note::Abandons(_)
         | Note::Dropped(_)

@@ -1,5 +1,6 @@
 //! The words that the log, the timeline, the report and `--explain` share: each stands here once.
 
+use crate::decide::ProcessNote;
 use crate::decide::role::{Reason, Role};
 use crate::decide::turn::Turn;
 use crate::exit::End;
@@ -20,8 +21,10 @@ pub(crate) fn role(role: Role) -> &'static str {
 pub(crate) fn stage(stage: Turn) -> &'static str {
     match stage {
         Turn::Handlers => "handlers",
+        Turn::HalfTime => "half-time",
         Turn::Epilogue => "epilogue",
         Turn::LastCall => "last call",
+        Turn::LastWord => "last word",
         Turn::Timeout => "timeout",
     }
 }
@@ -30,22 +33,34 @@ pub(crate) fn stage(stage: Turn) -> &'static str {
 pub(crate) fn when(turn: Turn) -> &'static str {
     match turn {
         Turn::Handlers => "at once",
-        Turn::Epilogue => "after the handlers",
+        Turn::HalfTime | Turn::Epilogue => "after the handlers",
         Turn::LastCall => "at the last call",
+        Turn::LastWord => "near the timeout",
         Turn::Timeout => "at the timeout",
     }
 }
 
+/// The reason is that the process does nothing with the signal, and it ignores it: it has no
+/// handler, but the signal does not end it either.
+fn is_ignoring(who: &ProcessNote, reason: Reason) -> bool {
+    who.ignores && matches!(reason, Reason::Nothing | Reason::InForeground | Reason::LastCall)
+}
+
 /// The name that the report has for a reason.
-pub(crate) fn reason(reason: Reason) -> &'static str {
+pub(crate) fn reason(who: &ProcessNote, reason: Reason) -> &'static str {
     match reason {
+        _ if is_ignoring(who, reason) => "ignores the signal",
         Reason::Handles => "handles the signal",
         Reason::WasSignalled => "got the signal before",
         Reason::Chosen => "chosen by --deliver child",
+        Reason::NotChosen => "not chosen by --deliver child",
         Reason::Above(_) => "above a handler",
         Reason::Below(_) => "below a handler",
         Reason::AwaitedBy(_) => "a shell with a trap waits for it",
         Reason::ReadsPipeline => "reads a handler's pipeline",
+        Reason::ReadsRest => "reads the rest of a handler's pipeline",
+        Reason::PerhapsAwaitedBy(_) => "a shell with a trap may wait for it",
+        Reason::InForeground => "does not handle the signal; in the foreground",
         Reason::Finishing => "may finish in the foreground of a trap",
         Reason::Hidden => "may not be read",
         Reason::LastCall => "last call",
@@ -54,15 +69,24 @@ pub(crate) fn reason(reason: Reason) -> &'static str {
 }
 
 /// A reason as a sentence about the process.
-pub(crate) fn because(reason: Reason) -> String {
+pub(crate) fn because(who: &ProcessNote, reason: Reason) -> String {
     match reason {
+        _ if is_ignoring(who, reason) => "it ignores the signal".to_owned(),
         Reason::Handles => "it handles the signal".to_owned(),
         Reason::WasSignalled => "it got the signal before".to_owned(),
         Reason::Chosen => "--deliver child chooses it".to_owned(),
+        Reason::NotChosen => {
+            "it handles the signal, but --deliver child chooses another".to_owned()
+        }
         Reason::Above(pid) => format!("it has to be there for {pid}, a handler below it"),
         Reason::Below(pid) => format!("{pid}, a handler above it, looks after it"),
         Reason::AwaitedBy(pid) => format!("the shell {pid} runs its trap only when it has ended"),
         Reason::ReadsPipeline => "it ends at the end of a handler's pipeline".to_owned(),
+        Reason::ReadsRest => "no process is left that writes what it reads".to_owned(),
+        Reason::PerhapsAwaitedBy(pid) => {
+            format!("whether the shell {pid} waits for it shows in a moment")
+        }
+        Reason::InForeground => "it does not handle the signal".to_owned(),
         Reason::Finishing => "it may finish: its handler has ended".to_owned(),
         Reason::Hidden => "adieu may not read what it does with the signal".to_owned(),
         Reason::LastCall => "it is still there".to_owned(),

@@ -56,12 +56,12 @@ const EVERY_RESTRICTION: [&str; 7] = [
 
 // --- Images --------------------------------------------------------------------------------------
 
-struct Images {
+pub(crate) struct Images {
     docker: PathBuf,
 }
 
 /// Built once. Where there is no Docker, every test ends here.
-fn images() -> &'static Images {
+pub(crate) fn images() -> &'static Images {
     static IMAGES: OnceLock<Images> = OnceLock::new();
     IMAGES.get_or_init(Images::build_all)
 }
@@ -157,7 +157,7 @@ impl Images {
         }
     }
 
-    fn build(&self, context: &Scratch, kind: &str, dockerfile: &str) {
+    pub(crate) fn build(&self, context: &Scratch, kind: &str, dockerfile: &str) {
         let labels = labels().join(" ");
         let dockerfile = format!("{dockerfile}\nLABEL {labels} adieu-test={kind}\n");
         fs::write(context.path().join("Dockerfile"), dockerfile).unwrap();
@@ -177,14 +177,14 @@ impl Images {
 }
 
 /// Copies a file to its place in the root of an image.
-fn put(context: &Scratch, from: &Path, to: &str) {
+pub(crate) fn put(context: &Scratch, from: &Path, to: &str) {
     let to = context.path().join("root").join(to.trim_start_matches('/'));
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     fs::copy(from, to).unwrap();
 }
 
 /// The same, with its shared libraries.
-fn put_program(context: &Scratch, program: &Path, to: &str) {
+pub(crate) fn put_program(context: &Scratch, program: &Path, to: &str) {
     put(context, program, to);
     libraries(program).iter().for_each(|library| put(context, Path::new(library), library));
 }
@@ -192,9 +192,9 @@ fn put_program(context: &Scratch, program: &Path, to: &str) {
 // --- Containers ----------------------------------------------------------------------------------
 
 /// A container, with `docker run` attached to it. Removed on drop.
-struct Container {
-    name: String,
-    run: Running,
+pub(crate) struct Container {
+    pub(crate) name: String,
+    pub(crate) run: Running,
 }
 
 /// Docker's command line.
@@ -211,7 +211,7 @@ fn docker_run(name: &str, kind: &str, options: &[&str], command: &[&str]) -> Adi
 
 impl Container {
     /// `docker run OPTIONS IMAGE COMMAND`.
-    fn run(kind: &str, options: &[&str], command: &[&str]) -> Self {
+    pub(crate) fn run(kind: &str, options: &[&str], command: &[&str]) -> Self {
         Self::run_with_stdin(Stdio::null(), kind, options, command)
     }
 
@@ -228,22 +228,28 @@ impl Container {
     }
 
     /// `docker COMMAND … NAME`.
-    fn docker(&self, command: &[&str]) -> Finished {
+    pub(crate) fn docker(&self, command: &[&str]) -> Finished {
         docker().args(command.iter().copied()).arg(&self.name).start().expect_exit(0)
     }
 
+    /// `docker exec --detach NAME COMMAND`.
+    pub(crate) fn docker_exec(&self, command: &[&str]) {
+        let exec = docker().args(["exec", "--detach", &*self.name]);
+        exec.args(command.iter().copied()).start().expect_exit(0);
+    }
+
     /// How long `docker stop` took.
-    fn stop(&self) -> Duration {
+    pub(crate) fn stop(&self) -> Duration {
         self.docker(&["stop"]).took
     }
 
     /// Waits until a program of that name runs in it, for those that print nothing.
-    fn wait_program(&self, program: &str) {
+    pub(crate) fn wait_program(&self, program: &str) {
         wait_program(&self.name, program);
     }
 
     /// Waits for its end: what `docker logs` has, and the exit status that `docker inspect` shows.
-    fn ended(&self) -> Finished {
+    pub(crate) fn ended(&self) -> Finished {
         self.run.wait_end();
         let state = self.docker(&["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}"]);
         let code =

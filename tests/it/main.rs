@@ -27,6 +27,8 @@ mod examples;
 mod explain;
 /// What the shells do by themselves, without adieu.
 mod facts;
+/// What people run in containers, as they reported it.
+mod field;
 /// Help, man pages, completions and the README agree.
 mod generated;
 /// The tests' own helpers and `examples/server.rs`.
@@ -80,6 +82,8 @@ fn main() -> ExitCode {
         docker::TESTS,
         report::TESTS,
         explain::TESTS,
+        explain::all::TESTS,
+        explain::containers::TESTS,
         security::TESTS,
         services::TESTS,
         runtime::TESTS,
@@ -94,8 +98,9 @@ fn main() -> ExitCode {
         harness::TESTS,
         promises::TESTS,
     ];
-    let mut together = [&together[..], &shells::TABLES, &stop::TABLES].concat();
-    let mut alone = vec![facts::ALONE, terminal::ALONE, harness::ALONE, load::ALONE];
+    let mut together = [&together[..], &shells::TABLES, &stop::TABLES, &field::TABLES].concat();
+    let mut alone =
+        vec![facts::ALONE, terminal::ALONE, harness::ALONE, load::ALONE, explain::all::ALONE];
     if with_todays_engines() {
         together.extend([docker::TODAY, runtime::TODAY]);
         alone.push(today::INSIDE);

@@ -45,6 +45,7 @@ fn containers_of_todays_engines() {
     let filters = [
         "docker::",
         "runtime::",
+        "explain::containers::",
         "examples::compose",
         "examples::docker_image",
         "examples::docker_init",

@@ -9,7 +9,7 @@ use adieu::cli::settings::{self, Settings};
 use adieu::decide::machine::State;
 use adieu::decide::{Action, Cause, Delivered, Input, Note, Purpose, SignalProcess};
 use adieu::exit::OkExits;
-use adieu::process::{Disposition, Kind, Process};
+use adieu::process::{Disposition, Kind, Process, Stdin};
 use adieu::signal::Signal;
 use std::collections::VecDeque;
 
@@ -361,7 +361,7 @@ impl<'a> Run<'a> {
             |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
         let quick = purpose == Purpose::Begin && snapshot.processes.iter().all(quiet);
         for process in snapshot.processes.iter_mut().filter(|_| quick) {
-            process.reads_pipe = false;
+            process.stdin = Stdin::Other;
         }
         let (at, now) = (self.world.now, self.world.now + cost);
         match purpose {

@@ -6,7 +6,7 @@ use crate::scenario::{
     Spec, Trap,
 };
 use adieu::exit::End;
-use adieu::process::{Disposition, Kind, ProcId, Process, Snapshot};
+use adieu::process::{Disposition, File, Kind, Outputs, ProcId, Process, Snapshot, Stdin};
 use adieu::signal::{Signal, SignalSet};
 use std::fmt::Write as _;
 use std::rc::Rc;
@@ -873,9 +873,18 @@ impl World {
                     ignored: ignored.collect(),
                     stopped: sim.stopped,
                     nested_init: sim.nested_init && readable,
-                    reads_pipe: sim.reads,
-                    stdin_hidden: sim.access == Access::Hidden,
+                    stdin: match sim.access {
+                        Access::Hidden => Stdin::Unknown,
+                        _ if sim.reads => Stdin::Pipe(File { device: (0, 14), inode: 7 }),
+                        _ => Stdin::Other,
+                    },
+                    outputs: Outputs::default(),
                     in_wait: disposition == Disposition::Caught && self.in_wait(sim),
+                    stack: None,
+                    waits: false,
+                    switches: 0,
+                    pending: false,
+                    command: 0,
                 });
                 push(&mut queue, sim.id.pid, here);
             }

@@ -1,8 +1,10 @@
 //! Unit tests of the decisions, by theme, and what they share: made-up trees, and a [`World`] in
 //! which the machine acts on one.
 
+mod leftovers;
 mod main_process;
 mod pairs;
+mod pipes;
 mod recipients;
 mod repeats;
 mod roles;
@@ -21,9 +23,29 @@ use super::terms::{Deliver, Terms};
 use super::turn::{Past, Turn, turn};
 use super::{Action, Delivered, Input, Note, Purpose, Time};
 use crate::exit::End;
-use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
+use crate::process::{Disposition, File, Kind, Outputs, ProcId, Process, Snapshot, Stdin};
 use crate::signal::{Signal, SignalSet};
 use Disposition::{Caught, Default as Plain, Ignored};
+
+fn pipe(inode: u64) -> File {
+    File { device: (0, 14), inode }
+}
+
+/// The same process with this pipe as stdin.
+pub(crate) fn reads(inode: u64, process: Process) -> Process {
+    Process { stdin: Stdin::Pipe(pipe(inode)), ..process }
+}
+
+/// The same process with this pipe as stdout.
+pub(crate) fn writes(inode: u64, process: Process) -> Process {
+    let outputs = Outputs { files: [Some(pipe(inode)), process.outputs.files[1]], hidden: false };
+    Process { outputs, ..process }
+}
+
+/// The same process as a shell's background job.
+pub(crate) fn background(process: Process) -> Process {
+    Process { ignored: SignalSet::from_iter([Signal::INT, Signal::QUIT]), ..process }
+}
 
 /// A made-up process; the pid of adieu is 1 and that of the main process 2.
 pub(crate) fn process(pid: i32, parent: i32, name: &str, disposition: Disposition) -> Process {
@@ -45,9 +67,14 @@ pub(crate) fn process(pid: i32, parent: i32, name: &str, disposition: Dispositio
         ignored: SignalSet::EMPTY,
         stopped: false,
         nested_init: false,
-        reads_pipe: false,
-        stdin_hidden: false,
+        stdin: Stdin::Other,
+        outputs: Outputs::default(),
         in_wait: false,
+        stack: None,
+        waits: false,
+        switches: 0,
+        pending: false,
+        command: 0,
     }
 }
 
@@ -67,6 +94,7 @@ pub(crate) fn question() -> Question {
         main: 2,
         inherited_ignored: SignalSet::EMPTY,
         only_known_handlers: false,
+        main_ended: false,
     }
 }
 
@@ -188,10 +216,14 @@ fn sent(actions: &[Action]) -> Vec<(i32, Signal)> {
 }
 
 fn script() -> Vec<Process> {
-    vec![process(2, 1, "sh", Plain), process(3, 2, "server", Caught), process(4, 2, "proxy", Plain)]
+    vec![
+        process(2, 1, "sh", Plain),
+        process(3, 2, "server", Caught),
+        background(process(4, 2, "proxy", Plain)),
+    ]
 }
 
-/// A reader of a pipe.
+/// A reader of pipe 7.
 fn tee() -> Process {
-    Process { reads_pipe: true, ..process(3, 2, "tee", Plain) }
+    reads(7, process(3, 2, "tee", Plain))
 }

@@ -61,27 +61,31 @@ fn a_copy_signalled_as_an_orphan_gets_the_signal_again_as_the_program() {
 }
 
 #[test]
-fn a_filter_signalled_before_it_was_a_program_is_a_reader_then() {
+fn a_filter_that_is_no_program_yet_is_a_reader_already() {
     let tree = vec![
         process(2, 1, "sh", Caught),
-        process(3, 2, "sh", Caught),
-        process(4, 2, "server", Caught),
+        reads(7, process(3, 2, "sh", Caught)),
+        writes(7, process(4, 2, "server", Caught)),
     ];
     let mut world = World::new(terms(|_| ()), tree);
-    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM), (4, TERM)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
     world.tree[1] = tee();
     assert_eq!(sent(&world.step(Input::Deadline, 10)), [], "it is to see the last lines");
 }
 
 #[test]
 fn what_executes_a_program_before_the_signal_gets_it_as_that_program() {
-    for (program, again) in [(process(3, 2, "server", Caught), vec![(3, TERM)]), (tee(), vec![])] {
-        let tree = vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)];
+    let reader = (tee(), vec![(4, TERM)]);
+    for (program, again) in [(process(3, 2, "server", Caught), vec![(3, TERM)]), reader] {
+        let tree = vec![
+            process(2, 1, "sh", Caught),
+            writes(7, background(process(4, 2, "job", Caught))),
+            process(3, 2, "sh", Caught),
+        ];
         let mut world = World::new(terms(|_| ()), tree);
-        world.tree.push(process(4, 2, "writer", Caught));
         world.executes = vec![3];
-        assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
-        world.tree[1] = program;
+        assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+        world.tree[2] = program;
         assert!(world.state.deadline() <= Some(ms(1)), "{:?}", world.state.deadline());
         assert_eq!(sent(&world.step(Input::Deadline, 1)), again);
         assert_eq!(sent(&world.step(Input::Deadline, 100)), [], "once");
@@ -96,4 +100,90 @@ fn a_subshell_whose_own_trap_executes_a_program_gets_no_second_signal() {
     assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM)]);
     world.tree[1] = process(3, 2, "flush", Plain);
     assert_eq!(sent(&world.step(Input::Deadline, 10)), [], "it is the trap's work");
+}
+
+/// A bash with a trap and this stack pointer.
+fn bash(stack: u64) -> Process {
+    Process { stack: Some(stack), waits: true, ..process(2, 1, "bash", Caught) }
+}
+
+#[test]
+fn whether_a_shell_waits_for_a_child_shows_a_moment_after_it_got_the_signal() {
+    for (stack, again) in [(8, vec![(3, TERM)]), (6, vec![])] {
+        let mut world = World::new(terms(|_| ()), vec![bash(8), process(3, 2, "node", Caught)]);
+        assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)], "the shell alone");
+        world.tree[0] = bash(stack);
+        assert_eq!(sent(&world.step(Input::Deadline, 10)), again, "its stack is at {stack}");
+        world.tree[0] = bash(8);
+        assert_eq!(sent(&world.step(Input::Deadline, 30)), [], "and that stays so");
+    }
+}
+
+#[test]
+fn a_shell_that_has_not_acted_on_the_signal_yet_is_waited_for_for_half_a_second() {
+    let busy = Process { pending: true, ..bash(8) };
+    let mut world = World::new(terms(|_| ()), vec![bash(8), process(3, 2, "sleep", Plain)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    world.tree[0] = busy;
+    assert_eq!(sent(&world.step(Input::Deadline, 10)), [], "it was given no processor");
+    world.tree[0] = Process { stack: None, ..bash(8) };
+    assert_eq!(sent(&world.step(Input::Deadline, 30)), [], "it is running");
+    assert_eq!(sent(&world.step(Input::Deadline, 500)), [(3, TERM)]);
+}
+
+#[test]
+fn a_command_that_was_followed_by_another_is_in_the_background() {
+    let tree = vec![
+        process(2, 1, "bash", Caught),
+        process(3, 2, "node", Caught),
+        process(4, 2, "sleep", Plain),
+    ];
+    let mut world = World::new(terms(|_| ()), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
+}
+
+#[test]
+fn a_wrapper_in_the_background_is_known_by_what_it_started() {
+    let tree = vec![
+        process(2, 1, "bash", Caught),
+        process(3, 2, "su", Caught),
+        background(process(4, 3, "game", Plain)),
+    ];
+    let mut world = World::new(terms(|_| ()), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)], "the trap sees to it");
+}
+
+#[test]
+fn a_dash_in_its_wait_builtin_has_only_background_also_while_its_trap_waits_for_a_command() {
+    let in_wait = Process { in_wait: true, ..process(2, 1, "sh", Caught) };
+    let mut world = World::new(terms(|_| ()), vec![in_wait, process(3, 2, "game", Plain)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    world.tree[0].in_wait = false;
+    assert_eq!(sent(&world.step(Input::Deadline, 20)), []);
+}
+
+#[test]
+fn a_shell_that_takes_its_trap_away_has_run_it() {
+    let mut world = World::new(terms(|_| ()), vec![bash(8), process(3, 2, "node", Caught)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    // trap 'kill $!' TERM; node & wait; trap - TERM; wait
+    world.tree[0] = process(2, 1, "bash", Plain);
+    assert_eq!(sent(&world.step(Input::Deadline, 10)), []);
+}
+
+#[test]
+fn the_stack_of_a_shell_that_waits_for_no_child_proves_nothing() {
+    let between = Process { waits: false, ..bash(6) };
+    let mut world = World::new(terms(|_| ()), vec![between, process(3, 2, "sleep", Plain)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM)]);
+}
+
+#[test]
+fn another_signal_that_the_trap_does_not_catch_does_not_show_that_it_has_run() {
+    let mut world = World::new(terms(|_| ()), vec![bash(8), process(3, 2, "sleep", Plain)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    world.tree[0].disposition = Plain;
+    assert_eq!(sent(&world.step(arrives(Signal::QUIT), 5)), [(2, Signal::QUIT)], "a repeat");
+    world.tree[0].disposition = Caught;
+    assert_eq!(sent(&world.step(Input::Deadline, 15)), [(3, Signal::QUIT)]);
 }
