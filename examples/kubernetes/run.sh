@@ -155,7 +155,7 @@ for one in $started; do
   if [ "$case" = manifest ]; then
     { [ "$took" -ge $((pre_stop + timeout)) ] && [ "$took" -lt "$grace" ]; } ||
       fail "it took $took s, not $pre_stop s and $timeout s"
-    expect 'the exit status' 143 "$status"
+    expect 'the exit status' 137 "$status"
     grep -q '^killed: server' "$volumes/termination-log-shop" || fail 'the termination message does not name the server'
   else
     [ "$took" -ge "$grace" ] || fail "it took $took s, less than the grace period of $grace s"
