@@ -43,7 +43,7 @@ fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
             ("cd . && node server.js 2>&1 | node pretty.js; echo after; exit 5", 5),
             ("node server.js | cat | node pretty.js", 0),
         ] {
-            // yash executes the filter in its own place: the next test.
+            // yash executes the filter in its own place, above the server (README.md, Limits).
             if shell.name == "yash" && !script.contains("after") {
                 continue;
             }
@@ -60,26 +60,6 @@ fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
         let script = "node server.js | node pretty.js";
         let adieu = within(&folder, &["--shell", "bash -eo pipefail -c", script]);
         assert_graceful(&stopped(adieu, 1, 3), THROUGH_PRETTY);
-    }
-}
-
-/// Promise (Which process gets the signal, and when): a log filter that handles the signal itself
-/// reads the last lines
-fn a_filter_that_is_executed_in_the_place_of_the_shell_has_its_server_below_it() {
-    tool("node");
-    let folder = folder(&[("server.js", SERVER_JS), ("pretty.js", PRETTY_JS)]);
-    for (shell, script) in [
-        ("bash", "exec node pretty.js < <(node server.js)"),
-        // yash executes the last command of a pipeline so by itself.
-        ("yash", "node server.js | node pretty.js"),
-    ] {
-        if tool_or_less(shell).is_none() {
-            continue;
-        }
-        let finished = stopped(within(&folder, &["--shell", &format!("{shell} -c"), script]), 1, 0);
-        assert_graceful(&finished, THROUGH_PRETTY);
-        assert_eq!(finished.count("got TERM"), 1, "{finished}");
-        assert_took(&finished, WORK, WORK + AT_ONCE);
     }
 }
 
@@ -289,7 +269,6 @@ fn a_server_in_the_foreground_of_a_script_through_a_pipe_is_no_reader() {
 
 pub(super) const TESTS: &[Test] = tests![
     a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell,
-    a_filter_that_is_executed_in_the_place_of_the_shell_has_its_server_below_it,
     multilog_writes_the_last_lines,
     a_log_shipper_with_a_handler_behind_exec_ships_the_last_lines,
     a_filter_that_goes_on_after_the_end_of_file_gets_the_signal_when_the_epilogue_is_over,
