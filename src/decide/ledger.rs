@@ -83,6 +83,12 @@ impl Ledger {
         }
     }
 
+    /// When the next shell with a trap has had the moment in which its trap begins to run.
+    pub(crate) fn trap_moment(&self, now: Time) -> Option<Time> {
+        let moments = self.seen().filter_map(|record| record.trap?.moment());
+        moments.filter(|at| *at > now).min()
+    }
+
     /// Brings the ledger in line with a look; says who has ended without a report.
     pub(crate) fn learn(
         &mut self,

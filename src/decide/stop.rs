@@ -356,6 +356,9 @@ impl Stop {
             _ => Need::Idle,
         };
         self.pace.looked(now, took, need);
+        if let Some(at) = self.ledger.trap_moment(now) {
+            self.pace.not_after(at);
+        }
         actions
     }
 

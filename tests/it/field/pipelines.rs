@@ -14,9 +14,9 @@ use crate::support::runner::{Test, tests};
 use crate::support::{Finished, say, tool, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 
-/// ksh93 is not among them: it joins the commands of a pipeline by socket pairs, of which /proc does
-/// not show who reads what (seen with ksh93u+m 1.0). There a filter that handles nothing is taken
-/// for a reader, and one that handles the signal is not.
+/// ksh93 is not among them: it joins the commands of a pipeline by socket pairs, of which /proc
+/// does not show who reads what (seen with ksh93u+m 1.0). There a filter that handles nothing is
+/// taken for a reader, and one that handles the signal is not.
 const WITH_PIPES: &[&str] = &["dash", "bash", "busybox", "zsh", "mksh", "yash"];
 
 /// The node server's work.
