@@ -43,7 +43,7 @@ fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
             ("cd . && node server.js 2>&1 | node pretty.js; echo after; exit 5", 5),
             ("node server.js | cat | node pretty.js", 0),
         ] {
-            // yash executes the filter in its own place, above the server (README.md, Limits).
+            // yash executes the filter in its own place: the next test.
             if shell.name == "yash" && !script.contains("after") {
                 continue;
             }
@@ -65,8 +65,6 @@ fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
 
 /// Promise (Which process gets the signal, and when): a log filter that handles the signal itself
 /// reads the last lines
-<<<<<<< HEAD
-=======
 fn a_filter_whose_server_is_its_own_child_reads_the_last_lines() {
     tool("node");
     let folder = folder(&[("server.js", SERVER_JS), ("pretty.js", PRETTY_JS)]);
@@ -88,7 +86,6 @@ fn a_filter_whose_server_is_its_own_child_reads_the_last_lines() {
 
 /// Promise (Which process gets the signal, and when): a log filter that handles the signal itself
 /// reads the last lines
->>>>>>> field
 fn multilog_writes_the_last_lines() {
     tool("multilog");
     let order = ["server ready", "server got TERM", "server line 1", "server line 2"];
@@ -293,10 +290,7 @@ fn a_server_in_the_foreground_of_a_script_through_a_pipe_is_no_reader() {
 
 pub(super) const TESTS: &[Test] = tests![
     a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell,
-<<<<<<< HEAD
-=======
     a_filter_whose_server_is_its_own_child_reads_the_last_lines,
->>>>>>> field
     multilog_writes_the_last_lines,
     a_log_shipper_with_a_handler_behind_exec_ships_the_last_lines,
     a_filter_that_goes_on_after_the_end_of_file_gets_the_signal_when_the_epilogue_is_over,
