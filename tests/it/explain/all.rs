@@ -178,6 +178,15 @@ fn what_another_user_may_not_read_is_said_and_is_no_answer() {
     assert_eq!(said.count("CAP_SYS_PTRACE"), 1, "{said}");
     assert_eq!(said.count("1 container: 1 not readable"), 1, "{said}");
     assert_eq!(said.count("status 125"), 1, "{said}");
+    // Where /proc shows a user none but its own processes, that is not the whole machine.
+    let script = format!(
+        "mount -o remount,hidepid=invisible /proc || exit 3
+         setpriv {user} {}/adieu --explain all; echo \"status $?\"",
+        scratch.path().display()
+    );
+    let said = container().program("/bin/sh").args(["-c", &script]).start().finish();
+    assert_eq!(said.count("status 125"), 1, "{said}");
+    assert!(said.err.iter().any(|line| line.contains("not whole")), "{said}");
 }
 
 /// Promise (Explaining): `--explain all` has each container in one line, the worst first, and one
