@@ -43,7 +43,7 @@ fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
             ("cd . && node server.js 2>&1 | node pretty.js; echo after; exit 5", 5),
             ("node server.js | cat | node pretty.js", 0),
         ] {
-            // yash executes the filter in its own place, above the server (README.md, Limits).
+            // yash executes the filter in its own place: the next test.
             if shell.name == "yash" && !script.contains("after") {
                 continue;
             }
