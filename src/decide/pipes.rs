@@ -7,7 +7,7 @@
 //! shell has executed R in its own place (`exec filter < <(server)`), since a program reads from
 //! what it has started by another descriptor.
 
-use crate::process::{File, Kind, Process, Snapshot, Stdin};
+use crate::process::{File, Kind, Process, Snapshot, Stdin, with_ancestors};
 use std::collections::BTreeMap;
 
 /// What a process reads.
@@ -281,15 +281,7 @@ struct Sources {
 
 impl Sources {
     fn of(processes: &[Process], is_source: Vec<bool>) -> Self {
-        let mut below = is_source.clone();
-        // Children stand behind their parents.
-        for (at, process) in processes.iter().enumerate().rev() {
-            if below.get(at) == Some(&true)
-                && let Some(above) = process.above.and_then(|above| below.get_mut(above))
-            {
-                *above = true;
-            }
-        }
+        let below = with_ancestors(processes, is_source.clone());
         Self { is_source, below }
     }
 
