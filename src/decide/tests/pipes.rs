@@ -148,7 +148,7 @@ fn a_shell_that_has_become_the_filter_of_its_server_reads_from_it() {
     let roles = verdicts(vec![
         reads(7, process(2, 1, "pretty", Caught)),
         writes(8, process(3, 2, "server", Caught)),
-        writes(7, reads(8, process(4, 2, "cat", Default))),
+        writes(7, reads(8, process(4, 2, "cat", Disposition::Default))),
     ]);
     assert_eq!(roles[0], (Role::Handler, ReadsPipeline));
     assert_eq!(roles[1], (Role::Handler, Reason::Handles));
