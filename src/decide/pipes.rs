@@ -131,6 +131,26 @@ impl<'a> Pipes<'a> {
         self.writers_for(reader).any(|writer| self.is_within(writer, job))
     }
 
+    /// Whether what this job of a reader writes comes to the reader, also by way of other jobs: a
+    /// shell that has started all of a pipeline but its last command, and become that.
+    pub(super) fn comes_to(&self, reader: usize, job: usize) -> bool {
+        let mut jobs = vec![job];
+        let mut next = 0;
+        while let Some(job) = jobs.get(next).copied() {
+            next += 1;
+            if self.is_fed_by(reader, job) {
+                return true;
+            }
+            for (other, process) in self.processes.iter().enumerate() {
+                let reads = || self.within(other).any(|at| self.is_fed_by(at, job));
+                if process.above == Some(reader) && !jobs.contains(&other) && reads() {
+                    jobs.push(other);
+                }
+            }
+        }
+        false
+    }
+
     /// Whether a process is left that is seen to write what this one reads.
     pub(super) fn is_seen_written(&self, reader: usize) -> bool {
         self.writers_for(reader).next().is_some()
