@@ -274,9 +274,12 @@ fn of_supervisord_and_s6_it_says_that_their_configuration_decides() {
     pid_namespace();
     let scratch = Scratch::new();
     let configuration = scratch.join("supervisord.conf");
-    let text = "[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\n\
-                pidfile=DIR/pid\nuser=root\n[program:server]\ncommand=server\nstdout_logfile=/dev/fd/1\n\
-                stdout_logfile_maxbytes=0\n";
+    let text = [
+        "[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile=DIR/pid",
+        "user=root\n[program:server]\ncommand=server\nstdout_logfile=/dev/fd/1",
+        "stdout_logfile_maxbytes=0\n",
+    ];
+    let text = text.join("\n");
     let directory = scratch.path().display().to_string();
     fs::write(&configuration, text.replace("DIR", &directory)).unwrap();
     let service = scratch.join("scan/server");
