@@ -346,7 +346,9 @@ fn a_thousand_containers_take_no_two_seconds() {
     assert_eq!(*last, format!("{count} containers: {count} ignore SIGTERM"), "{said}");
     assert_eq!(said.out.len(), count + 2, "{last}");
     say(format!("{count} containers with 10 processes each: {took:?}"));
-    assert!(took < Duration::from_secs(2), "{took:?} for {count} containers");
+    // A debug build computes for several times as long.
+    let limit = Duration::from_secs(if cfg!(debug_assertions) { 10 } else { 2 });
+    assert!(took < limit, "{took:?} for {count} containers");
     let tree = fs::read_dir("/proc").unwrap().count();
     assert!(tree > count * 10, "{tree}");
 }
