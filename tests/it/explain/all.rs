@@ -338,8 +338,8 @@ fn a_thousand_containers_take_no_two_seconds() {
     let pid = many.pid().to_string();
     let user: &[&str] =
         if crate::support::is_root() { &[] } else { &["-U", "--preserve-credentials"] };
-    // Its memory, all of what it has mapped, has a limit. The shell's last line is what its children
-    // had of the processors.
+    // Its memory, all of what it has mapped, has a limit. The shell's last line is what its
+    // children had of the processors.
     let limited = "ulimit -v 32000; \"$ADIEU\" --explain all; times";
     let ask = Adieu::new().as_child().program(tool("nsenter")).env("ADIEU", adieu());
     let ask = ask.args(["-t", &*pid, "-p", "-m"]).args(user.iter().copied());
