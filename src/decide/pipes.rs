@@ -245,21 +245,19 @@ impl<'a> Pipes<'a> {
 
     /// Whether what this process reads comes from itself in the end.
     fn is_in_ring(&self, start: usize, reads: &[Reads]) -> bool {
-        let mut seen = vec![start];
-        let mut at = 0;
-        while let Some(reader) = seen.get(at).copied() {
-            at += 1;
-            for (other, its) in reads.iter().enumerate() {
-                if *its == Reads::Nothing || !self.is_fed_by(reader, other) {
-                    continue;
-                }
-                if other == start && reader != start {
-                    return true;
-                }
-                if !seen.contains(&other) && !self.are_on_one_branch(reader, other) {
-                    seen.push(other);
-                }
+        let readers = reads.iter().enumerate().filter(|(_, its)| **its != Reads::Nothing);
+        let mut others: Vec<usize> = readers.map(|(at, _)| at).filter(|at| *at != start).collect();
+        let mut reached = vec![start];
+        while let Some(reader) = reached.pop() {
+            if reader != start && self.is_fed_by(reader, start) {
+                return true;
             }
+            let feeds = |other: &usize| {
+                self.is_fed_by(reader, *other) && !self.are_on_one_branch(reader, *other)
+            };
+            let (found, left) = others.into_iter().partition(feeds);
+            others = left;
+            reached.extend::<Vec<usize>>(found);
         }
         false
     }

@@ -437,16 +437,16 @@ fn followed(
             children.entry(above).or_default().push(at);
         }
     }
-    for (shell, children) in children {
-        let mut pipeline: Vec<usize> = children.last().copied().into_iter().collect();
-        let mut next = 0;
-        while let Some(part) = pipeline.get(next).copied().filter(|_| !pipes.are_none()) {
-            next += 1;
-            let others: Vec<usize> =
-                children.iter().copied().filter(|it| !pipeline.contains(it)).collect();
-            pipeline.extend(others.into_iter().filter(|it| pipes.are_joined(shell, part, *it)));
+    for (shell, mut children) in children {
+        // Those that are still to be joined with the last are `followed` in the end.
+        let mut pipeline: Vec<usize> = children.pop().into_iter().collect();
+        while let Some(part) = pipeline.pop().filter(|_| !pipes.are_none()) {
+            let (joined, others) =
+                children.into_iter().partition(|it| pipes.are_joined(shell, part, *it));
+            children = others;
+            pipeline.extend::<Vec<usize>>(joined);
         }
-        for child in children.into_iter().filter(|it| !pipeline.contains(it)) {
+        for child in children {
             if let Some(followed) = followed.get_mut(child) {
                 *followed = true;
             }

@@ -271,6 +271,10 @@ impl Stop {
         let Some(record) = self.ledger.remove(id) else { return Vec::new() };
         if record.was_handler() {
             self.pace.afresh(now);
+            if !self.ledger.has_awaited() {
+                // Whoever is left waits for nothing else than this look.
+                self.pace = Pace::new(now);
+            }
         }
         vec![Action::Say(Note::Ended(record.note(), end))]
     }
