@@ -88,6 +88,13 @@ impl Ledger {
         }
     }
 
+    /// Whether a bystander started this process, which is then no work of the script.
+    fn is_of_bystander(&self, tree: &Tree<'_>, process: &Process) -> bool {
+        let above = process.above.and_then(|above| tree.snapshot.processes.get(above));
+        let record = above.and_then(|above| self.records.get(&above.id));
+        record.is_some_and(|it| it.role == Role::Bystander && !it.is_started_since())
+    }
+
     /// When the next shell with a trap has had the moment in which its trap begins to run.
     pub(crate) fn trap_moment(&self, now: Time) -> Option<Time> {
         let moments = self.seen().filter_map(|record| record.trap?.moment());
@@ -107,7 +114,9 @@ impl Ledger {
             let mut record = before.remove(&process.id).unwrap_or_else(|| {
                 let newcomer = is_newcomer(process.id);
                 let origin = if newcomer { Origin::DuringStop } else { Origin::BeforeStop };
-                Record::new(process, verdict.role, origin)
+                let mut record = Record::new(process, verdict.role, origin);
+                record.left_behind |= self.is_of_bystander(tree, process);
+                record
             });
             if record.origin == Origin::BeforeStop {
                 self.commands.insert(process.command);

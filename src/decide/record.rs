@@ -50,7 +50,8 @@ pub(crate) struct Record {
     pub(crate) presence: Presence,
     pub(crate) delivery: Delivery,
     pub(crate) origin: Origin,
-    /// It was below a handler, or came to adieu as an orphan: it is no work of the script.
+    /// It was below a handler or a bystander, or came to adieu as an orphan: it is no work of the
+    /// script.
     pub(crate) left_behind: bool,
     /// It was the worker of a handler, or may have been.
     pub(crate) was_worker: bool,

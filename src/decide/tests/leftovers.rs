@@ -123,3 +123,13 @@ fn a_warning_names_what_handles_the_signal_below_a_handler() {
     });
     assert_eq!(below, Some(vec![4]));
 }
+
+#[test]
+fn what_a_bystander_starts_during_the_stop_is_no_work_of_the_script() {
+    let mut world = World::new(terms(|_| ()), script());
+    world.step(arrives(TERM), 0);
+    let child = process(8, 4, "child", Plain);
+    world.tree.push(child);
+    world.tree.push(process(9, 2, "upload", Plain));
+    assert_eq!(sent(&world.end(3, 100)), [(4, TERM), (8, TERM)], "in the epilogue");
+}
