@@ -74,6 +74,11 @@ impl Ledger {
         }
     }
 
+    /// Whether no look has shown any process.
+    pub(crate) fn has_seen_nothing(&self) -> bool {
+        self.commands.is_empty()
+    }
+
     /// Takes in what a look that began then shows of the shells with a trap that got the signal.
     pub(crate) fn watch_traps(&mut self, snapshot: &Snapshot, asked: Signal, look: Time) {
         for process in snapshot.processes.iter().filter(|it| it.kind == Kind::Shell) {
@@ -81,6 +86,12 @@ impl Ledger {
                 record.trap = record.trap.map(|watch| watch.seen(process, asked, look));
             }
         }
+    }
+
+    /// When the next shell with a trap has had the moment in which its trap begins to run.
+    pub(crate) fn trap_moment(&self, now: Time) -> Option<Time> {
+        let moments = self.seen().filter_map(|record| record.trap?.moment());
+        moments.filter(|at| *at > now).min()
     }
 
     /// Brings the ledger in line with a look; says who has ended without a report.

@@ -220,6 +220,11 @@ impl TrapWatch {
         Self { signal, since, stack, trap }
     }
 
+    /// When its trap shows by its stack, if that is still to come.
+    pub(crate) fn moment(self) -> Option<Time> {
+        (self.trap == Trap::Pending).then(|| self.since + TRAP_MOMENT)
+    }
+
     /// What follows of a look with regard to a signal, which began then: while the trap runs, the
     /// stack of the shell is another one than before.
     pub(crate) fn seen(self, shell: &Process, asked: Signal, look: Time) -> Self {

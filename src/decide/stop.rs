@@ -352,10 +352,14 @@ impl Stop {
         }
         let need = match self.stage {
             Stage::Killing { .. } => Need::Killing,
+            Stage::Epilogue { .. } => Need::Epilogue,
             _ if self.ledger.has_unreported() => Need::Unreported,
             _ => Need::Idle,
         };
         self.pace.looked(now, took, need);
+        if let Some(at) = self.ledger.trap_moment(now) {
+            self.pace.not_after(at);
+        }
         actions
     }
 
@@ -375,6 +379,11 @@ impl Stop {
             // The main process is about to be reaped, or this /proc hides what belongs to other
             // users (hidepid).
             let signal = if is_killing { Signal::KILL } else { self.signal };
+            if is_killing && self.ledger.has_seen_nothing() {
+                self.killed = true;
+                let took = now.saturating_sub(self.began);
+                actions.push(Action::Say(Note::Kills(took, Vec::new())));
+            }
             actions.push(Action::SignalGroup(signal));
         }
         // What a main process left when it ended by itself is in no hurry: its log filters have the
@@ -510,7 +519,10 @@ impl Stop {
         let just_reaped = first && !self.asked_for;
         let group = (just_reaped || main.group.is_some()).then_some(Action::SignalGroup(signal));
         let children = self.ledger.signal_children(main.group, self.request(terms, now));
-        [Action::Say(Note::Blind(signal))].into_iter().chain(group).chain(children).collect()
+        let after = now.saturating_sub(self.began);
+        let kills = is_killing.then(|| Action::Say(Note::Kills(after, Vec::new())));
+        let said = [Action::Say(Note::Blind(signal))].into_iter().chain(kills);
+        said.chain(group).chain(children).collect()
     }
 
     fn request(&self, terms: &Terms, now: Time) -> Request {

@@ -1,6 +1,8 @@
 //! What each process of a tree reads and writes: the files behind its stdin, stdout and stderr.
 
-use crate::process::{Disposition, File, Kind, Outputs, Process, Stdin};
+use crate::process::{
+    Disposition, File, Kind, Outputs, Process, Stdin, descendants, with_ancestors,
+};
 use crate::system::sys::{self, FileId};
 use nix::errno::Errno;
 use std::ffi::CString;
@@ -8,16 +10,29 @@ use std::ffi::CString;
 /// Fills in the stdin of each process, and its outputs where any process has a pipe as stdin.
 /// `outside` is the stdin that the tree was given.
 ///
-/// What is below a handler is that handler's business, so its stdin decides nothing. Nor does at a
-/// first look the stdin of the only handler: there is no other whose lines it could read. Later
-/// there may have been.
+/// What is below a handler is that handler's business, so the stdin of another handler there
+/// decides nothing. A filter may be below the program whose lines it reads, and outlive it
+/// (`exec > >(tee log); exec server`). At a first look the stdin of the only handler decides
+/// nothing, either: there is no other whose lines it could read. Later there may have been. What
+/// stands above a handler hands its stdin down, so that counts only where a pipe was found.
 pub(super) fn connect(processes: &mut [Process], outside: Option<FileId>, first: bool) {
     let within = within_handlers(processes);
-    let top = processes.iter().zip(&within).filter(|(_, within)| !**within);
-    let any_reads = !first || top.filter(|(process, _)| may_handle(process)).count() > 1;
-    for (process, _) in processes.iter_mut().zip(&within).filter(|(_, within)| !**within) {
-        if any_reads || !is_handling_program(process) {
+    let any_reads = !first || processes.iter().filter(|process| may_handle(process)).count() > 1;
+    let above = with_ancestors(processes, processes.iter().map(may_handle).collect());
+    let mut later = Vec::new();
+    for (at, (process, within)) in processes.iter_mut().zip(&within).enumerate() {
+        let is_above = above.get(at) == Some(&true) && !may_handle(process);
+        if is_above {
+            later.push(at);
+        } else if !is_handling_program(process) || any_reads && !within {
             process.stdin = stdin(process.id.pid, outside);
+        }
+    }
+    if processes.iter().any(Process::may_read_pipe) {
+        for at in later {
+            if let Some(process) = processes.get_mut(at) {
+                process.stdin = stdin(process.id.pid, outside);
+            }
         }
     }
     if processes.iter().any(|process| matches!(process.stdin, Stdin::Pipe(_))) {
@@ -29,12 +44,7 @@ pub(super) fn connect(processes: &mut [Process], outside: Option<FileId>, first:
 
 /// Which processes are below a program that handles the signal.
 fn within_handlers(processes: &[Process]) -> Vec<bool> {
-    let mut within: Vec<bool> = Vec::with_capacity(processes.len());
-    for process in processes {
-        let above = process.above.and_then(|at| Some((processes.get(at)?, within.get(at)?)));
-        within.push(above.is_some_and(|(parent, within)| *within || is_handling_program(parent)));
-    }
-    within
+    descendants(processes, |at| processes.get(at).is_some_and(is_handling_program))
 }
 
 fn is_handling_program(process: &Process) -> bool {
