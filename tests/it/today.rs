@@ -52,6 +52,7 @@ fn containers_of_todays_engines() {
         "docker::",
         "runtime::",
         "explain::containers::",
+        "examples::check",
         "examples::compose",
         "examples::docker_image",
         "examples::docker_init",
