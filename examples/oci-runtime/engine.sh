@@ -3,7 +3,13 @@
 runtime=${adieu%/*}/adieu-runtime
 [ -x "$runtime" ] || fail "no executable $runtime beside adieu: run 'cargo build --release'"
 cat >"$scratch/daemon.json" <<END
-{ "runtimes": { "adieu": { "path": "$runtime" } }, "default-runtime": "adieu" }
+{
+  "runtimes": {
+    "adieu": { "path": "$runtime" },
+    "adieu-crun": { "path": "$runtime", "runtimeArgs": ["--adieu-runtime=crun"] }
+  },
+  "default-runtime": "adieu"
+}
 END
 start_dockerd "$scratch/daemon.json"
 shell_root "$scratch/image" ||

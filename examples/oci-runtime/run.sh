@@ -34,3 +34,23 @@ expect "the start of PID 1" "/sbin/docker-init -- " "$(printf %.21s "$pid1")"
 say "ADIEU_INJECT=false: left alone"
 try --env ADIEU_INJECT=false
 expect "the start of PID 1" "sh -c " "$(printf %.6s "$pid1")"
+
+if command -v crun >/dev/null; then
+  say "adieu-runtime over crun: the same"
+  try --runtime adieu-crun
+  expect "the start of PID 1" "/dev/adieu -- sh -c " "$(printf %.20s "$pid1")"
+  expect "the log" "$finished" "$logs"
+  expect "the exit status" 3 "$status"
+else
+  say "there is no crun here to show below adieu-runtime"
+fi
+
+# Since version 24 of the client and of the daemon.
+if docker run --help | grep -e '--annotation ' >/dev/null &&
+  [ "$(docker version --format '{{.Server.Version}}' | cut -d . -f 1)" -ge 24 ]; then
+  say "docker run --annotation io.adieu.timeout=4s: a setting without a change to image or environment"
+  try --annotation io.adieu.timeout=4s
+  expect "the start of PID 1" "/dev/adieu --timeout=4s -- sh -c " "$(printf %.33s "$pid1")"
+else
+  say "this Docker has no --annotation: version 24 and newer"
+fi

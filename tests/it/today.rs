@@ -6,6 +6,7 @@
 use std::env;
 use std::time::Duration;
 
+use crate::support::host::Host;
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, adieu, missing, missing_as_said, missing_in_part, other_users_reach,
@@ -17,7 +18,12 @@ fn with_todays_engines(cgroups: &str, filters: &[&str]) {
     let program = env::current_exe().unwrap();
     let run = Adieu::new().as_child().program("sh").arg(repository().join("examples/today.sh"));
     let run = run.arg(program).args(filters.iter().copied()).env("TODAY_CGROUPS", cgroups);
-    let run = run.deadline(Duration::from_secs(900)).start().finish();
+    let host = Host::now();
+    let run = run.deadline(Duration::from_secs(900)).start();
+    // What the script names everything after.
+    let marker = format!("adieu-today-{}", run.pid());
+    let run = run.finish();
+    host.assert_unchanged(&marker);
     if let Some(what) = run.out.iter().find_map(|line| line.strip_prefix("MISSING: ")) {
         missing(what, "for the tests of containers once more");
     }
@@ -46,6 +52,7 @@ fn containers_of_todays_engines() {
         "docker::",
         "runtime::",
         "explain::containers::",
+        "examples::check",
         "examples::compose",
         "examples::docker_image",
         "examples::docker_init",
