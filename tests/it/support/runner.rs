@@ -154,6 +154,7 @@ impl Arguments {
                 _ => arguments.filters.push(word),
             }
         }
+        arguments.skip.extend(env::var("ADIEU_TEST_SKIP"));
         if arguments.threads.is_none()
             && let Ok(number) = env::var("RUST_TEST_THREADS")
         {
