@@ -3,12 +3,22 @@
 //! the processes are, not from how adieu sees them.
 
 use crate::scenario::{Access, MS, Micros, Options, SECOND};
-use crate::world::{ADIEU, MAIN, Proc, World};
+use crate::world::{ADIEU, MAIN, Proc, World, visible_stdin};
 use adieu::decide::terms::{FIRST_WARNING, KILL_LIMIT, LAST_WORD, LEFTOVERS_TIMEOUT, REPEAT};
 use adieu::decide::{Note, SignalProcess};
 use adieu::exit::End;
-use adieu::process::{Disposition, Kind, ProcId};
+use adieu::process::{Disposition, Kind, ProcId, Stdin};
 use adieu::signal::{Signal, SignalSet};
+use std::collections::BTreeSet;
+
+/// What ignores the signal is killed this long after the last call.
+const IGNORERS: Micros = SECOND;
+/// So long after a shell got the signal its stack pointer shows whether its trap runs.
+const TRAP: Micros = 10 * MS;
+/// Without a timeout, the half of it.
+const HALF_OF_NONE: Micros = 5 * SECOND;
+/// The last word comes a fifth of the timeout before its end, at most this long.
+const MOST_LAST_WORD: Micros = 2 * SECOND;
 
 macro_rules! promises {
     ($($name:ident: $sentence:literal,)*) => {
@@ -30,7 +40,8 @@ promises! {
     HandlersAtOnce: "A handler, the first on its branch that handles the signal, gets it at once.",
     LateHandlers: "A process that registers a handler late gets the signal as soon as it is seen.",
     Foreground: "What a shell with a trap waits for gets the signal too, so that the trap can run.",
-    Leftovers: "What a handler leaves behind gets new roles, and the handlers among it the signal.",
+    Leftovers: "What a handler leaves behind gets new roles. Of the handlers among it those that \
+                have not moved get the signal, the others when they are there an epilogue later.",
     NoHandler: "When no process handles the signal, every process gets it at once.",
     Epilogue: "When the last handler has ended, the bystanders get the signal.",
     LastCall: "At the last call every process that is left gets the signal, shells included.",
@@ -39,9 +50,21 @@ promises! {
     Workers: "No process below a living handler gets the signal.",
     Shielded: "No shielded process gets the signal before the last call.",
     Bystanders: "No bystander gets the signal while there is a handler.",
+    Readers: "A handler that reads what another one writes gets the signal only when no process \
+              writes that any more and it has not ended by the end of an epilogue.",
+    Unclear: "While it is unclear whether a shell with a trap waits for a process, that gets no \
+              signal.",
+    HalfTime: "After half of the timeout, bystanders in the foreground that read no pipe get the \
+               signal.",
+    LastWord: "A fifth of the timeout before its end, at most two seconds, every process that is \
+               left gets the signal.",
+    Restart: "The epilogue is over when the script starts a program again or one that handles the \
+              signal.",
+    Ignorers: "What ignores the signal is killed one second after the last call, with a warning.",
     TimeToEnd: "Pipe readers, what ignores the signal and what the script starts during the stop \
                 have the epilogue to end by themselves.",
-    KillEarly: "No process is killed before the timeout, and none at all without one.",
+    KillEarly: "No process is killed before the timeout but what ignores the signal, and no other \
+                without one.",
     KillUnsignalled: "No process is killed without having had the signal, but for one that no \
                       signal reaches; what first gets it at the timeout has 200 ms.",
     KillAll: "At the timeout every process that is left is killed.",
@@ -49,8 +72,8 @@ promises! {
     TimeLimit: "A stop lasts no longer than the timeout and the time for the killed to disappear.",
     Ends: "Every run ends: something always wakes adieu, and it exits when no process is left.",
     ExitsEarly: "adieu does not exit while there is a process that it has to wait for.",
-    Status: "The exit status is the main process's, 137 where that is still there, and 0 where \
-             --ok-exit names it.",
+    Status: "The exit status is the main process's, 0 where --ok-exit names it, and always 137 \
+             after a stop that was asked for and in which the timeout killed a process.",
     Deadlines: "The next deadline is always later than now: adieu never runs in a busy loop.",
     Looks: "adieu looks at the tree rarely, and only for a share of the time, but for the killing.",
     Notes: "What adieu says is what it does.",
@@ -74,12 +97,13 @@ fn broken(promise: Promise, how: impl Into<String>) -> Check {
     Err(Broken { promise, how: how.into() })
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Role {
     Handler,
     Foreground,
     Shielded,
     Worker,
+    #[default]
     Bystander,
 }
 
@@ -90,8 +114,33 @@ struct View {
     role: Role,
     disposition: Disposition,
     is_copy: bool,
-    /// It reads what a handler writes, in a pipeline in the foreground of a shell with a trap.
+    /// It reads what a handler writes.
     reads_handler: bool,
+    /// It handles the signal and reads what a handler writes.
+    deferred: bool,
+    /// A process outside its branch writes what it reads.
+    has_writer: bool,
+    /// Whether a shell with a trap waits for it is still to be found out.
+    unclear: bool,
+    /// By one reading of the rules it would get the signal now, by another it would not.
+    loose: bool,
+    /// The handler that it is a worker of.
+    worker_of: Option<ProcId>,
+    /// That handler, where it was one before and is gone.
+    left: bool,
+    /// A shell whose trap is seen to run.
+    trap_ran: bool,
+    /// It handles the signal and is no wrapper.
+    handles: bool,
+    stack: Option<u64>,
+    stdin: Stdin,
+    /// That pipe is another than the one of the process above.
+    own_pipe: bool,
+    /// No process of the tree writes in that pipe.
+    unwritten: bool,
+    /// Neither it nor, for a wrapper, what is directly below shows that it is a background job.
+    in_foreground: bool,
+    command: u64,
     /// It is in the foreground of a shell with a trap, and its handler is gone: it may go on for as
     /// long as the epilogue.
     carries_on: bool,
@@ -126,8 +175,22 @@ struct Record {
     init: bool,
     /// It was below a handler, or came to adieu as an orphan.
     left_behind: bool,
-    /// It read what a handler wrote, in the foreground of a shell with a trap.
+    /// It read what a handler wrote.
     reader: bool,
+    /// The pipe that it was first seen reading.
+    pipe: Option<u64>,
+    /// It is expected to end by itself: since when.
+    expected_since: Option<Micros>,
+    /// How often it had been given a processor when it was first seen.
+    switches: u64,
+    worker_of: Option<ProcId>,
+    /// It was left behind by a handler.
+    left: bool,
+    moved: bool,
+    /// Of a shell: its stack pointer before it got the signal.
+    stack: Option<u64>,
+    trap_ran: bool,
+    last_signalled: Option<Micros>,
     ignored: bool,
     /// In the foreground of a shell with a trap: since when its handler is gone.
     free_since: Option<Micros>,
@@ -135,6 +198,198 @@ struct Record {
     refused: bool,
     /// SIGKILL was sent to it.
     killed: bool,
+}
+
+/// What a role is worked out with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Found {
+    role: Role,
+    unclear: bool,
+    loose: bool,
+    worker_of: Option<ProcId>,
+    carries_on: bool,
+}
+
+/// Where a child of a shell with a trap runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ground {
+    Foreground,
+    Background,
+    Unclear,
+    /// Unclear or in the foreground, depending on how a moment is counted.
+    Loose,
+}
+
+/// What each process of a look reads and writes, as far as that shows.
+struct Files {
+    stdin: Vec<Stdin>,
+    outputs: Vec<[Option<u64>; 2]>,
+    hidden: Vec<bool>,
+}
+
+impl Files {
+    fn new(
+        world: &World,
+        seen: &[Proc],
+        parent: &[Option<usize>],
+        dispositions: &[Disposition],
+    ) -> Self {
+        use Disposition::{Blocked, Caught, Waiting};
+        let handles = |at: usize| {
+            seen[at].kind(world.now) == Kind::Program
+                && matches!(dispositions[at], Caught | Blocked | Waiting)
+        };
+        // What is below such a program is not asked.
+        let within = |at: usize| {
+            let mut above = parent[at];
+            while let Some(up) = above {
+                if handles(up) {
+                    return true;
+                }
+                above = parent[up];
+            }
+            false
+        };
+        let stdin: Vec<Stdin> = (0..seen.len())
+            .map(|at| if within(at) { Stdin::Other } else { visible_stdin(&seen[at]) })
+            .collect();
+        let asked = stdin.iter().any(|stdin| matches!(stdin, Stdin::Pipe(_)));
+        let shown = |p: &Proc| asked && p.access == Access::Full;
+        Self {
+            outputs: seen
+                .iter()
+                .map(|p| if shown(p) { p.outputs } else { [None; 2] })
+                .collect(),
+            hidden: seen.iter().map(|p| asked && p.access != Access::Full).collect(),
+            stdin,
+        }
+    }
+
+    fn pipe(&self, at: usize) -> Option<u64> {
+        match self.stdin[at] {
+            Stdin::Pipe(file) => Some(file.inode),
+            Stdin::Other | Stdin::Unknown => None,
+        }
+    }
+
+    fn is_in_branch(&self, top: usize, at: usize, parent: &[Option<usize>]) -> bool {
+        let mut here = Some(at);
+        while let Some(it) = here {
+            if it == top {
+                return true;
+            }
+            here = parent[it];
+        }
+        false
+    }
+
+    fn is_own_pipe(&self, at: usize, parent: &[Option<usize>]) -> bool {
+        let pipe = self.pipe(at);
+        pipe.is_some() && parent[at].and_then(|up| self.pipe(up)) != pipe
+    }
+
+    /// Whether what one child of the shell writes may be what the other reads, perhaps by way of
+    /// further children.
+    fn are_connected(&self, shell: usize, one: usize, other: usize, parent: &[Option<usize>]) -> bool {
+        let children: Vec<usize> =
+            (0..parent.len()).filter(|at| parent[*at] == Some(shell)).collect();
+        let feeds = |writer: usize, reader: usize| {
+            let below = (0..parent.len()).filter(|at| self.is_in_branch(writer, *at, parent));
+            match self.stdin[reader] {
+                Stdin::Other => false,
+                Stdin::Unknown => true,
+                Stdin::Pipe(file) => below.into_iter().any(|at| {
+                    self.outputs[at].contains(&Some(file.inode))
+                        || self.hidden[at] && self.is_own_pipe(reader, parent)
+                }),
+            }
+        };
+        let mut reached = vec![one];
+        let mut next = 0;
+        while let Some(at) = reached.get(next).copied() {
+            next += 1;
+            for child in &children {
+                if !reached.contains(child) && (feeds(at, *child) || feeds(*child, at)) {
+                    reached.push(*child);
+                }
+            }
+        }
+        reached.contains(&other)
+    }
+
+    /// For each process, the handlers whose lines it reads.
+    fn readers(&self, handles: &[bool], parent: &[Option<usize>]) -> Vec<BTreeSet<usize>> {
+        let n = parent.len();
+        let mut reads: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n];
+        if self.stdin.iter().all(|stdin| *stdin == Stdin::Other) {
+            return reads;
+        }
+        let within = |top: usize, at: usize| self.is_in_branch(top, at, parent);
+        let handlers: Vec<usize> = (0..n).filter(|at| handles[*at]).collect();
+        let any_hidden = handlers.iter().any(|at| self.hidden[*at]);
+        // Which processes outside of a reader's branch write in its pipe.
+        let writers = |reader: usize| -> Vec<usize> {
+            let Some(pipe) = self.pipe(reader) else { return Vec::new() };
+            (0..n)
+                .filter(|at| self.outputs[*at].contains(&Some(pipe)) && !within(reader, *at))
+                .collect()
+        };
+        for reader in 0..n {
+            let writers = writers(reader);
+            for from in handlers.iter().filter(|from| !within(reader, **from)) {
+                let direct = writers.iter().any(|at| {
+                    within(*at, *from) || within(*from, *at) && !within(*from, reader)
+                });
+                let guess = match self.stdin[reader] {
+                    Stdin::Unknown => true,
+                    Stdin::Pipe(_) => any_hidden && self.is_own_pipe(reader, parent),
+                    Stdin::Other => false,
+                };
+                if direct || guess && !handles[reader] && !within(*from, reader) {
+                    reads[reader].insert(*from);
+                }
+            }
+        }
+        // By way of filters.
+        let mut rings = vec![false; n];
+        loop {
+            let before = reads.clone();
+            for reader in 0..n {
+                let writers = writers(reader);
+                for filter in (0..n).filter(|at| !within(reader, *at)) {
+                    if writers.iter().any(|at| within(filter, *at)) {
+                        for from in before[filter].clone() {
+                            if within(reader, from) {
+                                rings[reader] |= reader == from;
+                            } else {
+                                reads[reader].insert(from);
+                            }
+                        }
+                    }
+                }
+            }
+            if reads == before {
+                break;
+            }
+        }
+        for start in handlers.iter().copied() {
+            let mut reached: Vec<usize> = reads[start].iter().copied().collect();
+            let mut next = 0;
+            while let Some(at) = reached.get(next).copied() {
+                next += 1;
+                for from in &reads[at] {
+                    if !reached.contains(from) {
+                        reached.push(*from);
+                    }
+                }
+            }
+            rings[start] |= reached.contains(&start);
+        }
+        for at in (0..n).filter(|at| handles[*at] && rings[*at]) {
+            reads[at].clear();
+        }
+        reads
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,6 +412,17 @@ pub(crate) struct Oracle {
     repeated: bool,
     deadline: Option<Micros>,
     killing_since: Option<Micros>,
+    /// Half of the timeout is over.
+    half: bool,
+    /// The time of the last word has come.
+    last_word: bool,
+    last_call_since: Option<Micros>,
+    /// The timeout killed a process for certain, or perhaps.
+    killed: (bool, bool),
+    /// The command lines at the first look.
+    commands: Vec<u64>,
+    /// Processes that have to get the signal or not, depending on how the rules are read.
+    loose: Vec<ProcId>,
     first_look: Option<Micros>,
     /// When the last look was, in hundredths of a second.
     tick: u64,
@@ -210,6 +476,12 @@ impl Oracle {
             repeated: false,
             deadline: None,
             killing_since: None,
+            half: false,
+            last_word: false,
+            last_call_since: None,
+            killed: (false, false),
+            commands: Vec::new(),
+            loose: Vec::new(),
             first_look: None,
             tick: 0,
             changed: None,
@@ -295,6 +567,7 @@ impl Oracle {
             }
             Stage::Epilogue(_) | Stage::LastCall => {
                 self.stage = Stage::LastCall;
+                self.last_call_since.get_or_insert(now);
                 self.records.iter_mut().for_each(|m| m.signalled = false);
             }
         }
@@ -336,7 +609,7 @@ impl Oracle {
         p: &Proc,
         signal: Signal,
         known_only: bool,
-        any_seen: bool,
+        is_filter: bool,
     ) -> bool {
         let sure = match p.kind(world.now) {
             Kind::Wrapper => return false,
@@ -351,12 +624,12 @@ impl Oracle {
             Access::Hidden
                 if p.kind(world.now) == Kind::Program && hidden_wait && !p.ignores(signal) =>
             {
-                !(known_only || p.reads && any_seen)
+                !(known_only || is_filter)
             }
             // Of a process in sigwait that also ignores the signal, /proc shows only that it
             // ignores it, where its system call cannot be read.
             Access::Hidden if hidden_wait && p.handling(signal, world.now).is_some() => {
-                !(known_only || p.reads && any_seen)
+                !(known_only || is_filter)
             }
             _ => sure,
         }
@@ -372,99 +645,205 @@ impl Oracle {
         fresh: bool,
         now: Micros,
     ) -> Vec<View> {
-        let any_seen = seen.iter().any(|p| self.counts(world, p, signal, true, false));
-        let record = |p: &Proc| self.record(p.id).filter(|_| !fresh);
-        let known_handler = |p: &Proc| record(p).is_some_and(|m| m.as_handler);
-        let newcomer = |p: &Proc| !fresh && self.is_newcomer(p);
-        let handles: Vec<bool> = seen
+        let n = seen.len();
+        let parent: Vec<Option<usize>> = seen
             .iter()
-            .map(|p| known_handler(p) || self.counts(world, p, signal, fresh, any_seen))
+            .map(|p| seen.iter().position(|up| up.id.pid == p.parent))
             .collect();
-        let settled = |at: usize| handles[at] && (known_handler(&seen[at]) || !newcomer(&seen[at]));
-        let parent = |at: usize| seen.iter().position(|p| p.id.pid == seen[at].parent);
-        let mut settled_below = vec![false; seen.len()];
-        for at in 0..seen.len() {
-            if settled(at) {
-                let mut above = parent(at);
-                while let Some(up) = above {
-                    settled_below[up] = true;
-                    above = parent(up);
-                }
+        let dispositions: Vec<Disposition> =
+            seen.iter().map(|p| world.disposition(p, signal)).collect();
+        let files = Files::new(world, &seen, &parent, &dispositions);
+        let any_seen = seen.iter().any(|p| self.counts(world, p, signal, true, false));
+        let record = |at: usize| self.record(seen[at].id).filter(|_| !fresh);
+        let known_handler = |at: usize| record(at).is_some_and(|m| m.as_handler);
+        let newcomer = |at: usize| !fresh && self.is_newcomer(&seen[at]);
+        let handles: Vec<bool> = (0..n)
+            .map(|at| {
+                let filter = any_seen && files.stdin[at] != Stdin::Other;
+                known_handler(at) || self.counts(world, &seen[at], signal, fresh, filter)
+            })
+            .collect();
+        let settled = |at: usize| handles[at] && (known_handler(at) || !newcomer(at));
+        let mut settled_below = vec![false; n];
+        for at in (0..n).filter(|at| settled(*at)) {
+            let mut above = parent[at];
+            while let Some(up) = above {
+                settled_below[up] = true;
+                above = parent[up];
             }
         }
-        // Whether this child of a shell with a trap is the shell's foreground command, as far as
-        // /proc shows that.
-        let awaited = |shell: usize, child: usize| {
-            let (shell, child) = (&seen[shell], &seen[child]);
-            let shows = |s: Signal| {
+        let reads =
+            if fresh { vec![BTreeSet::new(); n] } else { files.readers(&handles, &parent) };
+        let shows_job = |up: Option<usize>, child: usize| {
+            let (up, child) = (up.map(|up| &seen[up]), &seen[child]);
+            [Signal::INT, Signal::QUIT].into_iter().any(|s| {
                 let ignored = child.access != Access::Unreadable
                     && child.handling(s, world.now).is_none()
                     && child.ignores(s);
                 ignored
-                    && !(shell.access != Access::Unreadable && shell.ignores(s))
+                    && !up.is_some_and(|up| up.access != Access::Unreadable && up.ignores(s))
                     && !self.options.ignored.contains(&s)
-            };
-            let waits =
-                world.in_wait(shell) && world.disposition(shell, signal) == Disposition::Caught;
-            let in_background = waits || shows(Signal::INT) || shows(Signal::QUIT);
-            shell.kind(world.now) == Kind::Shell
-                && !in_background
-                && !(known_handler(shell) && newcomer(child))
+            })
         };
+        // A wrapper may hide that it is a background job; what it started does not.
+        let is_job = |up: Option<usize>, child: usize| {
+            let wrapper = seen[child].kind(world.now) == Kind::Wrapper;
+            shows_job(up, child)
+                || wrapper && (0..n).any(|at| parent[at] == Some(child) && shows_job(up, at))
+        };
+        let stacks: Vec<Option<u64>> = seen.iter().map(|p| world.stack(p, signal)).collect();
+        let trap_ran: Vec<bool> = (0..n)
+            .map(|at| {
+                let Some(m) = record(at) else { return false };
+                let late = m.first_signalled.is_some_and(|since| world.now >= since + TRAP);
+                let moved = stacks[at].is_some() && m.stack.is_some() && stacks[at] != m.stack;
+                m.trap_ran || late && moved
+            })
+            .collect();
+        // Whether this child of a shell with a trap is the shell's foreground command, as far as
+        // that shows.
+        let alone = |up: usize, child: usize| {
+            let shell = &seen[up];
+            let waits = world.in_wait(shell) && dispositions[up] == Disposition::Caught;
+            let later = |other: usize| {
+                parent[other] == Some(up)
+                    && (seen[other].id.start, seen[other].id.pid)
+                        > (seen[child].id.start, seen[child].id.pid)
+                    && !newcomer(other)
+                    && !files.are_connected(up, child, other, &parent)
+            };
+            let record = record(up);
+            let since = record.and_then(|m| m.first_signalled);
+            let known_stack = stacks[up].is_some()
+                || since.is_some() && record.is_some_and(|m| m.stack.is_some());
+            if shell.kind(world.now) != Kind::Shell
+                || known_handler(up) && newcomer(child)
+                || waits
+                || is_job(Some(up), child)
+                || (0..n).any(later)
+                || trap_ran[up]
+            {
+                return Ground::Background;
+            }
+            match since {
+                None if known_stack => Ground::Unclear,
+                Some(since) if known_stack && now < since + TRAP => Ground::Unclear,
+                // The stack was read before, and the look was over after the moment.
+                Some(since) if known_stack && world.now < since + TRAP => Ground::Loose,
+                _ => Ground::Foreground,
+            }
+        };
+        let mut grounds: Vec<Ground> = (0..n)
+            .map(|at| match parent[at] {
+                Some(up) if handles[up] => alone(up, at),
+                _ => Ground::Foreground,
+            })
+            .collect();
+        for at in 0..n {
+            let feeds_foreground = |reader: usize| {
+                parent[reader] == parent[at]
+                    && grounds[reader] == Ground::Foreground
+                    && reads[reader].iter().any(|from| files.is_in_branch(at, *from, &parent))
+            };
+            if grounds[at] == Ground::Background
+                && parent[at].is_some_and(|up| seen[up].kind(world.now) == Kind::Shell)
+                && (0..n).any(feeds_foreground)
+            {
+                grounds[at] = Ground::Foreground;
+            }
+        }
         let by_itself = |at: usize| match (handles[at], settled_below[at]) {
             (true, _) => Role::Handler,
             (false, true) => Role::Shielded,
             (false, false) => Role::Bystander,
         };
-        let feeder = |up: usize| {
-            (0..seen.len())
-                .any(|other| parent(other) == Some(up) && (settled(other) || settled_below[other]))
-        };
         let carries_on = |at: usize| {
-            record(&seen[at]).filter(|m| {
+            record(at).filter(|m| {
                 let in_time = m
                     .free_since
                     .is_none_or(|since| now < since.saturating_add(self.options.epilogue));
                 (m.role == Role::Shielded || m.reader) && in_time && !m.signalled
             })
         };
-        let of = |at: usize, above: Option<(usize, Role)>| {
+        let plain = |role: Role| Found { role, ..Found::default() };
+        let of = |at: usize, above: Option<(usize, Found)>| {
             let mine = by_itself(at);
             match above {
-                Some((_, Role::Worker)) => (Role::Worker, false, false),
-                Some((_, Role::Foreground)) => (Role::Foreground, false, false),
-                Some((up, Role::Handler)) if !awaited(up, at) => (Role::Worker, false, false),
-                Some((up, Role::Handler))
-                    if mine == Role::Bystander && seen[at].reads && feeder(up) =>
-                {
-                    (Role::Bystander, true, false)
+                Some((_, up)) if up.role == Role::Worker => up,
+                Some((_, up)) if up.role == Role::Foreground => plain(Role::Foreground),
+                Some((up, Found { role: Role::Handler, .. })) => {
+                    let worker_of = Some(seen[up].id);
+                    match grounds[at] {
+                        Ground::Background => {
+                            return Found { worker_of, ..plain(Role::Worker) };
+                        }
+                        ground @ (Ground::Unclear | Ground::Loose) => {
+                            let loose = ground == Ground::Loose;
+                            let unclear = true;
+                            return Found { worker_of, unclear, loose, ..plain(Role::Worker) };
+                        }
+                        Ground::Foreground => {}
+                    }
+                    if mine != Role::Bystander || !reads[at].is_empty() {
+                        return plain(mine);
+                    }
+                    match carries_on(at) {
+                        Some(m) => Found { carries_on: true, ..plain(m.role) },
+                        None => plain(Role::Foreground),
+                    }
                 }
-                Some((_, Role::Handler)) if mine == Role::Bystander => match carries_on(at) {
-                    Some(m) => (m.role, false, true),
-                    None => (Role::Foreground, false, false),
-                },
-                _ => (mine, false, false),
+                _ => plain(mine),
             }
         };
         // From the top of the tree: a process is settled once its parent is.
-        let mut found: Vec<Option<(Role, bool, bool)>> = vec![None; seen.len()];
+        let mut found: Vec<Option<Found>> = vec![None; n];
         while found.contains(&None) {
-            for at in 0..seen.len() {
-                let above = parent(at);
+            for at in 0..n {
+                let above = parent[at];
                 if found[at].is_none() && above.is_none_or(|up| found[up].is_some()) {
-                    found[at] = Some(of(at, above.and_then(|up| Some((up, found[up]?.0)))));
+                    found[at] = Some(of(at, above.and_then(|up| Some((up, found[up]?)))));
                 }
             }
         }
-        let facts: Vec<(Disposition, bool)> =
-            seen.iter().map(|p| (world.disposition(p, signal), p.is_copy(world.now))).collect();
-        let all = seen.into_iter().zip(found).zip(facts);
-        all.map(|((process, found), (disposition, is_copy))| {
-            let (role, reads_handler, carries_on) =
-                found.unwrap_or((Role::Bystander, false, false));
-            View { process, role, disposition, is_copy, reads_handler, carries_on }
-        })
-        .collect()
+        let of_view = |at: usize| {
+            let f = found[at].unwrap_or_default();
+            let record = record(at);
+            let pipe = files.pipe(at).or(record.and_then(|m| m.pipe));
+            let reader = !reads[at].is_empty() || record.is_some_and(|m| m.reader);
+            let writes = |other: usize, pipe: u64| {
+                files.outputs[other].contains(&Some(pipe))
+                    && !files.is_in_branch(at, other, &parent)
+            };
+            let is_above = |up: ProcId| {
+                (0..n).any(|other| seen[other].id == up && files.is_in_branch(other, at, &parent))
+            };
+            let was = record.and_then(|m| m.worker_of);
+            View {
+                role: f.role,
+                disposition: dispositions[at],
+                is_copy: seen[at].is_copy(world.now),
+                reads_handler: !reads[at].is_empty(),
+                deferred: reader && f.role == Role::Handler && !known_handler(at),
+                has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
+                unclear: f.unclear,
+                loose: f.loose,
+                worker_of: f.worker_of,
+                left: f.role == Role::Handler && was.is_some_and(|up| !is_above(up)),
+                trap_ran: trap_ran[at],
+                handles: handles[at],
+                stack: stacks[at],
+                stdin: files.stdin[at],
+                own_pipe: files.is_own_pipe(at, &parent),
+                unwritten: files.pipe(at).is_none_or(|pipe| {
+                    !files.outputs.iter().any(|outputs| outputs.contains(&Some(pipe)))
+                }),
+                in_foreground: !is_job(parent[at], at),
+                command: world.command(&seen[at]),
+                carries_on: f.carries_on,
+                process: seen[at].clone(),
+            }
+        };
+        (0..n).map(of_view).collect()
     }
 
     fn is_newcomer(&self, p: &Proc) -> bool {
@@ -513,7 +892,10 @@ impl Oracle {
         let mut views = self.views(world, seen, self.signal, false, now);
         // The first look reads no stdin where no process handles the signal.
         for view in views.iter_mut().filter(|_| quick) {
-            view.process.reads = false;
+            (view.stdin, view.reads_handler) = (Stdin::Other, false);
+        }
+        if first {
+            self.commands = views.iter().map(|v| v.command).filter(|it| *it != 0).collect();
         }
         for view in &views {
             let p = &view.process;
@@ -532,13 +914,40 @@ impl Oracle {
                     init: p.nested_init,
                     left_behind: p.parent == ADIEU,
                     reader: false,
+                    pipe: None,
+                    expected_since: None,
+                    switches: world.switches(p),
+                    worker_of: None,
+                    left: false,
+                    moved: false,
+                    stack: None,
+                    trap_ran: false,
+                    last_signalled: None,
                     ignored: false,
                     free_since: None,
                     refused: false,
                     killed: false,
                 });
             }
+            let asks_pending = self.signal;
+            let main_ended = !self.by_signal;
             let Some(m) = self.record_mut(p.id) else { continue };
+            m.moved |= world.switches(p) != m.switches || World::is_pending(p, asks_pending);
+            m.left = (m.left || view.left) && view.role == Role::Handler;
+            m.worker_of = view.worker_of.or(m.worker_of);
+            if m.first_signalled.is_none() {
+                m.stack = view.stack;
+            }
+            m.trap_ran |= view.trap_ran;
+            if let Stdin::Pipe(file) = view.stdin {
+                m.pipe.get_or_insert(file.inode);
+            }
+            let own = main_ended && view.own_pipe && view.role == Role::Handler && !m.as_handler;
+            let expected = view.role == Role::Handler
+                && !m.as_handler
+                && ((view.deferred || own) && !view.has_writer
+                    || m.left && m.moved && !view.deferred);
+            m.expected_since = expected.then(|| m.expected_since.unwrap_or(now));
             if p.nested_init && !m.init {
                 // The kernel dropped what it got before that was known.
                 (m.signalled, m.init) = (false, true);
@@ -561,25 +970,28 @@ impl Oracle {
         self.missed = lost;
         self.seen = views;
         self.due.clear();
+        self.loose = self.seen.iter().filter(|v| v.loose).map(|v| v.process.id).collect();
         if self.deadline.is_some_and(|deadline| deadline <= now) && self.stage == Stage::Killing {
             self.killing_since.get_or_insert(now);
         }
         let handled = self.seen.iter().any(|v| v.role == Role::Handler);
         if first && !handled && self.by_signal {
             self.stage = Stage::LastCall;
-            self.collect(Promise::NoHandler, first);
+            self.last_call_since.get_or_insert(now);
+            self.collect(Promise::NoHandler, first, now);
         }
         if self.stage == Stage::Killing {
-            self.collect(Promise::LastCall, first);
+            self.collect(Promise::LastCall, first, now);
         }
         if self.stage == Stage::Handlers {
-            self.collect(Promise::HandlersAtOnce, first);
+            self.collect(Promise::HandlersAtOnce, first, now);
             if !self.waits_for_handler(world) {
                 self.stage = Stage::Epilogue(now.saturating_add(self.options.epilogue));
             }
         }
         if self.repeated && matches!(self.stage, Stage::Epilogue(_)) {
             self.stage = Stage::LastCall;
+            self.last_call_since.get_or_insert(now);
         }
         // The repeat is not passed on to a process that could not be signalled before.
         let sees = |v: &View| {
@@ -590,7 +1002,7 @@ impl Oracle {
         };
         self.repeated &= self.stage == Stage::Handlers && !self.seen.iter().any(sees);
         if let Stage::Epilogue(until) = self.stage {
-            self.collect(Promise::Epilogue, first);
+            self.collect(Promise::Epilogue, first, now);
             let signalled = |v: &View| {
                 let id = v.process.id;
                 self.record(id).is_some_and(|m| m.signalled)
@@ -598,13 +1010,38 @@ impl Oracle {
             };
             if self.waits_for_handler(world) {
                 self.stage = Stage::Handlers;
-            } else if until <= now || self.seen.iter().all(signalled) {
+            } else if until <= now || self.seen.iter().all(signalled) || self.is_restarted(world) {
                 self.stage = Stage::LastCall;
+                self.last_call_since.get_or_insert(now);
             }
         }
         if self.stage == Stage::LastCall {
-            self.collect(Promise::LastCall, first);
+            self.collect(Promise::LastCall, first, now);
         }
+        if self.last_word && self.stage != Stage::Killing {
+            self.collect(Promise::LastWord, first, now);
+        }
+    }
+
+    /// Whether the script has started what a stop must not start.
+    fn is_restarted(&self, world: &World) -> bool {
+        self.seen.iter().any(|v| {
+            let p = &v.process;
+            let Some(m) = self.record(p.id).filter(|m| m.newcomer && !m.left_behind) else {
+                return false;
+            };
+            let Some(up) = self.seen.iter().find(|up| up.process.id.pid == p.parent) else {
+                return false;
+            };
+            let shielded = self.record(up.process.id).is_some_and(|m| m.role == Role::Shielded)
+                && up.process.kind(world.now) == Kind::Shell;
+            let again = v.command != 0 && self.commands.contains(&v.command);
+            m.role != Role::Worker
+                && shielded
+                && v.in_foreground
+                && v.command != up.command
+                && (again || v.handles)
+        })
     }
 
     pub(crate) fn looked_without_proc(&mut self) {
@@ -614,14 +1051,29 @@ impl Oracle {
 
     /// adieu is woken by a deadline, perhaps by the timeout.
     pub(crate) fn deadline(&mut self, now: Micros) {
+        self.half |= self.half_at().is_some_and(|at| at <= now);
+        self.last_word |= self.last_word_at().is_some_and(|at| at <= now);
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.stage = Stage::Killing;
         }
     }
 
+    fn timeout(&self) -> Option<Micros> {
+        Some(self.deadline? - self.began?)
+    }
+
+    fn half_at(&self) -> Option<Micros> {
+        Some(self.began? + self.timeout().map_or(HALF_OF_NONE, |timeout| timeout / 2))
+    }
+
+    fn last_word_at(&self) -> Option<Micros> {
+        Some(self.deadline? - (self.timeout()? / 5).min(MOST_LAST_WORD))
+    }
+
     fn waits_for_handler(&self, world: &World) -> bool {
         self.records.iter().any(|m| {
             let signalled = m.as_handler
+                || m.expected_since.is_some()
                 || self.due.iter().any(|(id, _)| *id == m.id) && m.role == Role::Handler;
             let there = self.seen.iter().any(|v| v.process.id == m.id)
                 || world.is_unreported(m.id)
@@ -631,8 +1083,9 @@ impl Oracle {
     }
 
     /// Notes which processes have to get the signal now.
-    fn collect(&mut self, why: Promise, first: bool) {
-        for View { process: p, role, disposition, .. } in &self.seen {
+    fn collect(&mut self, why: Promise, first: bool, now: Micros) {
+        for view in &self.seen {
+            let View { process: p, role, disposition, .. } = view;
             let Some(m) = self.record(p.id) else { continue };
             if self.stage != Stage::Killing
                 && self.is_unreachable_init(p.id)
@@ -648,16 +1101,41 @@ impl Oracle {
                 Role::Worker | Role::Bystander => in_group,
             };
             // Of a process that may not be read, a late handler cannot be seen.
-            let unseen = *disposition == Disposition::Hidden && !m.as_handler && p.reads;
+            let reads = view.stdin != Stdin::Other;
+            let unseen = *disposition == Disposition::Hidden && !m.as_handler && reads;
             let filter = unseen && *role == Role::Handler && !first && !m.left_behind;
+            let waits = view.deferred && view.has_writer;
+            let expected = m
+                .expected_since
+                .is_some_and(|at| at == now || now < at.saturating_add(self.options.epilogue));
+            let idle = *role == Role::Bystander
+                && m.role == Role::Bystander
+                && view.in_foreground
+                && !m.reader
+                && !m.ignored
+                && (view.stdin == Stdin::Other
+                    || matches!(view.stdin, Stdin::Pipe(_)) && view.unwritten);
+            let main_ended = !self.by_signal;
             let due = match self.stage {
-                Stage::Handlers => at_once && m.role != Role::Shielded && !since && !filter,
+                _ if why == Promise::LastWord => true,
+                Stage::Handlers => {
+                    (at_once || self.half && idle)
+                        && m.role != Role::Shielded
+                        && !since
+                        && !filter
+                        && !waits
+                        && !expected
+                }
                 Stage::Epilogue(_) => {
                     *role != Role::Worker
                         && m.role != Role::Shielded
                         && !since
-                        && !p.reads
+                        && !m.reader
+                        && !(main_ended && view.own_pipe)
                         && !m.ignored
+                        && !filter
+                        && !waits
+                        && !expected
                 }
                 Stage::LastCall => *role != Role::Worker,
                 Stage::Killing => true,
@@ -667,6 +1145,11 @@ impl Oracle {
             }
             let late = !first && *role == Role::Handler && m.first_signalled.is_none();
             let promise = match (why, role) {
+                (Promise::LastWord, _) => why,
+                (_, Role::Bystander) if self.stage == Stage::Handlers && self.half => {
+                    Promise::HalfTime
+                }
+                (_, Role::Handler) if view.deferred => Promise::Readers,
                 (Promise::HandlersAtOnce, Role::Handler) if self.repeated && m.as_handler => {
                     Promise::Repeats
                 }
@@ -819,7 +1302,7 @@ impl Oracle {
             return Ok(());
         }
         if order.signal == Signal::KILL {
-            return self.kills(&p, now);
+            return self.kills(&p, world, now);
         }
         self.announced(order)?;
         self.checks_target(&p, order, now)?;
@@ -889,6 +1372,7 @@ impl Oracle {
         self.forget_due(p.id);
         if let Some(m) = self.record_mut(p.id) {
             m.first_signalled.get_or_insert(now);
+            m.last_signalled = Some(now);
             (m.signalled, m.by_group, m.as_copy) = (true, by_group, copy);
             m.as_handler |= role == Some(Role::Handler) && !by_group;
         }
@@ -924,7 +1408,16 @@ impl Oracle {
             }
             return Ok(());
         }
-        if self.options.deliver == "child" || self.due.iter().any(|(id, _)| *id == p.id) {
+        if self.options.deliver == "child"
+            || self.due.iter().any(|(id, _)| *id == p.id)
+            || self.loose.contains(&p.id)
+            || self.last_word_at().is_some_and(|at| at <= now)
+        {
+            return Ok(());
+        }
+        let expected_until =
+            m.expected_since.map(|at| at.saturating_add(self.options.epilogue));
+        if expected_until.is_some_and(|until| until <= now) {
             return Ok(());
         }
         // A wrapper above a process that may not be signalled gets the signal, to pass it on.
@@ -938,15 +1431,37 @@ impl Oracle {
         }
         let since = m.newcomer && !m.left_behind;
         let promise = match role {
+            Role::Worker if view.unclear => Promise::Unclear,
             Role::Worker => Promise::Workers,
+            Role::Handler if view.deferred => Promise::Readers,
+            Role::Handler if m.expected_since.is_some() => Promise::Leftovers,
             _ if m.role == Role::Shielded => Promise::Shielded,
-            _ if since || p.reads || m.ignored => Promise::TimeToEnd,
+            _ if since || m.reader || m.ignored => Promise::TimeToEnd,
             _ => Promise::Bystanders,
         };
         broken(promise, format!("{name} ({:?}, {:?}) gets {}", m.role, self.stage, order.signal))
     }
 
-    fn kills(&mut self, p: &Proc, now: Micros) -> Check {
+    /// When what ignores the signal may be killed: a second after the last call, and after it got
+    /// the signal.
+    fn ignorer_until(&self, id: ProcId, last: bool) -> Option<Micros> {
+        let m = self.record(id)?;
+        let at = if last { m.last_signalled } else { m.first_signalled };
+        Some(self.last_call_since?.max(at?) + IGNORERS)
+    }
+
+    /// Whether it ignores the signal that it gets, and no handler is below it.
+    fn is_ignorer(&self, view: &View) -> bool {
+        let ctrl = [Signal::INT, Signal::QUIT].contains(&self.signal);
+        view.disposition == Disposition::Ignored
+            && (!ctrl || view.process.ignores(Signal::TERM))
+            && !self.seen.iter().any(|other| {
+                (other.handles || self.record(other.process.id).is_some_and(|m| m.as_handler))
+                    && is_below(&self.seen, other.process.id, view.process.id)
+            })
+    }
+
+    fn kills(&mut self, p: &Proc, world: &World, now: Micros) -> Check {
         let name = p.name();
         if self.is_unreachable_init(p.id) && !self.has_others_inside(p.id) {
             if let Some(m) = self.record_mut(p.id) {
@@ -957,8 +1472,25 @@ impl Oracle {
             return Ok(());
         }
         if self.deadline.is_none_or(|deadline| now < deadline) {
-            return broken(Promise::KillEarly, format!("{name} is killed"));
+            let ignorer = self.view(p.id).is_some_and(|view| self.is_ignorer(view));
+            let programs = self.options.deliver == "programs" && !self.ever_without_proc;
+            let in_time = match self.ignorer_until(p.id, false) {
+                Some(until) => until <= now + MS,
+                None => !programs,
+            };
+            if !ignorer || !in_time {
+                return broken(Promise::KillEarly, format!("{name} is killed"));
+            }
+            if let Some(m) = self.record_mut(p.id) {
+                m.killed = true;
+            }
+            if !self.said_killed.contains(&p.id) {
+                return broken(Promise::Notes, format!("{name} is killed and nothing says so"));
+            }
+            return Ok(());
         }
+        let alive = !p.foreign && world.by_id(p.id).is_some();
+        self.killed = (self.killed.0 || alive, true);
         let killing = self.killing_since.unwrap_or(now);
         let unreachable_init = self.is_unreachable_init(p.id);
         let missed = self.ever_missed.contains(&p.id);
@@ -1002,6 +1534,10 @@ impl Oracle {
         }
         if signal == Signal::KILL {
             let early = self.deadline.is_none_or(|deadline| now < deadline);
+            self.killed = (
+                self.killed.0 || world.alive.iter().any(|p| p.group == MAIN && !p.foreign),
+                true,
+            );
             return if early { broken(Promise::KillEarly, "the group is killed") } else { Ok(()) };
         }
         if self.ever_without_proc {
@@ -1150,7 +1686,10 @@ impl Oracle {
     pub(crate) fn exits(&self, code: u8, world: &World, now: Micros) -> Check {
         let raw = self.main_end.map_or(137, End::code);
         let expected = if self.options.ok_exits.contains(&raw) { 0 } else { raw };
-        if code != expected {
+        let (certain, perhaps) = self.killed;
+        let as_killed = code == 137 && perhaps && self.by_signal;
+        if !(as_killed || code == expected && !(certain && self.by_signal)) {
+            let expected = if certain && self.by_signal { 137 } else { expected };
             return broken(Promise::Status, format!("it exits with {code}, not {expected}"));
         }
         if world.alive.is_empty() {
@@ -1198,6 +1737,22 @@ impl Oracle {
         }
         let elapsed = now - began;
         let most = 60 + 14 * self.inputs + elapsed / (45 * MS);
+        let slack = 200 * MS + 10 * look;
+        let ignorer = self.seen.iter().find(|v| {
+            let there = self.record(v.process.id).is_some_and(|m| !m.killed && !m.refused);
+            let until = self.ignorer_until(v.process.id, true);
+            there
+                && self.is_ignorer(v)
+                && self.deadline.is_none_or(|deadline| now < deadline)
+                && until.is_some_and(|until| until + slack < now)
+        });
+        if let Some(v) = ignorer.filter(|_| {
+            self.options.deliver == "programs"
+                && !self.ever_without_proc
+                && self.missed.is_empty()
+        }) {
+            return broken(Promise::Ignorers, format!("{} is not killed", v.process.name()));
+        }
         if self.looks > most {
             return broken(
                 Promise::Looks,
