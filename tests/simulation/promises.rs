@@ -54,6 +54,7 @@ promises! {
               writes that any more and it has not ended by the end of an epilogue.",
     Unclear: "While it is unclear whether a shell with a trap waits for a process, that gets no \
               signal.",
+    TrapRuns: "A shell with a trap does not wait in vain for what runs in its foreground.",
     HalfTime: "After half of the timeout, bystanders in the foreground that read no pipe get the \
                signal.",
     LastWord: "A fifth of the timeout before its end, at most two seconds, every process that is \
@@ -726,6 +727,8 @@ impl Oracle {
                 return Ground::Background;
             }
             match since {
+                // No trap can be seen to run there: nothing was sent before.
+                _ if fresh => Ground::Foreground,
                 None if known_stack => Ground::Unclear,
                 Some(since) if known_stack && now < since + TRAP => Ground::Unclear,
                 // The stack was read before, and the look was over after the moment.
@@ -823,7 +826,10 @@ impl Oracle {
                 disposition: dispositions[at],
                 is_copy: seen[at].is_copy(world.now),
                 reads_handler: !reads[at].is_empty(),
-                deferred: reader && f.role == Role::Handler && !known_handler(at),
+                deferred: reader
+                    && f.role == Role::Handler
+                    && !known_handler(at)
+                    && dispositions[at] != Disposition::Hidden,
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
                 unclear: f.unclear,
                 loose: f.loose,
@@ -970,7 +976,12 @@ impl Oracle {
         self.missed = lost;
         self.seen = views;
         self.due.clear();
-        self.loose = self.seen.iter().filter(|v| v.loose).map(|v| v.process.id).collect();
+        // A handler that the main process left, and that reads a pipe of its own, may be taken for
+        // the reader of what the main process wrote.
+        let main_ended = !self.by_signal;
+        let is_loose =
+            |v: &&View| v.loose || main_ended && v.own_pipe && v.role == Role::Handler;
+        self.loose = self.seen.iter().filter(is_loose).map(|v| v.process.id).collect();
         if self.deadline.is_some_and(|deadline| deadline <= now) && self.stage == Stage::Killing {
             self.killing_since.get_or_insert(now);
         }
@@ -1369,12 +1380,13 @@ impl Oracle {
         let shell = self.view(p.id).is_some_and(View::is_shell) && p.kind(now) == Kind::Shell;
         let young = self.tick.saturating_sub(p.id.start) < YOUTH;
         let copy = below_trap && shell && young && !by_group;
+        let loose = self.view(p.id).is_some_and(|v| v.loose && v.handles);
         self.forget_due(p.id);
         if let Some(m) = self.record_mut(p.id) {
             m.first_signalled.get_or_insert(now);
             m.last_signalled = Some(now);
             (m.signalled, m.by_group, m.as_copy) = (true, by_group, copy);
-            m.as_handler |= role == Some(Role::Handler) && !by_group;
+            m.as_handler |= (role == Some(Role::Handler) || loose) && !by_group;
         }
     }
 
@@ -1667,6 +1679,9 @@ impl Oracle {
                 format!("{} does not get the signal ({:?})", p.name(), self.stage),
             );
         }
+        if self.stage == Stage::Handlers {
+            self.traps_run(world, now)?;
+        }
         if let (Stage::Killing, Some(killing)) = (self.stage, self.killing_since) {
             let grace = u64::try_from(LAST_WORD.as_micros()).expect("small");
             let seen = self.seen.iter().map(|v| &v.process);
@@ -1678,6 +1693,41 @@ impl Oracle {
             });
             if let Some(p) = late.filter(|p| !p.foreign) {
                 return broken(Promise::KillAll, format!("{} is not killed", p.name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether each shell with a trap that got the signal will come to run its trap: what it really
+    /// waits for has had the signal, or ends when a handler does.
+    fn traps_run(&self, world: &World, now: Micros) -> Check {
+        for shell in &self.seen {
+            let id = shell.process.id;
+            let since = self.record(id).filter(|m| m.as_handler && m.signalled);
+            let Some(since) = since.and_then(|m| m.last_signalled) else { continue };
+            if shell.role != Role::Handler || now < since + 300 * MS {
+                continue;
+            }
+            for waits_for in world.trap_waits_for(id) {
+                let has_it = |v: &View| {
+                    let signalled = self.record(v.process.id).is_some_and(|m| m.signalled);
+                    let below = v.process.id == waits_for
+                        || is_below(&self.seen, v.process.id, waits_for);
+                    below && (signalled || v.deferred || v.reads_handler || v.carries_on)
+                };
+                let (Some(view), Some(m)) = (self.view(waits_for), self.record(waits_for)) else {
+                    continue;
+                };
+                // It looks like a background job, or the shell may have started it in its trap.
+                let looks_otherwise = !view.in_foreground || m.newcomer || m.refused;
+                // Whatever the kernel keeps from it.
+                let unreachable = view.process.nested_init || view.process.stopped;
+                if !looks_otherwise && !unreachable && !self.seen.iter().any(has_it) {
+                    return broken(
+                        Promise::TrapRuns,
+                        format!("{} waits for {}", shell.process.name(), view.process.name()),
+                    );
+                }
             }
         }
         Ok(())

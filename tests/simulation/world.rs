@@ -485,11 +485,11 @@ impl World {
     fn pipeline(&mut self, shell: i32, specs: &[Spec], ignored: SignalSet) {
         let mut line = Vec::new();
         let mut from = None;
-        for (at, spec) in specs.iter().enumerate() {
-            if spec.background {
-                self.start(spec, shell, ignored, None, None);
-                continue;
-            }
+        // A shell starts nothing while a command is in its foreground.
+        for spec in specs.iter().filter(|spec| spec.background) {
+            self.start(spec, shell, ignored, None, None);
+        }
+        for (at, spec) in specs.iter().enumerate().filter(|(_, spec)| !spec.background) {
             let next = specs[at + 1..].iter().find(|spec| !spec.background);
             let piped = next.is_some_and(|it| matches!(it.input, Input::Pipe | Input::Socket));
             let to = piped.then(|| self.new_pipe());
@@ -894,7 +894,12 @@ impl World {
                 }
             }
             Happening::Forks(place, spec) => {
-                if let Some(at) = nth(*place).filter(|at| !self.alive[*at].is_copy(self.now)) {
+                let may_fork = |at: &usize| {
+                    let process = &self.alive[*at];
+                    let busy = process.foreground.iter().any(|pid| self.find(*pid).is_some());
+                    !process.is_copy(self.now) && !busy
+                };
+                if let Some(at) = nth(*place).filter(may_fork) {
                     let (pid, ignored) = (self.alive[at].id.pid, self.alive[at].ignored);
                     let mut spec = spec.clone();
                     // What a shell starts besides its script's lines is a background job.
@@ -1002,6 +1007,13 @@ impl World {
             _ if process.is_copy(self.now) => process.copied_command,
             _ => process.command,
         }
+    }
+
+    /// What this shell, which has got a signal that it traps, waits for before it runs the trap.
+    pub(crate) fn trap_waits_for(&self, id: ProcId) -> Vec<ProcId> {
+        let shell = self.by_id(id).filter(|p| p.trap == TrapState::Pending && !p.stopped);
+        let pids = shell.map(|p| p.foreground.clone()).unwrap_or_default();
+        pids.into_iter().filter_map(|pid| self.find(pid)).map(|p| p.id).collect()
     }
 
     pub(crate) fn disposition(&self, process: &Proc, signal: Signal) -> Disposition {
