@@ -11,6 +11,8 @@ pub const NOT_EXECUTABLE: u8 = 126;
 pub const NOT_FOUND: u8 = 127;
 /// Added to the number of the signal that ended the main process.
 pub const SIGNAL_BASE: u8 = 128;
+/// The exit status of a process that SIGKILL ended, and of a stop in which the timeout killed.
+pub const KILLED: u8 = SIGNAL_BASE + 9;
 
 /// The end of a child, as `waitpid(2)` reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -50,6 +50,7 @@
 //!     main: 2,
 //!     inherited_ignored: SignalSet::EMPTY,
 //!     only_known_handlers: false,
+//!     main_ended: false,
 //! };
 //! let verdicts = role::assign(&Snapshot { processes, tick: 1, last_pid: 4 }, &question, |_| None);
 //! let roles: Vec<Role> = verdicts.iter().map(|verdict| verdict.role).collect();

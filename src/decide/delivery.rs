@@ -113,6 +113,14 @@ impl Delivery {
         }
     }
 
+    /// When it got the signal that holds now.
+    pub(crate) fn at(self) -> Option<Time> {
+        match self {
+            Self::WithGroup { at, .. } | Self::Sent { at, .. } => Some(at),
+            Self::Pending | Self::Again { .. } | Self::Killed { .. } => None,
+        }
+    }
+
     /// Whether the signal that holds now is still to be sent to it.
     pub(crate) fn is_due(self) -> bool {
         matches!(self, Self::Pending | Self::Again { .. })

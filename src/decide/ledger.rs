@@ -2,13 +2,13 @@
 //! what follows from a request for these processes; `stop` says when there is one.
 
 use crate::decide::delivery::Delivery;
-use crate::decide::role::{self, Known, Question, Reason, Role, Verdict};
-use crate::decide::terms::LAST_WORD;
+use crate::decide::role::{self, Known, Question, Reason, Role, Trap, Verdict};
+use crate::decide::terms::{IGNORERS_TIME, LAST_WORD, LONGEST_TRAP_MOMENT, TRAP_MOMENT};
 use crate::decide::turn::{Past, Turn, turn};
 use crate::decide::{Action, Note, ProcessNote, SignalProcess, Time};
 use crate::process::{self, Disposition, Kind, ProcId, Process, Snapshot, Stdin};
 use crate::signal::Signal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How adieu will learn of the end of a process.
@@ -54,12 +54,23 @@ pub(crate) struct Record {
     origin: Origin,
     /// It was below a handler, or came to adieu as an orphan: it is no work of the script.
     left_behind: bool,
-    /// It read the pipeline of a handler in the foreground of a shell with a trap.
-    read_pipeline: bool,
+    /// It was the worker of a handler, or may have been.
+    was_worker: bool,
+    /// How often its first thread had been given a processor when it was first seen.
+    switches: u64,
+    /// It has been seen to read what a handler writes.
+    reader: bool,
+    /// It handles the signal and is expected to end without one from adieu, since then.
+    expected_since: Option<Time>,
+    /// Of a shell with a trap: its stack when it got the signal, and what is known of the trap.
+    stack: Option<u64>,
+    trap: Trap,
     /// In the foreground of a shell with a trap: since when its handler is gone.
     finishing_since: Option<Time>,
     /// The kernel refuses to signal it (EPERM), whatever the signal.
     refused: bool,
+    /// It ignores the signal that it gets, and has no handler below it.
+    ignores: bool,
 }
 
 impl Record {
@@ -71,14 +82,20 @@ impl Record {
             delivery: Delivery::Pending,
             origin,
             left_behind: process.own_child,
-            read_pipeline: false,
+            was_worker: false,
+            switches: process.switches,
+            reader: false,
+            expected_since: None,
+            stack: None,
+            trap: Trap::Pending,
             finishing_since: None,
             refused: false,
+            ignores: false,
         }
     }
 
     /// Brings the record in line with a look.
-    fn see(&mut self, process: &Process, verdict: &Verdict, now: Time) {
+    fn see(&mut self, process: &Process, verdict: &Verdict, is_top: bool, now: Time) {
         let stdin = self.process.stdin;
         let was_init = self.process.nested_init;
         self.process.clone_from(process);
@@ -96,13 +113,58 @@ impl Record {
             Presence::Overlooked(reported) => Some(reported),
             Presence::Lost => None,
         });
-        self.left_behind |= verdict.role == Role::Worker;
-        self.read_pipeline |= verdict.reason == Reason::ReadsPipeline;
+        let expected = is_top && self.is_expected(verdict);
+        self.expected_since = expected.then(|| self.expected_since.unwrap_or(now));
+        let may_be_worker = matches!(verdict.reason, Reason::PerhapsAwaitedBy(_));
+        self.was_worker |= verdict.role == Role::Worker || may_be_worker;
+        self.left_behind |= self.was_worker;
+        self.reader |= matches!(verdict.reason, Reason::ReadsPipeline | Reason::ReadsRest);
         let finishing = verdict.reason == Reason::Finishing;
         self.finishing_since = finishing.then(|| self.finishing_since.unwrap_or(now));
         // A shell stays shielded when its handler is gone: it carries on with the script.
         let stays_shielded = self.role == Role::Shielded && verdict.role == Role::Bystander;
         self.role = if stays_shielded { Role::Shielded } else { verdict.role };
+    }
+
+    /// Whether the process handles the signal, and has a reason to end without one from adieu.
+    fn is_expected(&self, verdict: &Verdict) -> bool {
+        let moved = self.process.switches != self.switches || self.process.pending;
+        verdict.role == Role::Handler
+            && match verdict.reason {
+                // It is at end of file.
+                Reason::ReadsRest => true,
+                // Its handler is gone. That one has signalled it, unless it has not moved since.
+                Reason::Handles | Reason::Hidden => self.was_worker && moved,
+                _ => false,
+            }
+    }
+
+    /// Whether it is still to be waited for without a signal.
+    fn is_expected_still(&self, request: Request) -> bool {
+        let over = |since: Time| since.saturating_add(request.epilogue) <= request.now;
+        self.expected_since.is_some_and(|since| !over(since))
+    }
+
+    /// What follows of the stack of a shell with a trap, which got the signal a while before this
+    /// look began: while the trap runs, it is another one than before.
+    fn watch_trap(&mut self, process: &Process, look: Time) {
+        let Some(first) = self.delivery.first() else { return };
+        if self.trap != Trap::Pending || look < first + TRAP_MOMENT {
+            return;
+        }
+        let given_up = first + LONGEST_TRAP_MOMENT <= look;
+        self.trap = match process.stack {
+            Some(stack) if self.stack != Some(stack) => Trap::Ran,
+            Some(_) if !process.pending || given_up => Trap::Waits,
+            None if given_up => Trap::Waits,
+            // It has a processor, or is to be given one.
+            Some(_) | None => Trap::Pending,
+        };
+    }
+
+    /// When it is to be killed, if it ignores the signal, in a last call that began then.
+    fn ignorer_over(&self, since: Time) -> Time {
+        self.delivery.at().unwrap_or(since).max(since).saturating_add(IGNORERS_TIME)
     }
 
     /// The process, for a note.
@@ -118,16 +180,19 @@ impl Record {
         let unreadable = verdict.reason == Reason::Hidden && self.process.may_read_pipe();
         Past {
             started_since: self.origin == Origin::DuringStop && !self.left_behind,
-            reads_pipe: self.process.may_read_pipe(),
+            reader: self.reader,
+            expected: self.is_expected_still(request),
             unreadable_filter: unreadable && !request.first && !self.left_behind,
-            handlers_done: request.turn > Turn::Handlers,
+            handlers_done: request.turn > Turn::HalfTime,
         }
     }
 
     /// The stop waits for its end: it got the signal as a handler. For what may not be signalled
     /// the stop does not wait: that may never have heard of it.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.was_handler() && !self.refused && self.presence != Presence::Lost
+        (self.was_handler() || self.expected_since.is_some())
+            && !self.refused
+            && self.presence != Presence::Lost
     }
 
     /// Whether it got the signal as a handler, whatever became of that.
@@ -149,6 +214,19 @@ pub(crate) struct Tree<'a> {
 impl Tree<'_> {
     fn iter(&self) -> impl Iterator<Item = (&Process, &Verdict)> {
         self.snapshot.processes.iter().zip(self.verdicts)
+    }
+
+    /// Which processes have a handler above them.
+    fn below_handlers(&self) -> Vec<bool> {
+        let mut below: Vec<bool> = Vec::with_capacity(self.verdicts.len());
+        for process in &self.snapshot.processes {
+            let is_handler = |at: usize| {
+                self.verdicts.get(at).is_some_and(|verdict| verdict.role == Role::Handler)
+            };
+            let above = process.above;
+            below.push(above.is_some_and(|at| is_handler(at) || below.get(at) == Some(&true)));
+        }
+        below
     }
 
     /// Whether the process at this place is a shell with a trap that gets the signal.
@@ -173,6 +251,12 @@ impl Tree<'_> {
         };
         let young = process::is_young(self.snapshot.tick, process.id);
         process.kind == Kind::Shell && below_trap && young
+    }
+
+    /// Whether this process ignores the signal that it gets.
+    fn ignores(&self, process: &Process, asked: Signal) -> bool {
+        process.disposition == Disposition::Ignored
+            && self.signal_for(process, asked).is_some_and(|signal| process.ignored.has(signal))
     }
 
     /// The signal that this process gets in place of the one of the stop, if any reaches it.
@@ -203,25 +287,32 @@ pub(crate) struct Request {
     pub turn: Turn,
     /// The tree is looked at for the first time.
     pub first: bool,
+    /// What a script has after its last handler.
+    pub epilogue: Duration,
 }
 
-/// The records of a stop, in the order of pids.
+/// The records of a stop.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger(BTreeMap<ProcId, Record>);
+pub(crate) struct Ledger {
+    /// In the order of pids.
+    records: BTreeMap<ProcId, Record>,
+    /// The command lines that were running when the stop began, as fingerprints.
+    commands: BTreeSet<u64>,
+}
 
 impl Ledger {
     fn seen(&self) -> impl Iterator<Item = &Record> {
-        self.0.values().filter(|record| record.is_seen())
+        self.records.values().filter(|record| record.is_seen())
     }
 
     fn seen_mut(&mut self, id: ProcId) -> Option<&mut Record> {
-        self.0.get_mut(&id).filter(|record| record.is_seen())
+        self.records.get_mut(&id).filter(|record| record.is_seen())
     }
 
     /// The process that has this pid, seen before overlooked.
     pub(crate) fn find(&self, pid: i32) -> Option<ProcId> {
         let all = ProcId { pid, start: 0 }..=ProcId { pid, start: u64::MAX };
-        let with_pid = || self.0.range(all.clone());
+        let with_pid = || self.records.range(all.clone());
         let seen = with_pid().find(|(_, record)| record.is_seen());
         let there = || with_pid().find(|(_, record)| record.presence != Presence::Lost);
         seen.or_else(there).map(|(id, _)| *id)
@@ -236,14 +327,23 @@ impl Ledger {
     /// not executed it yet. The signal went to the trap that it still had from its parent (which
     /// may be gone by now), and was lost with that.
     pub(crate) fn forget_copies(&mut self, snapshot: &Snapshot) {
-        if !self.0.values().any(|record| record.delivery.may_be_of_a_copy()) {
+        if !self.records.values().any(|record| record.delivery.may_be_of_a_copy()) {
             return;
         }
         for process in snapshot.processes.iter().filter(|process| process.kind != Kind::Shell) {
-            if let Some(record) = self.0.get_mut(&process.id)
+            if let Some(record) = self.records.get_mut(&process.id)
                 && record.delivery.may_be_of_a_copy()
             {
                 record.delivery = record.delivery.lost();
+            }
+        }
+    }
+
+    /// Takes in what a look that began then shows of the shells with a trap that got the signal.
+    pub(crate) fn watch_traps(&mut self, snapshot: &Snapshot, look: Time) {
+        for process in snapshot.processes.iter().filter(|it| it.kind == Kind::Shell) {
+            if let Some(record) = self.records.get_mut(&process.id) {
+                record.watch_trap(process, look);
             }
         }
     }
@@ -252,18 +352,24 @@ impl Ledger {
     pub(crate) fn learn(
         &mut self,
         tree: &Tree<'_>,
+        signal: Signal,
         now: Time,
         is_newcomer: impl Fn(ProcId) -> bool,
     ) -> Vec<Action> {
-        let mut before = std::mem::take(&mut self.0);
-        for (process, verdict) in tree.iter() {
+        let mut before = std::mem::take(&mut self.records);
+        let below_handler = tree.below_handlers();
+        for ((process, verdict), below) in tree.iter().zip(below_handler) {
             let mut record = before.remove(&process.id).unwrap_or_else(|| {
                 let newcomer = is_newcomer(process.id);
                 let origin = if newcomer { Origin::DuringStop } else { Origin::BeforeStop };
                 Record::new(process, verdict.role, origin)
             });
-            record.see(process, verdict, now);
-            self.0.insert(process.id, record);
+            if record.origin == Origin::BeforeStop {
+                self.commands.insert(process.command);
+            }
+            record.see(process, verdict, !below, now);
+            record.ignores = verdict.role != Role::Shielded && tree.ignores(process, signal);
+            self.records.insert(process.id, record);
         }
         let mut ended = Vec::new();
         for (id, mut record) in before {
@@ -277,7 +383,7 @@ impl Ledger {
                 }
                 Presence::Lost => continue,
             };
-            self.0.insert(id, record);
+            self.records.insert(id, record);
         }
         ended
     }
@@ -294,18 +400,26 @@ impl Ledger {
         for (process, verdict) in tree.iter() {
             let Some(record) = self.seen_mut(process.id) else { continue };
             let past = record.past(verdict, request);
+            let by_record = Verdict { role: record.role, reason: verdict.reason };
+            // Whether its shell waits for it shows in a moment.
+            let unclear = matches!(verdict.reason, Reason::PerhapsAwaitedBy(_));
             if !record.delivery.is_due()
-                || turn(record.role, process, past, question) > request.turn
+                || turn(&by_record, process, past, question) > request.turn
+                || unclear && request.turn < Turn::LastCall
             {
                 continue;
             }
             let Some(signal) = tree.signal_for(process, request.signal) else { continue };
             let maybe_copy = tree.may_be_a_copy(process);
             let handler = verdict.role == Role::Handler;
+            if record.delivery == Delivery::Pending {
+                record.stack = process.stack;
+                record.trap = if process.stack.is_some() { Trap::Pending } else { Trap::Waits };
+            }
             record.delivery = record.delivery.sent(request.now, handler, maybe_copy);
             let watch = record.was_handler() && record.presence == Presence::Seen(None);
-            let by_role = turn(verdict.role, process, Past::default(), question);
-            let last_call = request.turn >= Turn::LastCall && by_role > Turn::Handlers;
+            let by_role = turn(verdict, process, Past::default(), question);
+            let last_call = request.turn >= Turn::LastCall && by_role > Turn::HalfTime;
             let reason = if last_call { Reason::LastCall } else { verdict.reason };
             actions.push(Action::Say(Note::Sends(record.note(), reason, signal)));
             // No process is killed that missed its signal for a name that was wrong.
@@ -357,7 +471,7 @@ impl Ledger {
     /// adieu reaps them, but for those of a group that gets the signal anyway.
     pub(crate) fn signal_children(&mut self, group: Option<i32>, request: Request) -> Vec<Action> {
         let mut actions = Vec::new();
-        for (id, record) in &mut self.0 {
+        for (id, record) in &mut self.records {
             let outside = group != Some(record.process.group);
             let due = record.presence != Presence::Lost && record.delivery.is_due();
             if !(record.process.own_child && outside && due) {
@@ -407,6 +521,89 @@ impl Ledger {
         (!named.is_empty()).then_some(said).into_iter().chain(kills).collect()
     }
 
+    /// The processes that ignore the signal, and got it at the last call or before. None of them
+    /// has a handler below it.
+    fn ignorers(&self) -> impl Iterator<Item = (&ProcId, &Record)> {
+        self.records.iter().filter(|(_, record)| {
+            let got = !record.delivery.is_due() && !record.delivery.is_killed();
+            record.is_seen() && record.ignores && got && !record.refused
+        })
+    }
+
+    /// When the next of those that ignore the signal is to be killed, in a last call that began
+    /// then.
+    pub(crate) fn ignorers_over(&self, since: Time) -> Option<Time> {
+        self.ignorers().map(|(_, record)| record.ignorer_over(since)).min()
+    }
+
+    /// Kills those that ignore the signal and have had their time.
+    pub(crate) fn kill_ignorers(&mut self, since: Time, now: Time) -> Vec<Action> {
+        let over = self.ignorers().filter(|(_, record)| record.ignorer_over(since) <= now);
+        let over: Vec<ProcId> = over.map(|(id, _)| *id).collect();
+        let (mut named, mut kills) = (Vec::new(), Vec::new());
+        for id in over {
+            let Some(record) = self.seen_mut(id) else { continue };
+            named.push(record.note());
+            record.delivery = record.delivery.killed();
+            let kill = signal_process(&record.process, Signal::KILL, false);
+            kills.push(Action::SignalProcess(kill));
+        }
+        let said = Action::Say(Note::KillsIgnorers(named.clone()));
+        (!named.is_empty()).then_some(said).into_iter().chain(kills).collect()
+    }
+
+    /// The process by which the script has started anew what was running when the stop began, or
+    /// the next program that handles the signal.
+    pub(crate) fn restarted(&self, tree: &Tree<'_>, question: &Question) -> Option<ProcessNote> {
+        let is_started = |(at, (process, verdict)): (usize, (&Process, &Verdict))| {
+            let record = self.records.get(&process.id)?;
+            let parent = tree.snapshot.processes.get(process.above?)?;
+            let by_script = record.origin == Origin::DuringStop
+                && self.records.get(&parent.id).is_some_and(|it| it.role == Role::Shielded)
+                && !role::shows_background(tree.snapshot, at, question);
+            // A shell's copy of itself has its command line until it executes a program.
+            let again = process.command != 0
+                && process.command != parent.command
+                && self.commands.contains(&process.command);
+            let next = verdict.role == Role::Handler && process.kind == Kind::Program;
+            (by_script && (again || next)).then(|| record.note())
+        };
+        tree.iter().enumerate().find_map(is_started)
+    }
+
+    /// What still runs when a script has had its time: what it has started since, or its shell.
+    pub(crate) fn at_work(&self) -> Vec<ProcessNote> {
+        let script: Vec<&Record> =
+            self.seen().filter(|it| it.role == Role::Shielded && it.delivery.is_due()).collect();
+        let of_script =
+            |it: &&Record| script.iter().any(|sh| sh.process.id.pid == it.process.parent);
+        let since = self.seen().filter(|it| it.origin == Origin::DuringStop).filter(of_script);
+        let since: Vec<ProcessNote> = since.map(Record::note).collect();
+        if since.is_empty() { script.into_iter().map(Record::note).collect() } else { since }
+    }
+
+    /// The first programs below a handler that is waited for, that handle the signal themselves and
+    /// have not had it from adieu.
+    pub(crate) fn unsignalled_below(&self) -> Vec<ProcessNote> {
+        let handles = |record: &Record| {
+            record.process.kind == Kind::Program && role::handles(&record.process, true)
+        };
+        let is_first = |record: &&Record| {
+            let mut above = record.process.parent;
+            for _ in 0..self.records.len() {
+                let up = self.find(above).and_then(|id| self.records.get(&id));
+                match up {
+                    Some(up) if up.is_awaited() => return true,
+                    Some(up) if !handles(up) => above = up.process.parent,
+                    _ => return false,
+                }
+            }
+            false
+        };
+        let below = self.seen().filter(|it| it.role == Role::Worker && it.delivery.is_due());
+        below.filter(|it| handles(it)).filter(is_first).map(Record::note).collect()
+    }
+
     /// A process that got the signal with its group, does not handle it and is there all the same
     /// belongs to another user, or came into the group in another way: it is signalled by itself,
     /// and the answer says which.
@@ -425,14 +622,14 @@ impl Ledger {
 
     /// A repeated stop signal has to reach the handlers once more.
     pub(crate) fn repeat_to_handlers(&mut self) {
-        for record in self.0.values_mut().filter(|record| record.was_handler()) {
+        for record in self.records.values_mut().filter(|record| record.was_handler()) {
             record.delivery = record.delivery.again();
         }
     }
 
     /// A repeated stop signal has to reach whatever is left once more.
     pub(crate) fn repeat_to_all(&mut self) {
-        for record in self.0.values_mut() {
+        for record in self.records.values_mut() {
             record.delivery = record.delivery.again();
         }
     }
@@ -440,7 +637,7 @@ impl Ledger {
     /// Says once, at the start, which processes do not get the signal now, and why.
     pub(crate) fn leaves(&self, tree: &Tree<'_>) -> Vec<Action> {
         let left = tree.iter().filter_map(|(process, verdict)| {
-            let record = self.0.get(&process.id).filter(|record| record.delivery.is_due())?;
+            let record = self.records.get(&process.id).filter(|record| record.delivery.is_due())?;
             Some(Action::Say(Note::Leaves(record.note(), verdict.reason)))
         });
         left.collect()
@@ -449,7 +646,7 @@ impl Ledger {
     /// Continues the stopped among those that have to carry on without the signal: a stopped shell
     /// reaps no child.
     pub(crate) fn resume(&self, tree: &Tree<'_>) -> Vec<Action> {
-        let due = |id: &ProcId| self.0.get(id).is_some_and(|record| record.delivery.is_due());
+        let due = |id: &ProcId| self.records.get(id).is_some_and(|record| record.delivery.is_due());
         let stopped =
             tree.iter().filter(|(p, v)| p.stopped && v.role != Role::Worker && due(&p.id));
         let resume = |process| Action::SignalProcess(signal_process(process, Signal::CONT, false));
@@ -468,7 +665,7 @@ impl Ledger {
             return actions;
         }
         let mut above = record.process.parent;
-        for _ in 0..self.0.len() {
+        for _ in 0..self.records.len() {
             let Some(id_above) = self.find(above) else { break };
             let Some(record) = self.seen_mut(id_above) else { break };
             let is_wrapper = record.process.kind == Kind::Wrapper;
@@ -503,13 +700,13 @@ impl Ledger {
 
     /// Forgets a process whose end is reported.
     pub(crate) fn remove(&mut self, id: ProcId) -> Option<Record> {
-        self.0.get(&id).filter(|record| record.presence != Presence::Lost)?;
-        self.0.remove(&id)
+        self.records.get(&id).filter(|record| record.presence != Presence::Lost)?;
+        self.records.remove(&id)
     }
 
     /// Its end will be reported.
     pub(crate) fn set_watched(&mut self, id: ProcId) {
-        if let Some(record) = self.0.get_mut(&id)
+        if let Some(record) = self.records.get_mut(&id)
             && record.presence == Presence::Seen(None)
         {
             record.presence = Presence::Seen(Some(Reported::ByPidfd));
@@ -518,18 +715,23 @@ impl Ledger {
 
     /// What the roles depend on; `epilogue` is what a script has after its last handler.
     pub(crate) fn known(&self, id: ProcId, now: Time, epilogue: Duration) -> Option<Known> {
-        let record = self.0.get(&id)?;
+        let record = self.records.get(&id)?;
         let since = record.finishing_since;
         let in_time = since.is_none_or(|since| now < since.saturating_add(epilogue));
-        let keeps = record.role == Role::Shielded || record.read_pipeline;
+        let keeps = record.role == Role::Shielded || record.reader;
         let finishing = (keeps && in_time && record.delivery.is_due()).then_some(record.role);
-        let newcomer = record.origin == Origin::DuringStop;
-        Some(Known { known_handler: record.was_handler(), newcomer, finishing })
+        Some(Known {
+            known_handler: record.was_handler(),
+            newcomer: record.origin == Origin::DuringStop,
+            reader: record.reader,
+            trap: record.trap,
+            finishing,
+        })
     }
 
     /// Whether a handler is waited for.
     pub(crate) fn has_awaited(&self) -> bool {
-        self.0.values().any(Record::is_awaited)
+        self.records.values().any(Record::is_awaited)
     }
 
     /// Whether such a handler was there at the last look, so that it is not only its end that is
@@ -550,14 +752,14 @@ impl Ledger {
 
     /// Whether all that is left may not be signalled and is not seen to handle the signal.
     pub(crate) fn is_beyond_reach(&self) -> bool {
-        let mut all = self.0.values();
+        let mut all = self.records.values();
         let beyond = |record: &Record| record.refused && !role::handles(&record.process, true);
         self.seen().next().is_some() && all.all(beyond)
     }
 
     /// Those that the stop waits for: the handlers while there are any, then whoever is left.
     pub(crate) fn awaited(&self) -> Vec<ProcessNote> {
-        let awaited = self.0.values().filter(|record| record.is_awaited());
+        let awaited = self.records.values().filter(|record| record.is_awaited());
         let handlers: Vec<ProcessNote> = awaited.map(Record::note).collect();
         if handlers.is_empty() { self.seen().map(Record::note).collect() } else { handlers }
     }

@@ -8,7 +8,7 @@ use crate::decide::stop::{Main, Stop};
 use crate::decide::terms::Terms;
 use crate::decide::turn::is_forwarded;
 use crate::decide::{Action, Cause, Delivered, Input, Note, ProcessNote, Purpose, Time};
-use crate::exit::{End, SIGNAL_BASE};
+use crate::exit::{End, KILLED};
 use crate::process::{ProcId, Snapshot};
 use crate::signal::Signal;
 
@@ -63,10 +63,9 @@ impl State {
 
     fn main(&self) -> Main {
         // A main process that does not even disappear when it is killed has no status of its own.
-        let killed = SIGNAL_BASE + u8::try_from(Signal::KILL.number()).unwrap_or_default();
         Main {
             group: self.main_end.is_none().then_some(self.terms.main),
-            code: self.main_end.map_or(killed, End::code),
+            code: self.main_end.map_or(KILLED, End::code),
         }
     }
 
@@ -128,7 +127,10 @@ impl State {
     fn reaped(&mut self, left: bool, now: Time) -> Vec<Action> {
         match self.main_end {
             // Every orphan comes to adieu, so when adieu has no child there is nothing below it.
-            Some(end) if !left => vec![Action::Exit(end.code())],
+            Some(end) if !left => {
+                let code = end.code();
+                vec![self.stop.as_ref().map_or(Action::Exit(code), |stop| stop.exit(code))]
+            }
             Some(end) if self.stop.is_none() && !self.terms.linger => {
                 let signal = self.terms.rewrites.apply(Signal::TERM).unwrap_or(Signal::TERM);
                 self.begin(Cause::MainEnded(end), signal, now)
@@ -170,7 +172,7 @@ impl State {
         if let Some(snapshot) = snapshot {
             let verdicts = role::assign(&snapshot, &question, |_| None);
             for (process, verdict) in snapshot.processes.iter().zip(verdicts) {
-                if is_forwarded(verdict.role, process, &question) {
+                if is_forwarded(&verdict, process, &question) {
                     self.forwarded.push((ledger::note(process, verdict.role), signal));
                     let send = ledger::signal_process(process, signal, false);
                     actions.push(Action::SignalProcess(send));
@@ -197,7 +199,7 @@ impl State {
             let process = ProcessNote { refused: true, ..process };
             return vec![Action::Say(Note::Refused(process, signal))];
         }
-        self.in_stop(|stop, _| stop.delivered(id, delivered, now))
+        self.in_stop(|stop, terms| stop.delivered(id, delivered, terms, now))
     }
 
     #[cfg(test)]

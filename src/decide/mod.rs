@@ -39,6 +39,7 @@ mod ledger;
 pub mod machine;
 pub mod meaning;
 mod pace;
+mod pipes;
 pub mod role;
 mod stage;
 mod stop;
@@ -201,8 +202,15 @@ pub enum Note {
     Ended(ProcessNote, Option<End>),
     /// The main process ended.
     MainEnded(End),
-    /// The stop lasts.
-    Waits(Duration, Signal, Vec<ProcessNote>),
+    /// The stop lasts, for these. And these below a handler handle the signal themselves, and have
+    /// not had it from adieu.
+    Waits(Duration, Signal, Vec<ProcessNote>, Vec<ProcessNote>),
+    /// The epilogue is over, and these of the script still run.
+    CutsEpilogue(Duration, Vec<ProcessNote>),
+    /// The epilogue is over, since the script has started this one.
+    Restarted(ProcessNote),
+    /// These ignore the signal, have had a second after the last call, and are killed.
+    KillsIgnorers(Vec<ProcessNote>),
     /// The timeout is over; these are killed.
     Kills(Duration, Vec<ProcessNote>),
     /// These did not even disappear when killed.

@@ -4,9 +4,11 @@
 //! The rule in one sentence: every program that the script started gets the signal once, as if it
 //! had been started alone; what such a program started is its own business until it is gone.
 
+use crate::decide::pipes::{Pipes, Reads};
 use crate::decide::terms::{Deliver, Terms};
 use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::{Signal, SignalSet};
+use std::collections::BTreeMap;
 
 /// What a process is to the signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +44,15 @@ pub enum Reason {
     Below(i32),
     /// This shell waits for it.
     AwaitedBy(i32),
-    /// It reads what a handler in the same pipeline writes.
+    /// It reads what a handler writes, or what reads from one.
     ReadsPipeline,
+    /// It read what a handler wrote. No writer is left, so it ends at end of file.
+    ReadsRest,
+    /// This shell with a trap may be waiting for it. Whether it does shows a moment after the shell
+    /// has got the signal.
+    PerhapsAwaitedBy(i32),
+    /// It runs in the foreground and reads no pipe, so a handler may be waiting for its end.
+    InForeground,
     /// It was shielded, or read a handler's pipeline, in the foreground of a shell with a trap. The
     /// handler is gone, and it may carry on for a while.
     Finishing,
@@ -64,6 +73,13 @@ pub struct Verdict {
     pub reason: Reason,
 }
 
+impl Verdict {
+    /// A bystander that is not known to be in the foreground. What it started is not, either.
+    fn is_in_background(&self) -> bool {
+        self.role == Role::Bystander && self.reason != Reason::InForeground
+    }
+}
+
 /// What is asked of a snapshot.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
@@ -78,6 +94,8 @@ pub struct Question {
     pub inherited_ignored: SignalSet,
     /// The signal does not stop. A process that may not be read gets none: it may die of it.
     pub only_known_handlers: bool,
+    /// The main process ended by itself: whoever wrote what a process reads may be gone already.
+    pub main_ended: bool,
 }
 
 impl Question {
@@ -89,6 +107,7 @@ impl Question {
             main: terms.main,
             inherited_ignored: terms.inherited_ignored,
             only_known_handlers: false,
+            main_ended: false,
         }
     }
 
@@ -106,9 +125,26 @@ pub struct Known {
     pub known_handler: bool,
     /// It was started after the first look of the stop.
     pub newcomer: bool,
+    /// It has been seen to read what a handler writes. While a process exits, that does not show.
+    pub reader: bool,
+    /// Of a shell that got the signal: whether its trap has run.
+    pub trap: Trap,
     /// The role that it keeps for as long as a script has after its last handler, should it be in
     /// the foreground of a shell with a trap.
     pub finishing: Option<Role>,
+}
+
+/// What is known of the trap of a shell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trap {
+    /// The shell has not had the signal, or only just got it.
+    #[default]
+    Pending,
+    /// The shell has had the signal for a while and waits as before: for a foreground command,
+    /// unless the trap has run and ended within that time. Or its stack does not show.
+    Waits,
+    /// The trap has run, so what the shell started before is in its background.
+    Ran,
 }
 
 /// The roles, one for each process of the snapshot, in its order.
@@ -137,9 +173,23 @@ struct Assignment<'a> {
     /// For each process, the pid of the nearest handler that it is or has below it. What a script
     /// starts during the stop shields nothing: a restart loop would never end.
     handler_below: Vec<Option<i32>>,
-    /// Which processes have a child on whose branch there is such a handler: a pipeline in the
-    /// foreground of such a shell has a writer that its readers wait for.
-    feeds: Vec<bool>,
+    /// The pipes of the tree.
+    pipes: Pipes<'a>,
+    /// What each process reads.
+    reads: Vec<Reads>,
+    /// After which processes their shell with a trap has started another command.
+    followed: Vec<bool>,
+}
+
+/// Where a child of a shell with a trap runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ground {
+    /// The shell waits for it, and runs its trap only when it has ended.
+    Foreground,
+    /// The shell runs its trap at once, and sees to the child.
+    Background,
+    /// Which of the two shows a moment after the shell has got the signal.
+    Unclear,
 }
 
 impl<'a> Assignment<'a> {
@@ -149,7 +199,8 @@ impl<'a> Assignment<'a> {
         // than another handler.
         let any_seen = processes.iter().any(|p| is_seen_to_handle(p, true));
         let is_handler = |(p, known): (&Process, &Known)| {
-            let only_known = question.only_known_handlers || p.may_read_pipe() && any_seen;
+            let filter = known.reader || p.may_read_pipe() && any_seen;
+            let only_known = question.only_known_handlers || filter;
             known.known_handler || is_seen_to_handle(p, only_known)
         };
         let handlers: Vec<bool> = processes.iter().zip(known).map(is_handler).collect();
@@ -158,32 +209,55 @@ impl<'a> Assignment<'a> {
         };
         let shielding: Vec<bool> = known.iter().zip(&handlers).map(shields).collect();
         let handler_below = handler_below(snapshot, &shielding);
-        let mut feeds = vec![false; processes.len()];
-        for (process, below) in processes.iter().zip(&handler_below) {
-            if below.is_some()
-                && let Some(feed) = process.above.and_then(|above| feeds.get_mut(above))
-            {
-                *feed = true;
-            }
-        }
-        Self { snapshot, question, known, handlers, handler_below, feeds }
+        let pipes = Pipes::new(snapshot);
+        // A signal that does not stop ends no process, so no lines are lost by it.
+        let reads = if question.only_known_handlers {
+            vec![Reads::Nothing; processes.len()]
+        } else {
+            let known = |at: usize| known.get(at).is_some_and(|known| known.reader);
+            let left =
+                |at| question.main_ended && pipes.has_pipe_of_its_own(at) && !pipes.is_fed(at);
+            pipes.reads(&shielding, |at| known(at) || left(at))
+        };
+        let followed = followed(snapshot, known, &handlers, &pipes);
+        Self { snapshot, question, known, handlers, handler_below, pipes, reads, followed }
     }
 
     /// Parents stand before their children, so each finds the verdict of its parent.
     fn verdicts(&self) -> Vec<Verdict> {
         let mut verdicts: Vec<Verdict> = Vec::with_capacity(self.handlers.len());
+        // The shell of which it is unclear whether it waits for the process or for one above it.
+        let mut unclear: Vec<Option<i32>> = Vec::with_capacity(self.handlers.len());
         for (at, process) in self.snapshot.processes.iter().enumerate() {
             let above = process.above.and_then(|above| Some((above, verdicts.get(above)?)));
-            let (role, reason) = match above {
+            let mut shell = process.above.and_then(|above| *unclear.get(above)?);
+            let (role, mut reason) = match above {
                 Some((_, Verdict { role: role @ (Role::Worker | Role::Foreground), reason })) => {
                     (*role, *reason)
                 }
-                Some((above, Verdict { role: Role::Handler, .. })) => {
-                    self.below_handler(at, process, above)
+                Some((above, Verdict { role: Role::Handler, reason })) => {
+                    let reads = matches!(reason, Reason::ReadsPipeline | Reason::ReadsRest);
+                    let ground = self.ground(at, above).filter(|_| !reads);
+                    if ground == Some(Ground::Unclear) {
+                        shell = self.snapshot.processes.get(above).map(|shell| shell.id.pid);
+                    }
+                    self.below_handler(at, process, above, ground)
                 }
                 _ => self.by_itself(at, process),
             };
+            if let Some(shell) = shell
+                && matches!(role, Role::Handler | Role::Foreground)
+                && !matches!(reason, Reason::WasSignalled | Reason::ReadsPipeline)
+            {
+                reason = Reason::PerhapsAwaitedBy(shell);
+            }
+            if reason == Reason::InForeground
+                && above.is_some_and(|(_, above)| above.is_in_background())
+            {
+                reason = Reason::Nothing;
+            }
             verdicts.push(Verdict { role, reason });
+            unclear.push(shell);
         }
         verdicts
     }
@@ -200,43 +274,94 @@ impl<'a> Assignment<'a> {
         self.handler_below.get(at).copied().flatten()
     }
 
+    fn reads(&self, at: usize) -> Reads {
+        self.reads.get(at).copied().unwrap_or_default()
+    }
+
     /// The role that a process has by what it does itself and by what is below it.
     fn by_itself(&self, at: usize, process: &Process) -> (Role, Reason) {
-        match self.handler_below(at) {
+        match (self.handler_below(at), self.reads(at)) {
             _ if self.is_handler(at) && self.known(at).known_handler => {
                 (Role::Handler, Reason::WasSignalled)
             }
+            (_, Reads::Handler) if self.is_handler(at) => (Role::Handler, Reason::ReadsPipeline),
+            (_, Reads::Rest) if self.is_handler(at) => (Role::Handler, Reason::ReadsRest),
             _ if self.is_handler(at) && is_seen_to_handle(process, true) => {
                 (Role::Handler, Reason::Handles)
             }
             _ if self.is_handler(at) => (Role::Handler, Reason::Hidden),
-            Some(handler) => (Role::Shielded, Reason::Above(handler)),
-            None if process.disposition == Disposition::Hidden => (Role::Bystander, Reason::Hidden),
-            None => (Role::Bystander, Reason::Nothing),
+            (Some(handler), _) => (Role::Shielded, Reason::Above(handler)),
+            (None, Reads::Handler | Reads::Rest) => (Role::Bystander, Reason::ReadsPipeline),
+            _ if process.disposition == Disposition::Hidden => (Role::Bystander, Reason::Hidden),
+            _ if self.is_in_foreground(at) => (Role::Bystander, Reason::InForeground),
+            _ => (Role::Bystander, Reason::Nothing),
         }
     }
 
     /// The role of a child of a handler: its worker, unless that is a shell which waits for it.
-    fn below_handler(&self, at: usize, process: &Process, above: usize) -> (Role, Reason) {
+    fn below_handler(
+        &self,
+        at: usize,
+        process: &Process,
+        above: usize,
+        ground: Option<Ground>,
+    ) -> (Role, Reason) {
         let Some(handler) = self.snapshot.processes.get(above) else {
             return self.by_itself(at, process);
         };
-        // What a shell starts after it got the signal is its trap at work.
-        let of_the_trap = self.known(above).known_handler && self.known(at).newcomer;
-        if handler.kind != Kind::Shell
-            || in_background(process, handler, self.question)
-            || of_the_trap
-        {
-            (Role::Worker, Reason::Below(handler.id.pid))
-        } else if self.is_handler(at) || self.handler_below(at).is_some() {
-            self.by_itself(at, process)
-        } else if process.may_read_pipe() && self.feeds.get(above) == Some(&true) {
-            (Role::Bystander, Reason::ReadsPipeline)
-        } else if let Some(role) = self.known(at).finishing {
-            (role, Reason::Finishing)
-        } else {
-            (Role::Foreground, Reason::AwaitedBy(handler.id.pid))
+        let has_handler = self.is_handler(at) || self.handler_below(at).is_some();
+        match ground {
+            Some(Ground::Foreground | Ground::Unclear) if has_handler => {
+                self.by_itself(at, process)
+            }
+            // What the shell waits for may itself wait for what a background job writes.
+            Some(Ground::Background) if has_handler && self.feeds_foreground(at, above) => {
+                self.by_itself(at, process)
+            }
+            None | Some(Ground::Background) => (Role::Worker, Reason::Below(handler.id.pid)),
+            Some(_) if self.reads(at) != Reads::Nothing => (Role::Bystander, Reason::ReadsPipeline),
+            Some(_) => match self.known(at).finishing {
+                Some(role) => (role, Reason::Finishing),
+                None => (Role::Foreground, Reason::AwaitedBy(handler.id.pid)),
+            },
         }
+    }
+
+    /// Where a child of a shell with a trap runs; `None` where the handler above it is no shell, or
+    /// the child is its trap at work.
+    fn ground(&self, at: usize, above: usize) -> Option<Ground> {
+        let shell = self.snapshot.processes.get(above).filter(|it| it.kind == Kind::Shell)?;
+        let its = self.known(above);
+        if its.known_handler && self.known(at).newcomer {
+            return None;
+        }
+        let shown = shell.in_wait || shows_background(self.snapshot, at, self.question);
+        Some(if shown || self.followed.get(at) == Some(&true) {
+            Ground::Background
+        } else {
+            match its.trap {
+                Trap::Ran => Ground::Background,
+                // A signal that does not stop makes no shell wait.
+                _ if self.question.only_known_handlers => Ground::Foreground,
+                Trap::Pending if its.known_handler || shell.stack.is_some() => Ground::Unclear,
+                Trap::Pending | Trap::Waits => Ground::Foreground,
+            }
+        })
+    }
+
+    /// Whether a command in the foreground of the shell reads what this background job writes.
+    fn feeds_foreground(&self, job: usize, shell: usize) -> bool {
+        (shell..self.snapshot.processes.len()).any(|other| {
+            self.snapshot.processes.get(other).is_some_and(|it| it.above == Some(shell))
+                && self.reads(other) != Reads::Nothing
+                && matches!(self.ground(other, shell), Some(Ground::Foreground | Ground::Unclear))
+                && self.pipes.is_fed_by(other, job)
+        })
+    }
+
+    /// Whether a bystander is in the foreground and reads no pipe.
+    fn is_in_foreground(&self, at: usize) -> bool {
+        !self.pipes.is_fed(at) && !shows_background(self.snapshot, at, self.question)
     }
 }
 
@@ -272,18 +397,74 @@ fn handler_below(snapshot: &Snapshot, handlers: &[bool]) -> Vec<Option<i32>> {
     found
 }
 
-/// Whether a child of a shell with a trap runs in its background, where a trap runs at once and
-/// sees to the child.
+/// Which children of shells with a trap are in the background, since their shell has started
+/// another command after them that is no part of the same pipeline. A shell does so only when its
+/// foreground command has ended. What it has started during the stop is its trap at work.
+fn followed(
+    snapshot: &Snapshot,
+    known: &[Known],
+    handlers: &[bool],
+    pipes: &Pipes<'_>,
+) -> Vec<bool> {
+    let mut children: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut followed = vec![false; snapshot.processes.len()];
+    for ((at, process), known) in snapshot.processes.iter().enumerate().zip(known) {
+        let Some(above) = process.above.filter(|above| handlers.get(*above) == Some(&true)) else {
+            continue;
+        };
+        let is_shell = snapshot.processes.get(above).is_some_and(|it| it.kind == Kind::Shell);
+        if is_shell && !known.newcomer {
+            children.entry(above).or_default().push(at);
+        }
+    }
+    for (shell, children) in children {
+        let mut pipeline: Vec<usize> = children.last().copied().into_iter().collect();
+        let mut next = 0;
+        while let Some(part) = pipeline.get(next).copied().filter(|_| !pipes.are_none()) {
+            next += 1;
+            let others: Vec<usize> =
+                children.iter().copied().filter(|it| !pipeline.contains(it)).collect();
+            pipeline.extend(others.into_iter().filter(|it| pipes.are_joined(shell, part, *it)));
+        }
+        for child in children.into_iter().filter(|it| !pipeline.contains(it)) {
+            if let Some(followed) = followed.get_mut(child) {
+                *followed = true;
+            }
+        }
+    }
+    followed
+}
+
+/// Whether a process shows that a shell started it in the background; or, where it is a wrapper,
+/// what it started does. (su catches both signals by which that shows.)
+pub(crate) fn shows_background(snapshot: &Snapshot, at: usize, question: &Question) -> bool {
+    let Some(process) = snapshot.processes.get(at) else { return false };
+    let above = process.above.and_then(|above| snapshot.processes.get(above));
+    let handed_down = handed_down(above, question);
+    let mut below = snapshot.processes.iter().filter(|it| it.above == Some(at));
+    in_background(process, handed_down)
+        || process.kind == Kind::Wrapper && below.any(|it| in_background(it, handed_down))
+}
+
+/// Whether the signals that a process ignores show that a shell started it in the background.
 ///
 /// A shell without job control starts a background job with INT and QUIT ignored (POSIX, 2.11). A
-/// program may catch one of them afterwards, so either is enough. A shell that is such a job itself
-/// hands both down to every child. INT shows that it is one: bash ignores QUIT in any case, and
-/// gives it back to its commands.
-fn in_background(child: &Process, shell: &Process, question: &Question) -> bool {
-    let handed_down =
-        |s: Signal| question.inherited_ignored.has(s) || shell.ignored.has(Signal::INT);
-    let of_a_job = |s: Signal| !handed_down(s) && child.ignored.has(s);
-    shell.in_wait || of_a_job(Signal::INT) || of_a_job(Signal::QUIT)
+/// program may catch one of them afterwards, so either is enough.
+fn in_background(process: &Process, handed_down: SignalSet) -> bool {
+    [Signal::INT, Signal::QUIT].iter().any(|it| process.ignored.has(*it) && !handed_down.has(*it))
+}
+
+/// The signals that a process ignores although no shell started it in the background: adieu itself
+/// was started ignoring them, or the process above it is such a job and hands both down to every
+/// child. INT shows that it is one: bash ignores QUIT in any case, and gives it back to its
+/// commands.
+fn handed_down(above: Option<&Process>, question: &Question) -> SignalSet {
+    match above {
+        Some(above) if above.ignored.has(Signal::INT) => {
+            question.inherited_ignored.with(Signal::INT).with(Signal::QUIT)
+        }
+        _ => question.inherited_ignored,
+    }
 }
 
 /// Where the one process stands that `--deliver child` means: the main process, or the child of a
@@ -304,7 +485,8 @@ fn chosen_child(snapshot: &Snapshot, question: &Question) -> Option<usize> {
     let last = |wanted: &dyn Fn(&Process) -> bool| {
         children.iter().rfind(|(_, child)| wanted(child)).map(|(at, _)| *at)
     };
-    let in_foreground = |child: &Process| !in_background(child, shell, question);
+    let handed_down = handed_down(Some(shell), question);
+    let in_foreground = |child: &Process| !in_background(child, handed_down);
     // The last of a pipeline reads what the program writes.
     let writer = last(&|child| in_foreground(child) && !child.may_read_pipe());
     let chosen = writer.or_else(|| last(&in_foreground)).or_else(|| last(&|_| true));

@@ -19,8 +19,14 @@ pub(crate) enum Stage {
         /// Until then.
         until: Time,
     },
-    /// Whatever is left has had the signal, or gets it now.
-    LastCall,
+    /// Whatever is left has had the signal, or gets it now, but for workers of a handler that is
+    /// left.
+    LastCall {
+        /// Since then.
+        since: Time,
+    },
+    /// The timeout is near: every process has had the signal, or gets it now.
+    LastWord,
     /// The timeout is over.
     Killing {
         /// Since then.
@@ -42,6 +48,9 @@ pub(crate) struct Left {
     pub handler: bool,
     /// A process has not had the signal yet.
     pub due: bool,
+    /// The script has started what a stop must not start: the same program again, or the next one
+    /// that handles the signal.
+    pub restarted: bool,
 }
 
 impl Stage {
@@ -62,7 +71,8 @@ impl Stage {
         match self {
             Self::Handlers { .. } => Turn::Handlers,
             Self::Epilogue { .. } => Turn::Epilogue,
-            Self::LastCall => Turn::LastCall,
+            Self::LastCall { .. } => Turn::LastCall,
+            Self::LastWord => Turn::LastWord,
             Self::Killing { .. } => Turn::Timeout,
         }
     }
@@ -79,14 +89,19 @@ impl Stage {
         match self {
             Self::Handlers { .. } if left.handler => None,
             // The repeat came as the last handler ended: there it ends the epilogue.
-            Self::Handlers { repeated: true } => Some(Self::LastCall),
+            Self::Handlers { repeated: true } => Some(Self::LastCall { since: now }),
             Self::Handlers { repeated: false } => {
                 Some(Self::Epilogue { until: now.saturating_add(epilogue) })
             }
             // A handler was left behind, and not seen until now.
             Self::Epilogue { .. } if left.handler => Some(Self::FIRST),
-            Self::Epilogue { until } if until <= now || !left.due => Some(Self::LastCall),
-            Self::Epilogue { .. } | Self::LastCall | Self::Killing { .. } => None,
+            Self::Epilogue { until } if until <= now || !left.due || left.restarted => {
+                Some(Self::LastCall { since: now })
+            }
+            Self::Epilogue { .. }
+            | Self::LastCall { .. }
+            | Self::LastWord
+            | Self::Killing { .. } => None,
         }
     }
 }

@@ -5,9 +5,12 @@ use crate::decide::ledger::{Ledger, Request, Tree};
 use crate::decide::pace::{Need, Pace};
 use crate::decide::role::{self, Known, Question, Role};
 use crate::decide::stage::{Left, Stage};
-use crate::decide::terms::{Deliver, FIRST_WARNING, LEFTOVERS_TIMEOUT, REPEAT, Terms};
-use crate::decide::{Action, Cause, Delivered, Note, Purpose, Time};
-use crate::exit::End;
+use crate::decide::terms::{
+    Deliver, FIRST_WARNING, LEFTOVERS_TIMEOUT, REPEAT, Terms, half_time, last_word,
+};
+use crate::decide::turn::Turn;
+use crate::decide::{Action, Cause, Delivered, Note, ProcessNote, Purpose, Time};
+use crate::exit::{End, KILLED};
 use crate::process::{self, ProcId, Snapshot};
 use crate::signal::Signal;
 
@@ -29,18 +32,32 @@ enum Alarm {
     KilledTooLong,
     /// The timeout is over.
     Timeout,
+    /// The timeout is near.
+    LastWord,
+    /// The handlers have had half of the time.
+    HalfTime,
     /// The stop lasts, and a warning is due.
     Warning,
     /// The script has had its time to end by itself.
     EpilogueOver,
+    /// What ignores the signal has had its time.
+    IgnorersOver,
     /// The next look is due.
     Look,
 }
 
 impl Alarm {
     /// All of them, in the order in which they are answered.
-    const ALL: [Self; 5] =
-        [Self::KilledTooLong, Self::Timeout, Self::Warning, Self::EpilogueOver, Self::Look];
+    const ALL: [Self; 8] = [
+        Self::KilledTooLong,
+        Self::Timeout,
+        Self::LastWord,
+        Self::HalfTime,
+        Self::Warning,
+        Self::EpilogueOver,
+        Self::IgnorersOver,
+        Self::Look,
+    ];
 }
 
 /// Everything that exists only while a stop goes on.
@@ -52,6 +69,12 @@ pub(crate) struct Stop {
     asked_for: bool,
     began: Time,
     deadline: Option<Time>,
+    /// When every process has to have the signal.
+    last_word: Option<Time>,
+    /// When bystanders in the foreground get the signal too; `None` once they have.
+    half_time: Option<Time>,
+    /// The timeout has killed.
+    killed: bool,
     /// When each stop signal was last passed on.
     passed: Vec<(Signal, Time)>,
     ledger: Ledger,
@@ -90,6 +113,9 @@ impl Stop {
             began: now,
             // A timeout too long for the clock is none.
             deadline: timeout.and_then(|t| now.checked_add(t)),
+            last_word: timeout.and_then(|t| now.checked_add(t - last_word(t))),
+            half_time: now.checked_add(half_time(timeout)),
+            killed: false,
             passed: vec![(signal, now)],
             ledger: Ledger::default(),
             view: View::NotYet,
@@ -115,8 +141,15 @@ impl Stop {
             (Alarm::Timeout, _) => self.deadline,
             (Alarm::Warning, _) => Some(self.warn_at),
             (Alarm::EpilogueOver, Stage::Epilogue { until }) => Some(until),
-            (Alarm::Look, _) if self.view != View::Blind => Some(self.pace.next()),
-            (Alarm::KilledTooLong | Alarm::EpilogueOver | Alarm::Look, _) => None,
+            // The others are moments to look at the tree.
+            _ if self.view == View::Blind => None,
+            (Alarm::LastWord, Stage::LastWord | Stage::Killing { .. }) => None,
+            (Alarm::LastWord, _) => self.last_word,
+            (Alarm::HalfTime, Stage::Handlers { .. }) => self.half_time,
+            (Alarm::IgnorersOver, Stage::LastCall { since }) => self.ledger.ignorers_over(since),
+            (Alarm::Look, _) => Some(self.pace.next()),
+            (Alarm::KilledTooLong | Alarm::HalfTime, _)
+            | (Alarm::EpilogueOver | Alarm::IgnorersOver, _) => None,
         }
     }
 
@@ -132,7 +165,17 @@ impl Stop {
                 Alarm::KilledTooLong => return self.killed_too_long(main),
                 Alarm::Timeout => return self.timeout(main, now),
                 Alarm::Warning => actions.push(self.warn(now)),
-                Alarm::EpilogueOver | Alarm::Look => look = self.view != View::Blind,
+                Alarm::LastWord => {
+                    self.stage = Stage::LastWord;
+                    actions.push(Action::Say(Note::Enters(Turn::LastWord)));
+                    look = true;
+                }
+                Alarm::HalfTime => {
+                    self.half_time = None;
+                    look = true;
+                }
+                Alarm::EpilogueOver => look = self.view != View::Blind,
+                Alarm::IgnorersOver | Alarm::Look => look = true,
             }
         }
         actions.extend(look.then_some(Action::Look(Purpose::Stop, self.signal)));
@@ -149,7 +192,13 @@ impl Stop {
             *last_look = true;
             return vec![Action::Look(Purpose::Stop, self.signal)];
         }
-        vec![Action::Say(Note::Abandons(self.ledger.killed())), Action::Exit(main.code)]
+        vec![Action::Say(Note::Abandons(self.ledger.killed())), self.exit(main.code)]
+    }
+
+    /// adieu exits with this status, or with that of SIGKILL where the timeout killed in a stop that
+    /// was asked for: whatever the shell around it made of that, a platform has to see it.
+    pub(crate) fn exit(&self, code: u8) -> Action {
+        Action::Exit(if self.killed && self.asked_for { KILLED } else { code })
     }
 
     fn timeout(&mut self, main: Main, now: Time) -> Vec<Action> {
@@ -160,13 +209,15 @@ impl Stop {
         }
         let said = Action::Say(Note::Kills(now.saturating_sub(self.began), Vec::new()));
         let group = main.group.map(|_| Action::SignalGroup(Signal::KILL));
+        self.killed = true;
         [said].into_iter().chain(group).collect()
     }
 
     fn warn(&mut self, now: Time) -> Action {
         let waited = now.saturating_sub(self.began);
         self.warn_at = now + waited.max(FIRST_WARNING);
-        Action::Say(Note::Waits(waited, self.signal, self.ledger.awaited()))
+        let (awaited, below) = (self.ledger.awaited(), self.ledger.unsignalled_below());
+        Action::Say(Note::Waits(waited, self.signal, awaited, below))
     }
 
     /// A stop signal arrives during the stop. Platforms repeat it; one that comes later is passed
@@ -189,10 +240,11 @@ impl Stop {
                 *repeated = true;
                 self.ledger.repeat_to_handlers();
             }
-            stage @ (Stage::Epilogue { .. } | Stage::LastCall) => {
-                *stage = Stage::LastCall;
+            stage @ (Stage::Epilogue { .. } | Stage::LastCall { .. }) => {
+                *stage = Stage::LastCall { since: now };
                 self.ledger.repeat_to_all();
             }
+            Stage::LastWord => self.ledger.repeat_to_all(),
         }
         self.pace = Pace::new(now);
         vec![said, Action::Look(Purpose::Stop, signal)]
@@ -213,7 +265,13 @@ impl Stop {
     }
 
     /// What became of a signal to one process.
-    pub(crate) fn delivered(&mut self, id: ProcId, delivered: Delivered, now: Time) -> Vec<Action> {
+    pub(crate) fn delivered(
+        &mut self,
+        id: ProcId,
+        delivered: Delivered,
+        terms: &Terms,
+        now: Time,
+    ) -> Vec<Action> {
         match delivered {
             Delivered::Gone => self.gone(id, None, now),
             Delivered::Sent { watched } => {
@@ -227,7 +285,7 @@ impl Stop {
                 self.ledger.changed(id).into_iter().collect()
             }
             Delivered::Refused => {
-                let actions = self.ledger.refused(id, self.request(now));
+                let actions = self.ledger.refused(id, self.request(terms, now));
                 if !actions.is_empty() {
                     self.pace.soon(now);
                 }
@@ -247,7 +305,9 @@ impl Stop {
     ) -> Vec<Action> {
         let Some(snapshot) = snapshot else { return self.looked_in_vain(terms, main, now) };
         self.ledger.forget_copies(snapshot);
-        let question = Question::stop(self.signal, terms);
+        self.ledger.watch_traps(snapshot, now.saturating_sub(took));
+        let main_ended = !self.asked_for;
+        let question = Question { main_ended, ..Question::stop(self.signal, terms) };
         let view = self.view;
         let is_newcomer = |id: ProcId| match view {
             View::Since { tick, last_pid } => process::started_after(tick, last_pid, id),
@@ -259,7 +319,7 @@ impl Stop {
         };
         let verdicts = role::assign(snapshot, &question, known);
         let tree = Tree { snapshot, verdicts: &verdicts };
-        let mut actions = self.ledger.learn(&tree, now, is_newcomer);
+        let mut actions = self.ledger.learn(&tree, self.signal, now, is_newcomer);
         actions.extend(self.act(&tree, &question, terms, main, now));
         if view == View::NotYet {
             self.view = View::Since { tick: snapshot.tick, last_pid: snapshot.last_pid };
@@ -267,9 +327,9 @@ impl Stop {
         // As PID 1 adieu ends by its exit what it may not signal; none of these would have handled
         // the signal.
         let main_known = main.group.is_none() || self.ledger.sees(terms.main);
-        let is_last_call = self.stage == Stage::LastCall;
+        let is_last_call = matches!(self.stage, Stage::LastCall { .. } | Stage::LastWord);
         if is_last_call && terms.is_init && main_known && self.ledger.is_beyond_reach() {
-            actions.push(Action::Exit(main.code));
+            actions.push(self.exit(main.code));
             return actions;
         }
         let need = match self.stage {
@@ -303,13 +363,14 @@ impl Stop {
         // epilogue.
         let handled = tree.verdicts.iter().any(|verdict| verdict.role == Role::Handler);
         if first && self.asked_for && !handled {
-            actions.extend(self.nobody_handles_it(tree.snapshot, main, now));
+            actions.extend(self.nobody_handles_it(tree.snapshot, terms, main, now));
         }
         loop {
-            if self.stage == Stage::LastCall {
+            if matches!(self.stage, Stage::LastCall { .. } | Stage::LastWord) {
                 self.ledger.recheck_group(tree.snapshot, self.pace.last());
             }
-            actions.extend(self.ledger.signal_due(tree, question, self.request(now)));
+            let request = self.request(terms, now);
+            actions.extend(self.ledger.signal_due(tree, question, request));
             match &mut self.stage {
                 Stage::Handlers { .. } if first => {
                     actions.extend(self.ledger.leaves(tree));
@@ -318,12 +379,25 @@ impl Stop {
                 Stage::Killing { since, asked, .. } => {
                     let asked = *asked.get_or_insert(now);
                     let kills = self.ledger.kill(tree.snapshot, *since, asked, self.began, now);
+                    self.killed |= !kills.is_empty();
                     actions.extend(kills);
+                }
+                Stage::LastCall { since } => {
+                    actions.extend(self.ledger.kill_ignorers(*since, now));
                 }
                 _ => {}
             }
-            let left = Left { handler: self.ledger.has_awaited(), due: self.ledger.has_due() };
+            let restarted = match self.stage {
+                Stage::Epilogue { .. } => self.ledger.restarted(tree, question),
+                _ => None,
+            };
+            let left = Left {
+                handler: self.ledger.has_awaited(),
+                due: self.ledger.has_due(),
+                restarted: restarted.is_some(),
+            };
             let Some(next) = self.stage.next(left, terms.epilogue, now) else { break };
+            actions.extend(self.leave(next, restarted, terms, now));
             actions.extend(self.enter(next, left, now));
             if matches!(next, Stage::Handlers { .. }) {
                 // What was not due in the epilogue waits for a look at the handler that was found.
@@ -334,21 +408,48 @@ impl Stop {
         actions
     }
 
+    /// Why the epilogue is over, where that is worth a word.
+    fn leave(
+        &self,
+        next: Stage,
+        restarted: Option<ProcessNote>,
+        terms: &Terms,
+        now: Time,
+    ) -> Option<Action> {
+        let (Stage::Epilogue { until }, Stage::LastCall { .. }) = (self.stage, next) else {
+            return None;
+        };
+        let at_work = self.ledger.at_work();
+        match restarted {
+            Some(process) => Some(Action::Say(Note::Restarted(process))),
+            None if until <= now && !at_work.is_empty() => {
+                Some(Action::Say(Note::CutsEpilogue(terms.epilogue, at_work)))
+            }
+            None => None,
+        }
+    }
+
     fn enter(&mut self, next: Stage, left: Left, now: Time) -> Option<Action> {
         self.stage = next;
         if !matches!(next, Stage::Handlers { .. }) {
             self.pace = Pace::new(now);
         }
         // A last call with nothing left to send is not worth a word.
-        let said = next != Stage::LastCall || left.due;
+        let said = !matches!(next, Stage::LastCall { .. }) || left.due;
         said.then_some(Action::Say(Note::Enters(next.turn())))
     }
 
     /// Every process gets the signal at once, those of the group with one call.
-    fn nobody_handles_it(&mut self, snapshot: &Snapshot, main: Main, now: Time) -> Vec<Action> {
-        self.stage = Stage::LastCall;
+    fn nobody_handles_it(
+        &mut self,
+        snapshot: &Snapshot,
+        terms: &Terms,
+        main: Main,
+        now: Time,
+    ) -> Vec<Action> {
+        self.stage = Stage::LastCall { since: now };
         let group = main.group.map(|group| {
-            let request = self.request(now);
+            let request = self.request(terms, now);
             self.ledger.signal_group(snapshot, group, request)
         });
         let said = Action::Say(Note::Unhandled(self.signal));
@@ -363,13 +464,13 @@ impl Stop {
     fn looked_in_vain(&mut self, terms: &Terms, main: Main, now: Time) -> Vec<Action> {
         let first = self.view == View::NotYet;
         if matches!(self.stage, Stage::Handlers { .. }) && !first {
-            let left = Left { handler: self.ledger.has_awaited(), due: true };
+            let left = Left { handler: self.ledger.has_awaited(), due: true, restarted: false };
             self.stage = self.stage.next(left, terms.epilogue, now).unwrap_or(self.stage);
         }
         let due = match self.stage {
             Stage::Handlers { .. } => first,
             Stage::Epilogue { until } => until <= now,
-            Stage::LastCall | Stage::Killing { .. } => true,
+            Stage::LastCall { .. } | Stage::LastWord | Stage::Killing { .. } => true,
         };
         if !due {
             self.pace.looked(now, Time::ZERO, Need::Idle);
@@ -377,19 +478,24 @@ impl Stop {
         }
         self.view = View::Blind;
         let is_killing = self.stage.is_killing();
+        self.killed |= is_killing;
         if !is_killing {
-            self.stage = Stage::LastCall;
+            self.stage = Stage::LastCall { since: now };
         }
         let signal = if is_killing { Signal::KILL } else { self.signal };
         let just_reaped = first && !self.asked_for;
         let group = (just_reaped || main.group.is_some()).then_some(Action::SignalGroup(signal));
-        let children = self.ledger.signal_children(main.group, self.request(now));
+        let children = self.ledger.signal_children(main.group, self.request(terms, now));
         [Action::Say(Note::Blind(signal))].into_iter().chain(group).chain(children).collect()
     }
 
-    fn request(&self, now: Time) -> Request {
+    fn request(&self, terms: &Terms, now: Time) -> Request {
+        let turn = match self.stage {
+            Stage::Handlers { .. } if self.half_time.is_none() => Turn::HalfTime,
+            stage => stage.turn(),
+        };
         let first = self.view == View::NotYet;
-        Request { signal: self.signal, now, turn: self.stage.turn(), first }
+        Request { signal: self.signal, now, turn, first, epilogue: terms.epilogue }
     }
 
     #[cfg(test)]

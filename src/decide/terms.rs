@@ -8,14 +8,42 @@ use std::time::Duration;
 pub const REPEAT: Duration = Duration::from_secs(1);
 /// What is left of a main process that ended by itself gets this long where no timeout is set.
 pub const LEFTOVERS_TIMEOUT: Duration = Duration::from_secs(10);
-/// A process that has not had the signal before the timeout gets it then, and SIGKILL this much
-/// later: none is killed without having had it.
+/// The part of the timeout at the end of which bystanders in the foreground get the signal too, and
+/// when they get it where there is none: a handler may be waiting for their end.
+const HALF: u32 = 2;
+/// When that is where there is no timeout.
+pub const HALF_TIME: Duration = FIRST_WARNING;
+/// The last part of the timeout, at the start of which every process has to have the signal.
+const LAST_WORD_SHARE: u32 = 5;
+/// How long that part is at most.
+pub const LONGEST_LAST_WORD: Duration = Duration::from_secs(2);
+/// A process that is first seen at the timeout gets the signal then, and SIGKILL this much later:
+/// none is killed without having had the signal.
 pub const LAST_WORD: Duration = Duration::from_millis(200);
+/// What ignores the signal is killed this much after the last call. Until then a filter that
+/// ignores it ends at end of file.
+pub const IGNORERS_TIME: Duration = Duration::from_secs(1);
+/// How long after the signal a shell with a trap is looked at again, to see whether its trap has
+/// run.
+pub const TRAP_MOMENT: Duration = Duration::from_millis(10);
+/// For how long at most a shell with a trap may be on its way to act on the signal, on a machine
+/// that is busy.
+pub const LONGEST_TRAP_MOMENT: Duration = Duration::from_millis(500);
 /// How long the killed may take to disappear (a process in the kernel's uninterruptible sleep does
 /// not).
 pub const KILL_LIMIT: Duration = Duration::from_secs(2);
 /// The first warning about a stop that lasts; each later one after twice the time.
 pub const FIRST_WARNING: Duration = Duration::from_secs(5);
+
+/// When in a stop bystanders in the foreground get the signal too, after its start.
+pub(crate) fn half_time(timeout: Option<Duration>) -> Duration {
+    timeout.map_or(HALF_TIME, |timeout| timeout / HALF)
+}
+
+/// How long before the timeout every process has to have the signal.
+pub(crate) fn last_word(timeout: Duration) -> Duration {
+    (timeout / LAST_WORD_SHARE).min(LONGEST_LAST_WORD)
+}
 
 /// Who gets a signal that arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

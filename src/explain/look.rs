@@ -86,6 +86,7 @@ fn judge(
                 main,
                 inherited_ignored: ignored,
                 only_known_handlers: false,
+                main_ended: false,
             };
             (None, question)
         }
@@ -125,9 +126,7 @@ fn asked(
             let verdicts = role::assign(snapshot, &question, |_| None);
             let mut rows = snapshot.processes.iter().zip(&verdicts);
             // A hangup that nobody handles is a stop.
-            if unhandled == Unhandled::Stop
-                && !rows.any(|(p, v)| is_forwarded(v.role, p, &question))
-            {
+            if unhandled == Unhandled::Stop && !rows.any(|(p, v)| is_forwarded(v, p, &question)) {
                 return stop(signal);
             }
             (Meaning::Forward(signal, unhandled), question)
@@ -177,12 +176,12 @@ impl Explained {
 
     /// The stage of a stop in which this one gets the signal.
     pub(super) fn turn(&self, process: &Process, verdict: &Verdict) -> Turn {
-        turn(verdict.role, process, Past::default(), &self.question)
+        turn(verdict, process, Past::default(), &self.question)
     }
 
     /// Whether this one gets the signal where that begins no stop.
     pub(super) fn gets_forwarded(&self, process: &Process, verdict: &Verdict) -> bool {
-        is_forwarded(verdict.role, process, &self.question)
+        is_forwarded(verdict, process, &self.question)
     }
 }
 
@@ -190,7 +189,7 @@ impl Explained {
 pub(crate) mod tests {
     use super::*;
     use crate::cli::{Typed, settings};
-    use crate::decide::tests::{A_PIPE, process, snapshot};
+    use crate::decide::tests::{process, reads, snapshot, writes};
     use crate::process::Disposition;
 
     /// What is said of SIGTERM for this tree, whose root is PID 1.
@@ -219,11 +218,10 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn pipeline() -> Vec<Process> {
-        let mut tee = process(13, 7, "tee", Disposition::Default);
-        tee.stdin = A_PIPE;
+        let tee = reads(7, process(13, 7, "tee", Disposition::Default));
         let mut sh = process(7, 1, "sh", Disposition::Default);
         sh.parent = 1;
-        vec![sh, process(12, 7, "java", Disposition::Caught), tee]
+        vec![sh, writes(7, process(12, 7, "java", Disposition::Caught)), tee]
     }
 
     pub(crate) fn root(name: &str, disposition: Disposition) -> Process {

@@ -93,17 +93,22 @@ impl Journal {
                     self.timed_out = Some(now);
                     self.stages.push((Turn::Timeout, now));
                 }
-                for who in whom {
-                    if let Some(record) = self.record(who, Reason::Nothing) {
-                        record.killed.get_or_insert(now);
-                    }
-                }
+                self.killed(whom, now);
             }
+            Note::KillsIgnorers(whom) => self.killed(whom, now),
             Note::Unhandled(_) => self.stages = vec![(Turn::LastCall, now)],
             Note::Enters(stage) => self.stages.push((*stage, now)),
             Note::Repeats(signal) if self.repeats.len() < MOST => self.repeats.push((*signal, now)),
             Note::Blind(_) => self.proc_unreadable = true,
             _ => {}
+        }
+    }
+
+    fn killed(&mut self, whom: &[ProcessNote], now: Time) {
+        for who in whom {
+            if let Some(record) = self.record(who, Reason::Nothing) {
+                record.killed.get_or_insert(now);
+            }
         }
     }
 

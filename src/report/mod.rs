@@ -183,6 +183,8 @@ impl Reporter {
 fn level(note: &Note) -> Verbosity {
     match note {
         Note::Waits(..)
+        | Note::CutsEpilogue(..)
+        | Note::KillsIgnorers(_)
         | Note::Kills(..)
         | Note::Abandons(_)
         | Note::Dropped(_)

@@ -35,8 +35,30 @@ pub(crate) fn sentence(note: &Note, now: Time) -> String {
         Note::Ended(who, None) => format!("{} ended", named(who)),
         Note::MainEnded(end) => format!("the main process {end}"),
         Note::Repeats(signal) => format!("{signal} arrived again: it is sent once more"),
-        Note::Waits(time, signal, whom) => {
-            format!("still waiting {} after {signal} for {}", duration(*time), names(whom))
+        Note::Waits(time, signal, whom, below) => {
+            let waits =
+                format!("still waiting {} after {signal} for {}", duration(*time), names(whom));
+            if below.is_empty() {
+                return waits;
+            }
+            let below = list(below, |_| String::new());
+            format!(
+                "{waits}; below, {below}: handles {signal} and has not got it from adieu; if no \
+                 program above passes it on, use --wrapper NAME-ABOVE or --deliver group"
+            )
+        }
+        Note::CutsEpilogue(time, whom) => format!(
+            "the script is still at work {} after its last handler: {}; the last call begins \
+             (--epilogue gives it more time)",
+            duration(*time),
+            names(whom)
+        ),
+        Note::Restarted(who) => format!(
+            "the script has started {}: the epilogue is over, since a stop starts no server",
+            named(who)
+        ),
+        Note::KillsIgnorers(whom) => {
+            format!("a second after the last call: killing {}", names(whom))
         }
         Note::Kills(time, whom) => {
             format!("timeout after {}: killing {}", duration(*time), each(whom, now))
@@ -156,9 +178,29 @@ mod tests {
             (Note::MainEnded(End::Signaled(term)), "the main process was ended by SIGTERM"),
             (Note::Repeats(term), "SIGTERM arrived again: it is sent once more"),
             (
-                Note::Waits(at(5), term, vec![server(), ignoring(), unsignalled()]),
+                Note::Waits(at(5), term, vec![server(), ignoring(), unsignalled()], Vec::new()),
                 "still waiting 5.00 s after SIGTERM for server (12), sleep (15) which ignores the \
                  signal, tee (13) which got no signal",
+            ),
+            (
+                Note::Waits(at(5), term, vec![who(11, "task", Some(0))], vec![server()]),
+                "still waiting 5.00 s after SIGTERM for task (11); below, server (12): handles \
+                 SIGTERM and has not got it from adieu; if no program above passes it on, use \
+                 --wrapper NAME-ABOVE or --deliver group",
+            ),
+            (
+                Note::CutsEpilogue(at(5), vec![who(16, "sleep", None)]),
+                "the script is still at work 5.00 s after its last handler: sleep (16) which got \
+                 no signal; the last call begins (--epilogue gives it more time)",
+            ),
+            (
+                Note::Restarted(server()),
+                "the script has started server (12): the epilogue is over, since a stop starts no \
+                 server",
+            ),
+            (
+                Note::KillsIgnorers(vec![ignoring()]),
+                "a second after the last call: killing sleep (15) which ignores the signal",
             ),
             (
                 Note::Kills(at(3), vec![server(), ignoring(), unsignalled()]),

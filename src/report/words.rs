@@ -20,8 +20,10 @@ pub(crate) fn role(role: Role) -> &'static str {
 pub(crate) fn stage(stage: Turn) -> &'static str {
     match stage {
         Turn::Handlers => "handlers",
+        Turn::HalfTime => "half-time",
         Turn::Epilogue => "epilogue",
         Turn::LastCall => "last call",
+        Turn::LastWord => "last word",
         Turn::Timeout => "timeout",
     }
 }
@@ -30,8 +32,9 @@ pub(crate) fn stage(stage: Turn) -> &'static str {
 pub(crate) fn when(turn: Turn) -> &'static str {
     match turn {
         Turn::Handlers => "at once",
-        Turn::Epilogue => "after the handlers",
+        Turn::HalfTime | Turn::Epilogue => "after the handlers",
         Turn::LastCall => "at the last call",
+        Turn::LastWord => "near the timeout",
         Turn::Timeout => "at the timeout",
     }
 }
@@ -46,6 +49,9 @@ pub(crate) fn reason(reason: Reason) -> &'static str {
         Reason::Below(_) => "below a handler",
         Reason::AwaitedBy(_) => "a shell with a trap waits for it",
         Reason::ReadsPipeline => "reads a handler's pipeline",
+        Reason::ReadsRest => "reads the rest of a handler's pipeline",
+        Reason::PerhapsAwaitedBy(_) => "a shell with a trap may wait for it",
+        Reason::InForeground => "does not handle the signal; in the foreground",
         Reason::Finishing => "may finish in the foreground of a trap",
         Reason::Hidden => "may not be read",
         Reason::LastCall => "last call",
@@ -63,6 +69,11 @@ pub(crate) fn because(reason: Reason) -> String {
         Reason::Below(pid) => format!("{pid}, a handler above it, looks after it"),
         Reason::AwaitedBy(pid) => format!("the shell {pid} runs its trap only when it has ended"),
         Reason::ReadsPipeline => "it ends at the end of a handler's pipeline".to_owned(),
+        Reason::ReadsRest => "no process is left that writes what it reads".to_owned(),
+        Reason::PerhapsAwaitedBy(pid) => {
+            format!("whether the shell {pid} waits for it shows in a moment")
+        }
+        Reason::InForeground => "it does not handle the signal".to_owned(),
         Reason::Finishing => "it may finish: its handler has ended".to_owned(),
         Reason::Hidden => "adieu may not read what it does with the signal".to_owned(),
         Reason::LastCall => "it is still there".to_owned(),

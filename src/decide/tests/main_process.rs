@@ -27,8 +27,7 @@ fn leftovers_of_the_main_process_are_stopped_and_its_status_stays() {
 
 #[test]
 fn leftovers_get_the_signal_of_a_stop_and_their_log_filters_the_epilogue() {
-    let mut filter = process(9, 1, "tee", Plain);
-    filter.stdin = A_PIPE;
+    let filter = reads(7, process(9, 1, "tee", Plain));
     let rewrite = |t: &mut Terms| t.rewrites.add(TERM, Some(Signal::QUIT));
     let mut world = World::new(terms(rewrite), vec![filter, process(10, 1, "sleep", Plain)]);
     world.step(Input::Ended(MAIN, End::Exited(4)), 0);

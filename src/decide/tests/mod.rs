@@ -25,8 +25,25 @@ use crate::process::{Disposition, File, Kind, Outputs, ProcId, Process, Snapshot
 use crate::signal::{Signal, SignalSet};
 use Disposition::{Caught, Default as Plain, Ignored};
 
-/// A pipe as stdin.
-pub(crate) const A_PIPE: Stdin = Stdin::Pipe(File { device: (0, 14), inode: 7 });
+fn pipe(inode: u64) -> File {
+    File { device: (0, 14), inode }
+}
+
+/// The same process with this pipe as stdin.
+pub(crate) fn reads(inode: u64, process: Process) -> Process {
+    Process { stdin: Stdin::Pipe(pipe(inode)), ..process }
+}
+
+/// The same process with this pipe as stdout.
+pub(crate) fn writes(inode: u64, process: Process) -> Process {
+    let outputs = Outputs { files: [Some(pipe(inode)), process.outputs.files[1]], hidden: false };
+    Process { outputs, ..process }
+}
+
+/// The same process as a shell's background job.
+pub(crate) fn background(process: Process) -> Process {
+    Process { ignored: SignalSet::from_iter([Signal::INT, Signal::QUIT]), ..process }
+}
 
 /// A made-up process; the pid of adieu is 1 and that of the main process 2.
 pub(crate) fn process(pid: i32, parent: i32, name: &str, disposition: Disposition) -> Process {
@@ -74,6 +91,7 @@ pub(crate) fn question() -> Question {
         main: 2,
         inherited_ignored: SignalSet::EMPTY,
         only_known_handlers: false,
+        main_ended: false,
     }
 }
 
@@ -195,10 +213,14 @@ fn sent(actions: &[Action]) -> Vec<(i32, Signal)> {
 }
 
 fn script() -> Vec<Process> {
-    vec![process(2, 1, "sh", Plain), process(3, 2, "server", Caught), process(4, 2, "proxy", Plain)]
+    vec![
+        process(2, 1, "sh", Plain),
+        process(3, 2, "server", Caught),
+        background(process(4, 2, "proxy", Plain)),
+    ]
 }
 
-/// A reader of a pipe.
+/// A reader of pipe 7.
 fn tee() -> Process {
-    Process { stdin: A_PIPE, ..process(3, 2, "tee", Plain) }
+    reads(7, process(3, 2, "tee", Plain))
 }

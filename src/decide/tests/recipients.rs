@@ -114,6 +114,6 @@ fn deliver_group_leaves_the_shielded_alone_when_their_handler_is_gone() {
 #[test]
 fn deliver_child_signals_the_others_when_that_one_is_gone() {
     let mut world = World::new(terms(|t| t.deliver = Deliver::Child), script());
-    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(4, TERM)], "the last foreground child");
-    assert_eq!(sent(&world.end(4, 10)), [(3, TERM)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(3, TERM)], "the last foreground child");
+    assert_eq!(sent(&world.end(3, 10)), [(4, TERM)]);
 }

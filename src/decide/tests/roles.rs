@@ -4,14 +4,8 @@ use super::*;
 use Disposition::{Blocked, Hidden, Unreadable, Waiting};
 use Role::{Bystander, Foreground, Handler, Shielded, Worker};
 
-fn background(mut process: Process) -> Process {
-    process.ignored = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
-    process
-}
-
-fn reader(mut process: Process) -> Process {
-    process.stdin = A_PIPE;
-    process
+fn reader(process: Process) -> Process {
+    reads(7, process)
 }
 
 fn roles(processes: Vec<Process>) -> Vec<Role> {
@@ -124,7 +118,7 @@ fn a_handler_in_the_foreground_of_a_trap_is_a_handler() {
     assert_eq!(roles(behind), [Handler, Shielded, Handler]);
     let piped = vec![
         process(2, 1, "bash", Caught),
-        process(3, 2, "server", Caught),
+        writes(7, process(3, 2, "server", Caught)),
         reader(process(4, 2, "tee", Plain)),
     ];
     assert_eq!(roles(piped), [Handler, Handler, Bystander]);
@@ -199,7 +193,7 @@ fn what_a_signalled_trap_starts_is_its_worker() {
 fn in_a_traps_foreground_a_shield_and_a_reader_may_finish() {
     let tree = snapshot(vec![
         process(2, 1, "bash", Caught),
-        process(3, 2, "sh", Plain),
+        writes(7, process(3, 2, "sh", Plain)),
         reader(process(4, 2, "tee", Plain)),
     ]);
     let known = |id: ProcId| {
@@ -272,7 +266,7 @@ fn deliver_group_signals_the_group_at_once_but_for_the_shielded() {
     let tree = snapshot(tree);
     let verdicts = role::assign(&tree, &question, |_| None);
     let at_once = |(process, verdict): (&Process, &Verdict)| {
-        turn(verdict.role, process, Past::default(), &question) == Turn::Handlers
+        turn(verdict, process, Past::default(), &question) == Turn::Handlers
     };
     let at_once: Vec<bool> = tree.processes.iter().zip(&verdicts).map(at_once).collect();
     assert_eq!(at_once, [false, true, true, true, false]);

@@ -42,7 +42,7 @@ fn where_no_process_handles_it_all_get_the_signal_at_once() {
     let actions = world.step(arrives(TERM), 0);
     assert_eq!(actions.first(), Some(&Action::SignalGroup(TERM)));
     assert_eq!(sent(&actions), [(4, TERM)]);
-    assert_eq!(world.stage(), Some(Stage::LastCall));
+    assert_eq!(world.stage(), Some(Stage::LastCall { since: ms(0) }));
 }
 
 #[test]
@@ -73,21 +73,25 @@ fn what_a_handler_leaves_behind_gets_the_signal_then() {
 fn what_the_script_starts_during_the_stop_gets_the_signal_at_the_last_call() {
     let mut world = World::new(terms(|_| ()), script());
     world.step(arrives(TERM), 0);
-    world.tree.push(process(8, 2, "next-server", Caught));
+    world.tree.push(process(8, 2, "clean-up", Plain));
     assert_eq!(sent(&world.step(Input::Deadline, 10)), []);
     world.end(4, 20);
     assert_eq!(sent(&world.end(3, 100)), []);
-    assert_eq!(sent(&world.step(Input::Deadline, 1_100)), [(2, TERM), (8, TERM)]);
+    let (notes, actions) = world.everything(Input::Deadline, 1_100);
+    assert_eq!(sent(&actions), [(2, TERM), (8, TERM)]);
+    let cut = notes.iter().find_map(|note| match note {
+        Note::CutsEpilogue(_, whom) => Some(whom.iter().map(|it| it.id.pid).collect::<Vec<_>>()),
+        _ => None,
+    });
+    assert_eq!(cut, Some(vec![8]), "with a warning that names it");
 }
 
 #[test]
 fn readers_and_ignorers_get_no_signal_before_the_last_call() {
-    let mut reader = process(4, 2, "tee", Plain);
-    reader.stdin = A_PIPE;
     let tree = vec![
         process(2, 1, "sh", Plain),
-        process(3, 2, "server", Caught),
-        reader,
+        writes(7, process(3, 2, "server", Caught)),
+        reads(7, process(4, 2, "tee", Plain)),
         process(5, 2, "stubborn", Ignored),
     ];
     let mut world = World::new(terms(|_| ()), tree);
@@ -98,9 +102,9 @@ fn readers_and_ignorers_get_no_signal_before_the_last_call() {
 
 #[test]
 fn an_unreadable_filter_stays_one_when_its_server_is_done() {
-    let mut cat = process(4, 2, "cat", Disposition::Hidden);
-    cat.stdin = A_PIPE;
-    let tree = vec![process(2, 1, "sh", Plain), process(3, 2, "server", Caught), cat];
+    let cat = reads(7, process(4, 2, "cat", Disposition::Hidden));
+    let server = writes(7, process(3, 2, "server", Caught));
+    let tree = vec![process(2, 1, "sh", Plain), server, cat];
     let mut world = World::new(terms(|_| ()), tree);
     assert_eq!(sent(&world.step(arrives(TERM), 0)), [(3, TERM)]);
     assert_eq!(sent(&world.end(3, 100)), []);
@@ -112,9 +116,9 @@ fn what_was_forked_during_the_first_look_was_there_before() {
     let mut world = World::new(terms(|_| ()), vec![process(2, 1, "sh", Caught)]);
     world.tick = 100;
     assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
-    let mut before = process(3, 2, "sleep", Plain);
+    let mut before = writes(7, process(3, 2, "yes", Plain));
     before.id.start = 99;
-    let mut meanwhile = process(5, 2, "sleep", Plain);
+    let mut meanwhile = reads(7, process(5, 2, "sleep", Plain));
     let mut trap = process(6, 2, "flush", Plain);
     (meanwhile.id.start, trap.id.start) = (100, 100);
     world.tree.extend([before, meanwhile, trap]);

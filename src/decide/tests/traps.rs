@@ -61,27 +61,31 @@ fn a_copy_signalled_as_an_orphan_gets_the_signal_again_as_the_program() {
 }
 
 #[test]
-fn a_filter_signalled_before_it_was_a_program_is_a_reader_then() {
+fn a_filter_that_is_no_program_yet_is_a_reader_already() {
     let tree = vec![
         process(2, 1, "sh", Caught),
-        process(3, 2, "sh", Caught),
-        process(4, 2, "server", Caught),
+        reads(7, process(3, 2, "sh", Caught)),
+        writes(7, process(4, 2, "server", Caught)),
     ];
     let mut world = World::new(terms(|_| ()), tree);
-    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM), (4, TERM)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
     world.tree[1] = tee();
     assert_eq!(sent(&world.step(Input::Deadline, 10)), [], "it is to see the last lines");
 }
 
 #[test]
 fn what_executes_a_program_before_the_signal_gets_it_as_that_program() {
-    for (program, again) in [(process(3, 2, "server", Caught), vec![(3, TERM)]), (tee(), vec![])] {
-        let tree = vec![process(2, 1, "sh", Caught), process(3, 2, "sh", Caught)];
+    let reader = (tee(), vec![(4, TERM)]);
+    for (program, again) in [(process(3, 2, "server", Caught), vec![(3, TERM)]), reader] {
+        let tree = vec![
+            process(2, 1, "sh", Caught),
+            writes(7, background(process(4, 2, "job", Caught))),
+            process(3, 2, "sh", Caught),
+        ];
         let mut world = World::new(terms(|_| ()), tree);
-        world.tree.push(process(4, 2, "writer", Caught));
         world.executes = vec![3];
-        assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
-        world.tree[1] = program;
+        assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+        world.tree[2] = program;
         assert!(world.state.deadline() <= Some(ms(1)), "{:?}", world.state.deadline());
         assert_eq!(sent(&world.step(Input::Deadline, 1)), again);
         assert_eq!(sent(&world.step(Input::Deadline, 100)), [], "once");

@@ -48,7 +48,7 @@ fn a_terminal_without_a_reader_does_not_delay_the_stop() {
         master.read_exact(&mut vec![0; room]).unwrap();
         let script = "i=0; while [ $((i += 1)) -le 20 ]; do \
             server --name a-long-name-for-a-server-$i --never & done; wait";
-        let finished = stopped(with(["-t", "300ms", script]).stderr(slave), 20, 143);
+        let finished = stopped(with(["-t", "300ms", script]).stderr(slave), 20, 137);
         assert!(finished.took < Duration::from_secs(10), "{room}: {finished}");
     }
 }

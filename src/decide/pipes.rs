@@ -1,0 +1,250 @@
+//! Who reads from whom: the pipelines of a tree, by the files that its processes have as stdin,
+//! stdout and stderr.
+//!
+//! R reads from a handler if R's stdin is a pipe that the handler has as an output, or a process
+//! above or below that handler has, or a process that itself reads from a handler. What R has on
+//! its own branch does not count: a pipe that it writes itself never ends.
+
+use crate::process::{File, Process, Snapshot, Stdin};
+use std::collections::BTreeMap;
+
+/// What a process reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// Nothing that a handler writes.
+    #[default]
+    Nothing,
+    /// A pipe that a handler writes.
+    Handler,
+    /// A pipe that a handler wrote. No writer is left, so the process ends at end of file.
+    Rest,
+}
+
+/// The pipes of a tree.
+pub(super) struct Pipes<'a> {
+    processes: &'a [Process],
+    /// Which processes have each pipe as an output.
+    writers: BTreeMap<File, Vec<usize>>,
+}
+
+impl<'a> Pipes<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
+        let mut writers: BTreeMap<File, Vec<usize>> = BTreeMap::new();
+        for (at, process) in snapshot.processes.iter().enumerate() {
+            for file in process.outputs.files.into_iter().flatten() {
+                writers.entry(file).or_default().push(at);
+            }
+        }
+        Self { processes: &snapshot.processes, writers }
+    }
+
+    /// What each process reads, where these are the handlers, and these are known to be readers.
+    pub(super) fn reads(&self, handlers: &[bool], known: impl Fn(usize) -> bool) -> Vec<Reads> {
+        let may_read = |at: &usize| self.processes.get(*at).is_some_and(Process::may_read_pipe);
+        let candidates: Vec<usize> = (0..self.processes.len()).filter(may_read).collect();
+        let mut reads = vec![Reads::Nothing; self.processes.len()];
+        let mut sources = Sources::of(self.processes, handlers.to_vec());
+        let mut found = !candidates.is_empty();
+        // Of a pipeline that is longer than two, each round finds one more.
+        while std::mem::take(&mut found) {
+            for at in &candidates {
+                if reads.get(*at) == Some(&Reads::Nothing)
+                    && (known(*at) || self.reads_from_any(*at, handlers, &sources))
+                    && let Some(reads) = reads.get_mut(*at)
+                {
+                    *reads = if self.is_written(*at) { Reads::Handler } else { Reads::Rest };
+                    found = true;
+                }
+            }
+            let both = reads.iter().zip(handlers).map(|(it, is)| *is || *it != Reads::Nothing);
+            sources = Sources::of(self.processes, both.collect());
+        }
+        let in_ring = |at: &usize| handlers.get(*at) == Some(&true) && self.is_in_ring(*at, &reads);
+        let ring: Vec<usize> = candidates.into_iter().filter(in_ring).collect();
+        for at in ring {
+            if let Some(reads) = reads.get_mut(at) {
+                *reads = Reads::Nothing;
+            }
+        }
+        reads
+    }
+
+    /// Whether a process reads what one of these writes.
+    fn reads_from_any(&self, at: usize, handlers: &[bool], sources: &Sources) -> bool {
+        let is_handler = handlers.get(at) == Some(&true);
+        let is_elsewhere = |other: &usize| !self.are_on_one_branch(at, *other);
+        match self.processes.get(at).map(|process| process.stdin) {
+            // It is better to wait a moment for a reader that is none than to cut one off. A
+            // handler needs no such care.
+            Some(Stdin::Unknown) => !is_handler && sources.all().any(|it| is_elsewhere(&it)),
+            Some(Stdin::Pipe(_)) => {
+                self.writers_for(at).any(|writer| {
+                    let above =
+                        self.branch_up(writer).any(|it| sources.has(it) && is_elsewhere(&it));
+                    let below = || match self.is_within(at, writer) {
+                        false => sources.has_below(writer),
+                        true => {
+                            let mut all = sources.all().filter(is_elsewhere);
+                            all.any(|it| self.is_within(it, writer))
+                        }
+                    };
+                    above || below()
+                }) || self.has_pipe_of_its_own(at)
+                    && sources.all().filter(is_elsewhere).any(|it| self.hides_outputs(it))
+            }
+            Some(Stdin::Other) | None => false,
+        }
+    }
+
+    fn hides_outputs(&self, at: usize) -> bool {
+        self.processes.get(at).is_some_and(|process| process.outputs.hidden)
+    }
+
+    /// Whether what this job writes, or a process below it, is read by the other.
+    pub(super) fn is_fed_by(&self, reader: usize, job: usize) -> bool {
+        self.writers_for(reader).any(|writer| self.is_within(writer, job))
+    }
+
+    /// Whether a process reads a pipe that another one may write.
+    pub(super) fn is_fed(&self, at: usize) -> bool {
+        self.processes.get(at).is_some_and(Process::may_read_pipe) && self.is_written(at)
+    }
+
+    /// Whether a process is left that writes what this one reads, or may write it.
+    fn is_written(&self, reader: usize) -> bool {
+        let is_pipe =
+            matches!(self.processes.get(reader).map(|process| process.stdin), Some(Stdin::Pipe(_)));
+        let mut others =
+            (0..self.processes.len()).filter(|it| !self.are_on_one_branch(reader, *it));
+        !is_pipe
+            || self.writers_for(reader).next().is_some()
+            || self.has_pipe_of_its_own(reader) && others.any(|it| self.hides_outputs(it))
+    }
+
+    /// The processes outside of this one's branch that have its pipe as an output.
+    fn writers_for(&self, reader: usize) -> impl Iterator<Item = usize> {
+        let pipe = match self.processes.get(reader).map(|process| process.stdin) {
+            Some(Stdin::Pipe(pipe)) => Some(pipe),
+            _ => None,
+        };
+        let writers = pipe.and_then(|pipe| self.writers.get(&pipe));
+        let writers = writers.map(Vec::as_slice).unwrap_or_default().iter().copied();
+        writers.filter(move |writer| !self.is_within(*writer, reader))
+    }
+
+    /// Whether its stdin is a pipe, and another than that of the process above it. A shell that
+    /// reads its script from a pipe hands that down to all its commands.
+    pub(super) fn has_pipe_of_its_own(&self, at: usize) -> bool {
+        let Some(process) = self.processes.get(at) else { return false };
+        let above = process.above.and_then(|above| self.processes.get(above));
+        process.may_read_pipe() && above.is_none_or(|above| above.stdin != process.stdin)
+    }
+
+    /// Whether there is nothing by which any two processes could be joined.
+    pub(super) fn are_none(&self) -> bool {
+        !self.processes.iter().any(Process::may_read_pipe)
+    }
+
+    /// Whether two commands of a shell are parts of one pipeline, or may be.
+    pub(super) fn are_joined(&self, shell: usize, one: usize, other: usize) -> bool {
+        self.feeds(shell, one, other) || self.feeds(shell, other, one)
+    }
+
+    /// Whether the first of two commands of a shell writes what the second reads, or may. What the
+    /// shell writes itself joins no commands.
+    fn feeds(&self, shell: usize, writer: usize, reader: usize) -> bool {
+        let held = |file: &File| {
+            self.processes.get(shell).is_some_and(|it| it.outputs.files.contains(&Some(*file)))
+        };
+        let hidden = || self.within(writer).any(|at| self.hides_outputs(at));
+        self.within(reader).any(|at| match self.processes.get(at).map(|it| it.stdin) {
+            Some(Stdin::Unknown) => true,
+            Some(Stdin::Pipe(file)) if !held(&file) => {
+                let writers = self.writers.get(&file).map(Vec::as_slice).unwrap_or_default();
+                writers.iter().any(|at| self.is_within(*at, writer)) || hidden()
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether what this process reads comes from itself in the end.
+    fn is_in_ring(&self, start: usize, reads: &[Reads]) -> bool {
+        let mut seen = vec![start];
+        let mut at = 0;
+        while let Some(reader) = seen.get(at).copied() {
+            at += 1;
+            for (other, its) in reads.iter().enumerate() {
+                if *its == Reads::Nothing || !self.is_fed_by(reader, other) {
+                    continue;
+                }
+                if other == start && reader != start {
+                    return true;
+                }
+                if !seen.contains(&other) && !self.are_on_one_branch(reader, other) {
+                    seen.push(other);
+                }
+            }
+        }
+        false
+    }
+
+    /// The process at this place and those above it.
+    fn branch_up(&self, at: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(Some(at), |at| self.processes.get(*at)?.above)
+    }
+
+    /// The process at this place and all below it.
+    fn within(&self, top: usize) -> impl Iterator<Item = usize> {
+        (top..self.processes.len()).filter(move |at| self.is_within(*at, top))
+    }
+
+    /// Whether the first is the second, or below it.
+    pub(super) fn is_within(&self, mut at: usize, top: usize) -> bool {
+        // Parents stand before their children.
+        while at > top {
+            match self.processes.get(at).and_then(|process| process.above) {
+                Some(above) => at = above,
+                None => return false,
+            }
+        }
+        at == top
+    }
+
+    fn are_on_one_branch(&self, one: usize, other: usize) -> bool {
+        self.is_within(one, other) || self.is_within(other, one)
+    }
+}
+
+/// The processes whose lines have to be read to the end.
+struct Sources {
+    is_source: Vec<bool>,
+    /// Which processes are one, or have one below them.
+    below: Vec<bool>,
+}
+
+impl Sources {
+    fn of(processes: &[Process], is_source: Vec<bool>) -> Self {
+        let mut below = is_source.clone();
+        // Children stand behind their parents.
+        for (at, process) in processes.iter().enumerate().rev() {
+            if below.get(at) == Some(&true)
+                && let Some(above) = process.above.and_then(|above| below.get_mut(above))
+            {
+                *above = true;
+            }
+        }
+        Self { is_source, below }
+    }
+
+    fn has(&self, at: usize) -> bool {
+        self.is_source.get(at) == Some(&true)
+    }
+
+    fn has_below(&self, at: usize) -> bool {
+        self.below.get(at) == Some(&true)
+    }
+
+    fn all(&self) -> impl Iterator<Item = usize> {
+        self.is_source.iter().enumerate().filter(|(_, is)| **is).map(|(at, _)| at)
+    }
+}
