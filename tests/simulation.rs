@@ -105,7 +105,7 @@ fn story(scenario: &Scenario) -> String {
     text
 }
 
-/// Counts the seeds that break each promise, and gives the first of each.
+/// Counts the seeds that break each promise, and gives the first few of each.
 fn tally(seeds: u64) -> String {
     let (next, found) = (AtomicU64::new(1), Mutex::new(BTreeMap::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -119,15 +119,18 @@ fn tally(seeds: u64) -> String {
                     }
                     let Some(broken) = run(&Scenario::new(seed), false).broken else { continue };
                     let mut found = found.lock().expect("no thread panics with it");
-                    let (first, count) = found.entry(broken.promise).or_insert((seed, 0));
-                    (*first, *count) = (seed.min(*first), *count + 1);
+                    let of_it: &mut Vec<u64> = found.entry(broken.promise).or_default();
+                    of_it.push(seed);
                 }
             });
         }
     });
     let mut text = String::new();
-    for (promise, (first, count)) in found.into_inner().expect("no thread panicked") {
-        let _ = writeln!(text, "{promise:?}: {count} of {seeds} seeds, the first is {first}");
+    for (promise, mut of_it) in found.into_inner().expect("no thread panicked") {
+        of_it.sort_unstable();
+        let count = of_it.len();
+        of_it.truncate(6);
+        let _ = writeln!(text, "{promise:?}: {count} of {seeds} seeds, the first are {of_it:?}");
     }
     text
 }

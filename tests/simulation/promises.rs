@@ -15,6 +15,8 @@ use std::collections::BTreeSet;
 const IGNORERS: Micros = SECOND;
 /// So long after a shell got the signal its stack pointer shows whether its trap runs.
 const TRAP: Micros = 10 * MS;
+/// A shell that has not acted on the signal by then may be given so long.
+const LONGEST_TRAP: Micros = 500 * MS;
 /// Without a timeout, the half of it.
 const HALF_OF_NONE: Micros = 5 * SECOND;
 /// The last word comes a fifth of the timeout before its end, at most this long.
@@ -129,8 +131,8 @@ struct View {
     worker_of: Option<ProcId>,
     /// That handler, where it was one before and is gone.
     left: bool,
-    /// A shell whose trap is seen to run.
-    trap_ran: bool,
+    /// A shell whose trap is seen to run, or to wait.
+    trap_ran: Option<bool>,
     /// It handles the signal and is no wrapper.
     handles: bool,
     stack: Option<u64>,
@@ -190,7 +192,7 @@ struct Record {
     moved: bool,
     /// Of a shell: its stack pointer before it got the signal.
     stack: Option<u64>,
-    trap_ran: bool,
+    trap_ran: Option<bool>,
     last_signalled: Option<Micros>,
     ignored: bool,
     /// In the foreground of a shell with a trap: since when its handler is gone.
@@ -316,6 +318,13 @@ impl Files {
             }
         }
         reached.contains(&other)
+    }
+
+    /// Whether a process of this branch is seen to write what the other reads.
+    fn feeds_visibly(&self, job: usize, reader: usize, parent: &[Option<usize>]) -> bool {
+        let Some(pipe) = self.pipe(reader) else { return false };
+        (0..parent.len())
+            .any(|at| self.is_in_branch(job, at, parent) && self.outputs[at].contains(&Some(pipe)))
     }
 
     /// For each process, the handlers whose lines it reads.
@@ -693,12 +702,16 @@ impl Oracle {
                 || wrapper && (0..n).any(|at| parent[at] == Some(child) && shows_job(up, at))
         };
         let stacks: Vec<Option<u64>> = seen.iter().map(|p| world.stack(p, signal)).collect();
-        let trap_ran: Vec<bool> = (0..n)
+        // `Some(true)` where the trap of a shell is seen to have run, `Some(false)` where it is seen
+        // to wait. The first such look decides: by the next one its command has had the signal.
+        let trap_ran: Vec<Option<bool>> = (0..n)
             .map(|at| {
-                let Some(m) = record(at) else { return false };
+                let m = record(at)?;
                 let late = m.first_signalled.is_some_and(|since| world.now >= since + TRAP);
-                let moved = stacks[at].is_some() && m.stack.is_some() && stacks[at] != m.stack;
-                m.trap_ran || late && moved
+                let shown = stacks[at].is_some() && m.stack.is_some();
+                let moved = shown && stacks[at] != m.stack;
+                let waits = shown && !World::is_pending(&seen[at], signal);
+                m.trap_ran.or((late && (moved || waits)).then_some(moved))
             })
             .collect();
         // Whether this child of a shell with a trap is the shell's foreground command, as far as
@@ -722,17 +735,25 @@ impl Oracle {
                 || waits
                 || is_job(Some(up), child)
                 || (0..n).any(later)
-                || trap_ran[up]
+                || trap_ran[up] == Some(true)
             {
                 return Ground::Background;
             }
             match since {
                 // No trap can be seen to run there: nothing was sent before.
-                _ if fresh => Ground::Foreground,
+                _ if fresh || trap_ran[up].is_some() => Ground::Foreground,
                 None if known_stack => Ground::Unclear,
                 Some(since) if known_stack && now < since + TRAP => Ground::Unclear,
                 // The stack was read before, and the look was over after the moment.
                 Some(since) if known_stack && world.now < since + TRAP => Ground::Loose,
+                // It is about to act on the signal: that may be waited for.
+                Some(since)
+                    if known_stack
+                        && world.now < since + LONGEST_TRAP
+                        && (stacks[up].is_none() || World::is_pending(shell, signal)) =>
+                {
+                    Ground::Loose
+                }
                 _ => Ground::Foreground,
             }
         };
@@ -742,6 +763,7 @@ impl Oracle {
                 _ => Ground::Foreground,
             })
             .collect();
+        // What such a command reads is written by a job: the job has to end for the shell's sake.
         for at in 0..n {
             let feeds_foreground = |reader: usize| {
                 parent[reader] == parent[at]
@@ -750,9 +772,14 @@ impl Oracle {
             };
             if grounds[at] == Ground::Background
                 && parent[at].is_some_and(|up| seen[up].kind(world.now) == Kind::Shell)
-                && (0..n).any(feeds_foreground)
             {
-                grounds[at] = Ground::Foreground;
+                let mut readers = (0..n).filter(|reader| feeds_foreground(*reader)).peekable();
+                let perhaps = readers.peek().is_some();
+                if readers.any(|reader| files.feeds_visibly(at, reader, &parent)) {
+                    grounds[at] = Ground::Foreground;
+                } else if perhaps {
+                    grounds[at] = Ground::Loose;
+                }
             }
         }
         let by_itself = |at: usize| match (handles[at], settled_below[at]) {
@@ -927,7 +954,7 @@ impl Oracle {
                     left: false,
                     moved: false,
                     stack: None,
-                    trap_ran: false,
+                    trap_ran: None,
                     last_signalled: None,
                     ignored: false,
                     free_since: None,
@@ -944,7 +971,7 @@ impl Oracle {
             if m.first_signalled.is_none() {
                 m.stack = view.stack;
             }
-            m.trap_ran |= view.trap_ran;
+            m.trap_ran = view.trap_ran;
             if let Stdin::Pipe(file) = view.stdin {
                 m.pipe.get_or_insert(file.inode);
             }
@@ -1197,7 +1224,7 @@ impl Oracle {
     pub(crate) fn says(&mut self, note: &Note, world: &World, now: Micros) -> Check {
         match note {
             Note::Sends(process, _, signal) => self.said.push((process.id, *signal)),
-            Note::Kills(_, processes) => {
+            Note::Kills(_, processes) | Note::KillsIgnorers(processes) => {
                 for process in processes {
                     if self.said_killed.contains(&process.id) {
                         return broken(
@@ -1485,12 +1512,11 @@ impl Oracle {
         }
         if self.deadline.is_none_or(|deadline| now < deadline) {
             let ignorer = self.view(p.id).is_some_and(|view| self.is_ignorer(view));
+            let until = self.ignorer_until(p.id, false);
+            let in_time = until.is_some_and(|until| until <= now + MS);
+            // There are no roles otherwise, by which the last call could be known.
             let programs = self.options.deliver == "programs" && !self.ever_without_proc;
-            let in_time = match self.ignorer_until(p.id, false) {
-                Some(until) => until <= now + MS,
-                None => !programs,
-            };
-            if !ignorer || !in_time {
+            if programs && !(ignorer && in_time) || !programs && !p.ignores(self.signal) {
                 return broken(Promise::KillEarly, format!("{name} is killed"));
             }
             if let Some(m) = self.record_mut(p.id) {
@@ -1737,6 +1763,7 @@ impl Oracle {
         let raw = self.main_end.map_or(137, End::code);
         let expected = if self.options.ok_exits.contains(&raw) { 0 } else { raw };
         let (certain, perhaps) = self.killed;
+        let perhaps = perhaps || self.stage == Stage::Killing && self.ever_without_proc;
         let as_killed = code == 137 && perhaps && self.by_signal;
         if !(as_killed || code == expected && !(certain && self.by_signal)) {
             let expected = if certain && self.by_signal { 137 } else { expected };

@@ -291,7 +291,11 @@ impl Scenario {
                 1 => vec![Signal::INT, Signal::TERM],
                 _ => STOPS.to_vec(),
             },
-            ok_exits: if r.one_in(5) { vec![143, 3] } else { Vec::new() },
+            ok_exits: match r.below(10) {
+                0 => vec![143, 3],
+                1 => vec![137, 143],
+                _ => Vec::new(),
+            },
             ignored: match r.below(16) {
                 0 => vec![Signal::HUP],
                 1 => vec![Signal::INT, Signal::QUIT],
