@@ -10,6 +10,7 @@ use adieu::exit::End;
 use adieu::process::{Disposition, Kind, ProcId, Stdin};
 use adieu::signal::{Signal, SignalSet};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// What ignores the signal is killed this long after the last call.
 const IGNORERS: Micros = SECOND;
@@ -242,7 +243,14 @@ impl Files {
             seen[at].kind(world.now) == Kind::Program
                 && matches!(dispositions[at], Caught | Blocked | Waiting)
         };
-        // What is below such a program is not asked.
+        let may_handle = |at: usize| match seen[at].kind(world.now) {
+            Kind::Wrapper => false,
+            Kind::Shell => dispositions[at] == Caught,
+            Kind::Program => {
+                !matches!(dispositions[at], Disposition::Default | Disposition::Ignored)
+            }
+        };
+        // What is below such a program is not asked, nor is the only one.
         let within = |at: usize| {
             let mut above = parent[at];
             while let Some(up) = above {
@@ -253,8 +261,13 @@ impl Files {
             }
             false
         };
+        let several =
+            (0..seen.len()).filter(|at| !within(*at) && may_handle(*at)).count() > 1;
         let stdin: Vec<Stdin> = (0..seen.len())
-            .map(|at| if within(at) { Stdin::Other } else { visible_stdin(&seen[at]) })
+            .map(|at| match within(at) || !several && handles(at) {
+                true => Stdin::Other,
+                false => visible_stdin(&seen[at]),
+            })
             .collect();
         let asked = stdin.iter().any(|stdin| matches!(stdin, Stdin::Pipe(_)));
         let shown = |p: &Proc| asked && p.access == Access::Full;
@@ -327,78 +340,86 @@ impl Files {
             .any(|at| self.is_in_branch(job, at, parent) && self.outputs[at].contains(&Some(pipe)))
     }
 
-    /// For each process, the handlers whose lines it reads.
-    fn readers(&self, handles: &[bool], parent: &[Option<usize>]) -> Vec<BTreeSet<usize>> {
+    /// For each process, the handlers whose lines it reads, or may read.
+    fn readers(
+        &self,
+        handles: &[bool],
+        settled: &dyn Fn(usize) -> bool,
+        parent: &[Option<usize>],
+    ) -> Vec<BTreeSet<usize>> {
         let n = parent.len();
-        let mut reads: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n];
+        let mut certain: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n];
         if self.stdin.iter().all(|stdin| *stdin == Stdin::Other) {
-            return reads;
+            return certain;
         }
+        let mut all = certain.clone();
         let within = |top: usize, at: usize| self.is_in_branch(top, at, parent);
-        let handlers: Vec<usize> = (0..n).filter(|at| handles[*at]).collect();
-        let any_hidden = handlers.iter().any(|at| self.hidden[*at]);
+        // What the script starts in the stop feeds nobody.
+        let handlers: Vec<usize> = (0..n).filter(|at| settled(*at)).collect();
         // Which processes outside of a reader's branch write in its pipe.
-        let writers = |reader: usize| -> Vec<usize> {
-            let Some(pipe) = self.pipe(reader) else { return Vec::new() };
-            (0..n)
-                .filter(|at| self.outputs[*at].contains(&Some(pipe)) && !within(reader, *at))
-                .collect()
-        };
+        let writers: Vec<Vec<usize>> = (0..n)
+            .map(|reader| {
+                let Some(pipe) = self.pipe(reader) else { return Vec::new() };
+                (0..n)
+                    .filter(|at| self.outputs[*at].contains(&Some(pipe)) && !within(reader, *at))
+                    .collect()
+            })
+            .collect();
         for reader in 0..n {
-            let writers = writers(reader);
-            for from in handlers.iter().filter(|from| !within(reader, **from)) {
-                let direct = writers.iter().any(|at| {
-                    within(*at, *from) || within(*from, *at) && !within(*from, reader)
+            for from in handlers.iter().copied().filter(|from| !within(reader, *from)) {
+                let direct = writers[reader].iter().any(|at| {
+                    within(*at, from) || within(from, *at) && !within(from, reader)
                 });
                 let guess = match self.stdin[reader] {
                     Stdin::Unknown => true,
-                    Stdin::Pipe(_) => any_hidden && self.is_own_pipe(reader, parent),
+                    Stdin::Pipe(_) => self.hidden[from] && self.is_own_pipe(reader, parent),
                     Stdin::Other => false,
                 };
-                if direct || guess && !handles[reader] && !within(*from, reader) {
-                    reads[reader].insert(*from);
+                if direct {
+                    certain[reader].insert(from);
+                }
+                if direct || guess && !handles[reader] && !within(from, reader) {
+                    all[reader].insert(from);
                 }
             }
         }
-        // By way of filters.
+        // By way of filters. A program that reads itself in this way is in a ring, as are those that
+        // read each other.
         let mut rings = vec![false; n];
         loop {
-            let before = reads.clone();
+            let before = (certain.clone(), all.clone());
             for reader in 0..n {
-                let writers = writers(reader);
-                for filter in (0..n).filter(|at| !within(reader, *at)) {
-                    if writers.iter().any(|at| within(filter, *at)) {
-                        for from in before[filter].clone() {
-                            if within(reader, from) {
-                                rings[reader] |= reader == from;
-                            } else {
-                                reads[reader].insert(from);
-                            }
-                        }
-                    }
+                let filters = (0..n).filter(|filter| {
+                    let feeds = |at: &usize| within(*filter, *at);
+                    !within(reader, *filter) && writers[reader].iter().any(feeds)
+                });
+                for filter in filters {
+                    rings[reader] |= before.0[filter].contains(&reader);
+                    let outside = |from: &&usize| !within(reader, **from);
+                    certain[reader].extend(before.0[filter].iter().filter(outside));
+                    all[reader].extend(before.1[filter].iter().filter(outside));
                 }
             }
-            if reads == before {
+            if before.0 == certain && before.1 == all {
                 break;
             }
         }
-        for start in handlers.iter().copied() {
-            let mut reached: Vec<usize> = reads[start].iter().copied().collect();
+        for start in handlers {
+            let mut reached: Vec<usize> = certain[start].iter().copied().collect();
             let mut next = 0;
             while let Some(at) = reached.get(next).copied() {
                 next += 1;
-                for from in &reads[at] {
+                for from in &certain[at] {
                     if !reached.contains(from) {
                         reached.push(*from);
                     }
                 }
             }
-            rings[start] |= reached.contains(&start);
+            if rings[start] || reached.contains(&start) {
+                all[start].clear();
+            }
         }
-        for at in (0..n).filter(|at| handles[*at] && rings[*at]) {
-            reads[at].clear();
-        }
-        reads
+        all
     }
 }
 
@@ -669,7 +690,8 @@ impl Oracle {
         let newcomer = |at: usize| !fresh && self.is_newcomer(&seen[at]);
         let handles: Vec<bool> = (0..n)
             .map(|at| {
-                let filter = any_seen && files.stdin[at] != Stdin::Other;
+                let filter = any_seen && files.stdin[at] != Stdin::Other
+                    || record(at).is_some_and(|m| m.reader);
                 known_handler(at) || self.counts(world, &seen[at], signal, fresh, filter)
             })
             .collect();
@@ -683,7 +705,7 @@ impl Oracle {
             }
         }
         let reads =
-            if fresh { vec![BTreeSet::new(); n] } else { files.readers(&handles, &parent) };
+            if fresh { vec![BTreeSet::new(); n] } else { files.readers(&handles, &settled, &parent) };
         let shows_job = |up: Option<usize>, child: usize| {
             let (up, child) = (up.map(|up| &seen[up]), &seen[child]);
             [Signal::INT, Signal::QUIT].into_iter().any(|s| {
@@ -795,6 +817,13 @@ impl Oracle {
                 (m.role == Role::Shielded || m.reader) && in_time && !m.signalled
             })
         };
+        let deferred = |at: usize| {
+            // A handler whose stdin does not show is not taken for a reader.
+            let reader = !reads[at].is_empty()
+                || record(at)
+                    .is_some_and(|m| m.reader && (m.pipe.is_some() || files.pipe(at).is_some()));
+            reader && handles[at] && !known_handler(at) && dispositions[at] != Disposition::Hidden
+        };
         let plain = |role: Role| Found { role, ..Found::default() };
         let of = |at: usize, above: Option<(usize, Found)>| {
             let mine = by_itself(at);
@@ -804,6 +833,8 @@ impl Oracle {
                 Some((up, Found { role: Role::Handler, .. })) => {
                     let worker_of = Some(seen[up].id);
                     match grounds[at] {
+                        // That one gets no signal yet.
+                        _ if deferred(up) => return Found { worker_of, ..plain(Role::Worker) },
                         Ground::Background => {
                             return Found { worker_of, ..plain(Role::Worker) };
                         }
@@ -817,8 +848,23 @@ impl Oracle {
                     if mine != Role::Bystander || !reads[at].is_empty() {
                         return plain(mine);
                     }
+                    // What the main process left, and reads a pipe of its own, may have a while to
+                    // read it to its end.
+                    let in_time = record(at).and_then(|m| m.free_since).is_none_or(|since| {
+                        now <= since.saturating_add(self.options.epilogue)
+                    });
+                    let rest = !self.by_signal && files.is_own_pipe(at, &parent) && in_time;
                     match carries_on(at) {
-                        Some(m) => Found { carries_on: true, ..plain(m.role) },
+                        Some(m) => {
+                            let role = match m.role {
+                                Role::Shielded => Role::Shielded,
+                                _ => Role::Bystander,
+                            };
+                            Found { carries_on: true, loose: rest, ..plain(role) }
+                        }
+                        None if rest => {
+                            Found { carries_on: true, loose: true, ..plain(Role::Bystander) }
+                        }
                         None => plain(Role::Foreground),
                     }
                 }
@@ -839,7 +885,6 @@ impl Oracle {
             let f = found[at].unwrap_or_default();
             let record = record(at);
             let pipe = files.pipe(at).or(record.and_then(|m| m.pipe));
-            let reader = !reads[at].is_empty() || record.is_some_and(|m| m.reader);
             let writes = |other: usize, pipe: u64| {
                 files.outputs[other].contains(&Some(pipe))
                     && !files.is_in_branch(at, other, &parent)
@@ -853,10 +898,7 @@ impl Oracle {
                 disposition: dispositions[at],
                 is_copy: seen[at].is_copy(world.now),
                 reads_handler: !reads[at].is_empty(),
-                deferred: reader
-                    && f.role == Role::Handler
-                    && !known_handler(at)
-                    && dispositions[at] != Disposition::Hidden,
+                deferred: deferred(at) && f.role == Role::Handler,
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
                 unclear: f.unclear,
                 loose: f.loose,
@@ -1007,7 +1049,7 @@ impl Oracle {
         // the reader of what the main process wrote.
         let main_ended = !self.by_signal;
         let is_loose =
-            |v: &&View| v.loose || main_ended && v.own_pipe && v.role == Role::Handler;
+            |v: &&View| v.loose || main_ended && v.own_pipe && (v.role == Role::Handler || v.has_writer);
         self.loose = self.seen.iter().filter(is_loose).map(|v| v.process.id).collect();
         if self.deadline.is_some_and(|deadline| deadline <= now) && self.stage == Stage::Killing {
             self.killing_since.get_or_insert(now);
@@ -1080,6 +1122,36 @@ impl Oracle {
                 && v.command != up.command
                 && (again || v.handles)
         })
+    }
+
+    /// What the check makes of each process, for a story.
+    pub(crate) fn described(&self) -> String {
+        let mut text = format!("the check ({:?}):", self.stage);
+        for v in &self.seen {
+            let m = self.record(v.process.id);
+            let due = self.due.iter().find(|(id, _)| *id == v.process.id);
+            let _ = write!(text, " {}={:?}", v.process.name(), v.role);
+            let marks = [
+                (m.is_some_and(|m| m.role != v.role), "was another"),
+                (v.unclear, "unclear"),
+                (v.loose, "loose"),
+                (v.deferred, "deferred"),
+                (v.has_writer, "written"),
+                (v.reads_handler, "reads"),
+                (m.is_some_and(|m| m.reader), "reader"),
+                (v.left, "left"),
+                (m.is_some_and(|m| m.moved), "moved"),
+                (m.is_some_and(|m| m.expected_since.is_some()), "expected"),
+                (m.is_some_and(|m| m.signalled), "signalled"),
+                (m.is_some_and(|m| m.newcomer), "new"),
+                (v.carries_on, "carries on"),
+                (due.is_some(), "DUE"),
+            ];
+            for (_, mark) in marks.iter().filter(|(is, _)| *is) {
+                let _ = write!(text, ",{mark}");
+            }
+        }
+        text
     }
 
     pub(crate) fn looked_without_proc(&mut self) {

@@ -371,6 +371,8 @@ impl<'a> Run<'a> {
             Purpose::Forward(_) => self.oracle.looked_to_forward(&self.world, signal, missed),
         }
         if self.world.story.is_some() {
+            let described = self.oracle.described();
+            self.world.say(|_| format!("    {described}"));
             for process in &mut snapshot.processes {
                 process.name = self.world.name(process.id.pid);
             }

@@ -707,7 +707,7 @@ impl Scenario {
                     changed
                 })
             });
-            for field in 0..15 {
+            for field in 0..16 {
                 add(&|s| s.change(index, &mut |list, at| list[at].simplify(field)));
             }
         }
@@ -786,6 +786,10 @@ impl Spec {
             12 => std::mem::take(&mut self.slow) > 0,
             13 => std::mem::take(&mut self.resets),
             14 => std::mem::replace(&mut self.command, 0) != 0,
+            15 => match &mut self.program {
+                Program::Shell { again, .. } => std::mem::take(again),
+                _ => false,
+            },
             7 => match &mut self.program {
                 Program::Shell { rest, .. } => rest.pop().is_some(),
                 Program::Server { since, .. } => std::mem::take(since) > 0,

@@ -368,7 +368,9 @@ impl World {
         let ignored = SignalSet(inherits.0 | if shown { by_shell.0 } else { 0 });
         let (stdin_above, outputs_above, copied_command) =
             above.map_or((In::Nothing, [None; 2], 0), |p| (p.stdin, p.outputs, p.command));
-        let copy = if from_shell { self.random.below(1_500) } else { 0 };
+        // It starts processes of its own only when it has executed its program.
+        let may_be_copy = from_shell && spec.children.is_empty();
+        let copy = if may_be_copy { self.random.below(1_500) } else { 0 };
         let registers = spec.program.registers(now);
         let stdin = match spec.input {
             Input::Inherited if background => In::Nothing,
@@ -1084,18 +1086,29 @@ impl World {
                 push(&mut queue, sim.id.pid, here);
             }
         }
-        // The stdin of what is below a program that handles the signal is not read, and outputs
-        // only where a process has a pipe as stdin.
+        // The stdin of what is below a program that handles the signal is not read, nor that of the
+        // only such program; outputs only where a process has a pipe as stdin.
         let mut within: Vec<bool> = Vec::with_capacity(processes.len());
+        let handles = |p: &Process| {
+            use Disposition::{Blocked, Caught, Waiting};
+            p.kind == Kind::Program && matches!(p.disposition, Caught | Blocked | Waiting)
+        };
         for process in &processes {
-            let handles = |p: &Process| {
-                use Disposition::{Blocked, Caught, Waiting};
-                p.kind == Kind::Program && matches!(p.disposition, Caught | Blocked | Waiting)
-            };
             within.push(process.above.is_some_and(|at| within[at] || handles(&processes[at])));
         }
-        for (process, _) in processes.iter_mut().zip(&within).filter(|(_, within)| **within) {
-            process.stdin = Stdin::Other;
+        let may_handle = |p: &Process| match p.kind {
+            Kind::Wrapper => false,
+            Kind::Shell => p.disposition == Disposition::Caught,
+            Kind::Program => {
+                !matches!(p.disposition, Disposition::Default | Disposition::Ignored)
+            }
+        };
+        let top = processes.iter().zip(&within).filter(|(_, within)| !**within);
+        let several = top.filter(|(process, _)| may_handle(process)).count() > 1;
+        for (process, within) in processes.iter_mut().zip(&within) {
+            if *within || !several && handles(process) {
+                process.stdin = Stdin::Other;
+            }
         }
         if !processes.iter().any(|p| matches!(p.stdin, Stdin::Pipe(_))) {
             for process in &mut processes {
