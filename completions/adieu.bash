@@ -2,7 +2,7 @@
 
 # Between "begin" and "end" made by tests/it/generated.rs: ADIEU_WRITE_DOCS=1 cargo test --test it generated::
 # begin options
-_adieu_with_value=' -c --shell -e --ok-exit -p --parent-death -t --timeout --epilogue -r --rewrite --deliver --stop-on --report --explain --signal --format --install '
+_adieu_with_value=' -c --shell -e --ok-exit -p --parent-death -t --timeout --epilogue -r --rewrite --deliver --wrapper --stop-on --report --explain --signal --format --install '
 _adieu() {
     local i cur prev opts cmd
     COMPREPLY=()
@@ -28,7 +28,7 @@ _adieu() {
 
     case "${cmd}" in
         adieu)
-            opts="-c -e -t -r -v -q -h -V -g -s -w -p --shell --linger --ok-exit --timeout --epilogue --rewrite --verbose --quiet --report --termination-log --show-args --explain --install --help --version --deliver --format --parent-death --signal --stop-on"
+            opts="-c -e -t -r -v -q -h -V -g -s -w -p --shell --linger --ok-exit --timeout --epilogue --rewrite --wrapper --verbose --quiet --report --termination-log --show-args --explain --install --help --version --deliver --format --parent-death --signal --stop-on"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -67,6 +67,10 @@ _adieu() {
                     return 0
                     ;;
                 -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wrapper)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -10,7 +10,8 @@ pid=
 # A run that was cut short may have left adieu and its server behind: adieu stops the server.
 trap '[ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null; rm -rf "$demo"' EXIT
 trap 'exit 1' HUP INT TERM
-unset ADIEU_TIMEOUT ADIEU_EPILOGUE ADIEU_SHELL ADIEU_DELIVER ADIEU_REPORT ADIEU_LOG
+unset ADIEU_TIMEOUT ADIEU_EPILOGUE ADIEU_SHELL ADIEU_REWRITE ADIEU_DELIVER ADIEU_WRAPPERS ADIEU_STOP_ON
+unset ADIEU_LINGER ADIEU_OK_EXIT ADIEU_REPORT ADIEU_TERMINATION_LOG ADIEU_SHOW_ARGS ADIEU_LOG
 cp "$built/adieu" "$built/examples/server" "$demo"
 PATH=$demo:$PATH
 exec 2>&1 # in one order, wherever the output goes

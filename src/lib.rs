@@ -76,7 +76,7 @@ mod install;
 mod printable;
 pub mod process;
 pub mod procfs;
-mod programs;
+pub mod programs;
 mod report;
 pub mod runtime;
 pub mod signal;
@@ -87,6 +87,8 @@ use cli::command::{self, ShellEnvironment};
 use cli::settings::{self, Settings, Verbosity};
 use cli::{Request, Typed};
 use error::Error;
+use exit::End;
+use procfs::Observer;
 use report::Reporter;
 use signal::{Signal, SignalSet};
 use std::ffi::{CStr, OsString};
@@ -149,7 +151,11 @@ pub fn run(args: Vec<OsString>) -> u8 {
 
 fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Error> {
     let settings = settings::resolve(&typed, |name| std::env::var_os(name))?;
-    let around = || ShellEnvironment::from_environment(sys::environment().map(CStr::to_bytes));
+    let entries = || sys::environment().map(CStr::to_bytes);
+    for doubt in settings.doubts.iter().chain(&settings::unknown_variables(entries())) {
+        warn(&settings, doubt);
+    }
+    let around = || ShellEnvironment::from_environment(entries());
     let command = command::resolve(typed.command, &settings, around)?;
     let is_init = std::process::id() == 1;
     if is_init && spawn::must_be_pid1(&command) {
@@ -168,8 +174,17 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         .filter(|s| sys::is_ignored(*s))
         .collect();
     let terms = settings.terms(main, is_init, terminal::can_suspend(), ignored);
+    let observer = || Observer::this_process(settings.show_args).with_wrappers(&settings.wrappers);
     let mut inbox = Inbox::open(started);
-    let code = settings.ok_exits.apply(supervise::supervise(&mut inbox, &terms, &mut reporter));
+    let code = supervise::supervise(&mut inbox, &terms, &observer, &mut reporter);
+    let code = settings.ok_exits.apply(code);
+    let not_run = matches!(reporter.main_end(), Some(End::Exited(126 | 127)));
+    if not_run
+        && !reporter.has_stop()
+        && let Some(why) = spawn::fault_of_a_script(&command)
+    {
+        warn(&settings, &why);
+    }
     terminal::take_from(Some(main));
     reporter.finish(&settings, &terms, inbox.now(), code);
     let killed = reporter.had_to_kill();

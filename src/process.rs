@@ -103,7 +103,7 @@ pub struct Process {
     /// It is the init of a PID namespace below adieu's. The kernel drops signals that such an init
     /// does not handle.
     pub nested_init: bool,
-    /// Its stdin. Not read of what is below a handler, nor of the only handler.
+    /// Its stdin. Not read of what is below a handler, nor by a first look of the only handler.
     pub stdin: Stdin,
     /// Its stdout and stderr. Read only where a process of the tree has a pipe as stdin.
     pub outputs: Outputs,
@@ -111,7 +111,8 @@ pub struct Process {
     /// busybox ash show this.)
     pub in_wait: bool,
     /// Of a shell with a trap: its stack pointer in the system call that it waits in. While a trap
-    /// runs, that is another one than before. (Only bash is asked.)
+    /// runs, that is another one than before. (dash and busybox ash show [`Process::in_wait`]
+    /// instead.)
     pub stack: Option<u64>,
     /// How often its first thread was given a processor and lost it again. A process that has got a
     /// signal has moved.

@@ -9,10 +9,12 @@ enum Class {
     Shell,
     /// A shell that executes its first operand as a command where no script has that name.
     Ksh93,
-    /// Passes signals on to its child, or holds them back while the child runs (unshare), and has
-    /// no work of its own to finish.
+    /// Passes signals on to its child, or waits for it (unshare, go-task, a terminal's host such as
+    /// tmux), and has no work of its own to finish.
     Wrapper,
-    /// Runs a script, whose name is the next word: `node /usr/bin/yarn`.
+    /// A wrapper that is a script: `node /usr/bin/yarn`. An extension does not count (`yarn.js`).
+    ScriptWrapper,
+    /// Runs a script, whose name is the next word.
     Interpreter,
     /// Made to be PID 1 of a container.
     Init(ContainerInit),
@@ -50,11 +52,18 @@ const PROGRAMS: &[(Class, &[&str])] = &[
     (
         Class::Wrapper,
         &[
-            "su", "sudo", "doas", "runuser", "timeout", "setpriv", "unshare", "nsenter", "npm",
-            "npm-cli", "npx", "npx-cli", "yarn", "pnpm",
+            "su", "sudo", "doas", "runuser", "timeout", "setpriv", "unshare", "nsenter",
+            // go-task, under both of its names, and just wait for a command that they believe to
+            // have got the signal from the process group.
+            "task", "go-task", "just",
+            // They end what runs in their terminals by a hangup, or kill it after 2 s (script). The
+            // server of tmux has the command line of the tmux that started it; screen's is SCREEN.
+            "script", "tmux", "screen", "SCREEN",
         ],
     ),
-    (Class::Interpreter, &["node", "nodejs"]),
+    (Class::ScriptWrapper, &["npm", "npm-cli", "npx", "npx-cli", "yarn", "pnpm"]),
+    // A version at the end of the name does not count: `python3.11`.
+    (Class::Interpreter, &["node", "nodejs", "bun", "python", "ruby", "perl", "php"]),
     (Class::Init(ContainerInit::Adieu), &["adieu", ".adieu"]),
     (Class::Init(ContainerInit::Tini), &["tini", "tini-static", "docker-init"]),
     (Class::Init(ContainerInit::DumbInit), &["dumb-init"]),
@@ -101,21 +110,55 @@ pub(crate) fn must_be_pid1(name: &str) -> bool {
     class(name) == Some(Class::SystemInit)
 }
 
-/// Whether a program of this name only waits for its child. An extension does not count
-/// (`yarn.js`).
+/// Whether a program of this name only waits for its child.
 fn is_wrapper(name: &str) -> bool {
-    match class(name.split('.').next().unwrap_or_default()) {
+    match class(name) {
         Some(Class::Wrapper) => true,
         // adieu waits for programs below it, and my_init has scripts to run: both are handlers.
         Some(Class::Init(init)) => !matches!(init, ContainerInit::Adieu | ContainerInit::MyInit),
-        _ => false,
+        _ => is_script_wrapper(name),
     }
 }
 
-/// What sort of program has this name and this command line (words with a zero byte behind each).
-pub(crate) fn kind(name: &[u8], command_line: &[u8]) -> Kind {
+/// Whether a script of this name only waits for its child.
+fn is_script_wrapper(name: &str) -> bool {
+    class(without_extension(name)) == Some(Class::ScriptWrapper)
+}
+
+fn is_interpreter(name: &str) -> bool {
+    let is = |name| class(name) == Some(Class::Interpreter);
+    is(name) || is(name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
+}
+
+fn without_extension(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
+}
+
+/// The programs that the user says only wait for their child (`--wrapper`), by their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wrappers(pub Vec<String>);
+
+impl Wrappers {
+    /// The most that the kernel keeps of a name (`TASK_COMM_LEN`, `proc_pid_comm(5)`).
+    const LONGEST: usize = 15;
+
+    /// Whether one of them is the program that the kernel, the command line or an interpreter's
+    /// command line names so.
+    fn has(&self, name: &[u8], program: &str) -> bool {
+        self.0.iter().any(|wrapper| {
+            let start = wrapper.as_bytes();
+            let start = start.get(..Self::LONGEST).unwrap_or(start);
+            start == name || [program, without_extension(program)].contains(&wrapper.as_str())
+        })
+    }
+}
+
+/// What sort of program has this name and this command line (words with a zero byte behind each). A
+/// shell stays one, also where the user calls it a wrapper.
+pub(crate) fn kind(name: &[u8], command_line: &[u8], wrappers: &Wrappers) -> Kind {
     let mut words = command_line.split(|b| *b == 0).map(base_name);
     let first = words.next().filter(|word| !word.is_empty()).unwrap_or_else(|| base_name(name));
+    let is_script = is_interpreter(first);
     let program = match class(first) {
         // busybox is the program that its first argument names.
         Some(Class::Shell | Class::Ksh93)
@@ -123,14 +166,16 @@ pub(crate) fn kind(name: &[u8], command_line: &[u8]) -> Kind {
         {
             return Kind::Shell;
         }
-        Some(Class::Interpreter) => words.next().unwrap_or_default(),
+        _ if is_script => words.next().unwrap_or_default(),
         _ => first,
     };
-    if is_wrapper(program) { Kind::Wrapper } else { Kind::Program }
+    let known = if is_script { is_script_wrapper(program) } else { is_wrapper(program) };
+    if known || wrappers.has(name, program) { Kind::Wrapper } else { Kind::Program }
 }
 
 /// The program's name in a word of a command line: without directories, without a login shell's
-/// `-`, and without what a program that names itself puts behind a blank (`npm start`).
+/// `-`, and without what a program that names itself puts behind a blank (`npm start`) or a colon
+/// (`tmux: server`).
 pub(crate) fn base_name(word: &[u8]) -> &str {
     let text = match std::str::from_utf8(word) {
         Ok(text) => text,
@@ -138,7 +183,7 @@ pub(crate) fn base_name(word: &[u8]) -> &str {
             std::str::from_utf8(word.get(..e.valid_up_to()).unwrap_or_default()).unwrap_or_default()
         }
     };
-    let text = text.split(' ').next().unwrap_or_default();
+    let text = text.split(' ').next().unwrap_or_default().trim_end_matches(':');
     let text = text.rsplit('/').next().unwrap_or_default();
     text.strip_prefix('-').unwrap_or(text)
 }
@@ -154,9 +199,13 @@ mod tests {
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
     }
 
+    fn by_table(name: &str, line: &str) -> Kind {
+        kind(name.as_bytes(), line.as_bytes(), &Wrappers::default())
+    }
+
     #[test]
     fn the_command_line_shows_the_kind_of_a_program() {
-        let of = |name: &str, line: &str| kind(name.as_bytes(), line.replace(' ', "\0").as_bytes());
+        let of = |name: &str, line: &str| by_table(name, &line.replace(' ', "\0"));
         assert_eq!(of("start.sh", "/bin/sh ./start.sh"), Kind::Shell);
         assert_eq!(of("bash", "-bash"), Kind::Shell);
         assert_eq!(of("busybox", "busybox sh -c x"), Kind::Shell);
@@ -165,17 +214,68 @@ mod tests {
         assert_eq!(of("node", "node /usr/share/npm/bin/npm-cli.js start"), Kind::Wrapper);
         assert_eq!(of("node", "node server.js"), Kind::Program);
         assert_eq!(of("dash", ""), Kind::Shell);
-        assert_eq!(kind(b"npm start", b"npm start\0\0\0"), Kind::Wrapper);
-        assert_eq!(kind(b"x", b"\xff\xfe\0"), Kind::Program);
+        assert_eq!(by_table("npm start", "npm start\0\0\0"), Kind::Wrapper);
+        assert_eq!(kind(b"x", b"\xff\xfe\0", &Wrappers::default()), Kind::Program);
+    }
+
+    /// As tmux 3.3a, GNU screen 4.9 and script of util-linux 2.38 are seen in /proc.
+    #[test]
+    fn hosts_of_terminals_and_runners_of_tasks_are_wrappers() {
+        for (name, line) in [
+            ("tmux: server", "tmux new -d ./server"),
+            ("tmux: server", ""),
+            ("screen", "SCREEN -dmS x ./server"),
+            ("screen", "screen -D -m ./server"),
+            ("script", "script -qc ./server /dev/null"),
+            ("task", "task run"),
+            ("go-task", "/usr/bin/go-task run"),
+            ("just", "just run"),
+        ] {
+            assert_eq!(by_table(name, &line.replace(' ', "\0")), Kind::Wrapper, "{name} {line}");
+        }
+        for (name, line) in [
+            ("node", "node script.js"),
+            ("node", "node task.js"),
+            ("node", "node su"),
+            ("python3", "python3 just.py"),
+            ("script.bin", "./script.bin"),
+        ] {
+            assert_eq!(by_table(name, &line.replace(' ', "\0")), Kind::Program, "{name} {line}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_the_user_gives_is_that_of_a_program_or_a_script_but_of_no_shell() {
+        let wrappers =
+            Wrappers(["honcho", "run-all", "a-name-that-is-longer"].map(str::to_owned).into());
+        let of = |name: &str, line: &str| {
+            kind(name.as_bytes(), line.replace(' ', "\0").as_bytes(), &wrappers)
+        };
+        for (name, line) in [
+            ("honcho", "/usr/bin/python3 /usr/bin/honcho start"),
+            ("python3.11", "python3.11 /app/honcho.py start"),
+            ("node", "node ./run-all x"),
+            ("run-all", "/opt/run-all x"),
+            ("a-name-that-is-", "/a-name-that-is-longer"),
+            ("honcho", ""),
+        ] {
+            assert_eq!(of(name, line), Kind::Wrapper, "{name} {line}");
+        }
+        for (name, line) in
+            [("tail", "tail honcho"), ("honch", "honch"), ("python3", "python3 x honcho")]
+        {
+            assert_eq!(of(name, line), Kind::Program, "{name} {line}");
+        }
+        assert_eq!(of("run-all", "/bin/sh ./run-all"), Kind::Shell);
     }
 
     #[test]
     fn a_shell_takes_a_string_for_a_script_except_ksh93() {
         for name in ["sh", "bash", "rbash", "oksh", "rzsh"] {
-            assert!(takes_a_script(name) && kind(name.as_bytes(), b"") == Kind::Shell, "{name}");
+            assert!(takes_a_script(name) && by_table(name, "") == Kind::Shell, "{name}");
         }
         for name in ["ksh", "ksh93"] {
-            assert!(!takes_a_script(name) && kind(name.as_bytes(), b"") == Kind::Shell, "{name}");
+            assert!(!takes_a_script(name) && by_table(name, "") == Kind::Shell, "{name}");
         }
         assert!(!takes_a_script("python3"));
     }
@@ -184,11 +284,11 @@ mod tests {
     fn an_init_is_a_wrapper_unless_it_has_work_of_its_own() {
         for name in ["tini", "docker-init", "dumb-init", "catatonit", "pid1"] {
             assert!(is_init(name) && !must_be_pid1(name), "{name}");
-            assert_eq!(kind(name.as_bytes(), b""), Kind::Wrapper, "{name}");
+            assert_eq!(by_table(name, ""), Kind::Wrapper, "{name}");
         }
         for name in ["adieu", "my_init", "systemd", "init"] {
             assert!(is_init(name), "{name}");
-            assert_eq!(kind(name.as_bytes(), b""), Kind::Program, "{name}");
+            assert_eq!(by_table(name, ""), Kind::Program, "{name}");
         }
         assert!(!is_init("su") && !is_init("sh") && !is_init("init.sh"));
     }

@@ -14,7 +14,13 @@ use crate::system::terminal;
 use std::collections::VecDeque;
 
 /// Runs until nothing is left below adieu, or until the time is over; returns the exit status.
-pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporter) -> u8 {
+/// `observer` is who looks at the tree: adieu itself.
+pub(crate) fn supervise(
+    inbox: &mut Inbox,
+    terms: &Terms,
+    observer: &dyn Fn() -> Observer,
+    reporter: &mut Reporter,
+) -> u8 {
     let main = terms.main;
     // Found out with the first look: most containers run for long before anybody asks.
     let mut own = None;
@@ -30,8 +36,7 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
             let answer = match action {
                 Action::Look(purpose, signal) => {
                     let before = inbox.now();
-                    let snapshot =
-                        look(&mut own, reporter.shows_arguments(), (purpose, signal), inbox);
+                    let snapshot = look(&mut own, observer, (purpose, signal), inbox);
                     Input::Looked(purpose, signal, snapshot, inbox.now().saturating_sub(before))
                 }
                 Action::SignalProcess(send) => {
@@ -79,7 +84,7 @@ pub(crate) fn supervise(inbox: &mut Inbox, terms: &Terms, reporter: &mut Reporte
 /// interrupted or refused.
 fn look(
     own: &mut Option<Observer>,
-    arguments: bool,
+    observer: &dyn Fn() -> Observer,
     question: (Purpose, Signal),
     inbox: &mut Inbox,
 ) -> Option<Snapshot> {
@@ -91,7 +96,7 @@ fn look(
     inbox.raise_limit();
     for _ in 0..2 {
         let known = own.take().filter(|own| own.pid > 0);
-        let own = own.insert(known.unwrap_or_else(|| Observer::this_process(arguments)));
+        let own = own.insert(known.unwrap_or_else(observer));
         match procfs::look_below(own, signal, detail) {
             Err(NoDescriptor) => inbox.close(),
             Ok(None) => {}

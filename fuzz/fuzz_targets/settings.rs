@@ -2,25 +2,15 @@
 //! place and its text.
 #![no_main]
 
-use adieu::cli::settings;
+use adieu::cli::settings::{self, VARIABLES};
 use adieu::cli::{self, Request};
 use adieu::error::Error;
 use adieu::signal::{Signal, UnknownSignal};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-/// Every variable that adieu reads as a setting.
-const VARIABLES: [&str; 6] = [
-    "ADIEU_TIMEOUT",
-    "ADIEU_EPILOGUE",
-    "ADIEU_SHELL",
-    "ADIEU_DELIVER",
-    "ADIEU_REPORT",
-    "ADIEU_LOG",
-];
-
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    // A zero byte ends an argument, as in the kernel; the first six are the variables.
+    // A zero byte ends an argument, as in the kernel; the first are the variables.
     let mut words = bytes.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
     let environment: Vec<OsString> = words.by_ref().take(VARIABLES.len()).collect();
     let look_up = |name: &str| {

@@ -4,6 +4,7 @@ use crate::cli::TypedCommand;
 use crate::cli::settings::Settings;
 use crate::error::Error;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 /// What to execute, in the order in which it is tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,23 @@ pub fn resolve(
 pub(crate) fn looks_like_shell(program: &str) -> bool {
     let syntax = |c: char| c.is_whitespace() || "|&;<>()$`='\"".contains(c);
     program.contains(syntax) || SHELL_WORDS.split(' ').any(|word| word == program)
+}
+
+/// The words of a shell string that are paths of files, each as seen from the directory to which
+/// the string has changed by then (`cd /app && ./start.sh`). A guess, to say more about an error.
+pub(crate) fn paths_in(string: &str) -> Vec<PathBuf> {
+    let separates = |c: char| c.is_whitespace() || "|&;<>()'\"".contains(c);
+    let mut words = string.split(separates).filter(|word| !word.is_empty());
+    let mut directory = PathBuf::new();
+    let mut paths = Vec::new();
+    while let Some(word) = words.next() {
+        match word {
+            "cd" => directory.push(words.next().unwrap_or_default()),
+            _ if word.contains('/') => paths.push(directory.join(word)),
+            _ => {}
+        }
+    }
+    paths
 }
 
 fn missing(what: &str) -> Error {
@@ -274,6 +292,17 @@ mod tests {
         for program in ["server", "./server", "/opt/a+b@1.2/x-y_z", "", "-x"] {
             assert!(!looks_like_shell(program), "{program}");
         }
+    }
+
+    #[test]
+    fn the_paths_of_a_string_are_seen_from_where_it_is_by_then() {
+        let paths = |string: &str| paths_in(string);
+        assert_eq!(
+            paths("cd /app && cd bin; './start.sh' --port 80 | /usr/bin/tee -a log"),
+            ["/app/bin/./start.sh", "/usr/bin/tee"].map(PathBuf::from)
+        );
+        assert_eq!(paths("exec ./a&./b"), ["./a", "./b"].map(PathBuf::from));
+        assert_eq!(paths("echo hello; cd"), [""; 0].map(PathBuf::from));
     }
 
     #[test]

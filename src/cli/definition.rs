@@ -4,6 +4,7 @@
 //! definition. Values are taken as they are typed; what they mean is for
 //! [`settings`](super::settings).
 
+use crate::cli::settings::TERMINATION_LOG;
 use crate::cli::usage::{self, Foreign};
 use crate::cli::{Request, Typed, TypedCommand, TypedExplain, is_option, words};
 use crate::error::Error;
@@ -38,9 +39,6 @@ end at the first word that is not one.
 Exit status: that of the main process; 128+n when signal n ended it; 125 when adieu itself failed;
 126 when the program cannot be executed; 127 when it is not found. Where adieu is not PID 1 and a
 signal ended the main process, adieu ends by the same signal; a shell shows that as 128+n too.";
-
-/// Where Kubernetes looks for a container's last words.
-const TERMINATION_LOG: &str = "/dev/termination-log";
 
 const SINGLE_CHILD: &str = "dumb-init's -c, --single-child can be left out, as programs see to \
 their own workers here; the nearest is adieu --deliver child -- PROGRAM ARG";
@@ -122,16 +120,16 @@ fn running() -> [Arg; 5] {
         value("shell", "CMD", "The shell for strings [/bin/sh -c] [ADIEU_SHELL]")
             .allow_hyphen_values(false)
             .value_hint(ValueHint::CommandString),
-        flag("linger", "Go on until the last process is gone, for start scripts that daemonize")
+        flag("linger", "Go on until the last process is gone, for daemons [ADIEU_LINGER]")
             .long("linger"),
-        value("ok-exit", "CODE", "Exit with 0 instead of CODE (143 for Java); repeatable")
+        value("ok-exit", "CODE", "Exit with 0 instead of CODE: 143, 7,143 [ADIEU_OK_EXIT]")
             .short('e')
             .action(ArgAction::Append),
         value("parent-death", "SIG", "Signal that adieu gets when its parent dies").short('p'),
     ]
 }
 
-fn stopping() -> [Arg; 5] {
+fn stopping() -> [Arg; 6] {
     [
         value(
             "timeout",
@@ -142,13 +140,12 @@ fn stopping() -> [Arg; 5] {
         value(
             "epilogue",
             "TIME",
-            "How long a script may go on after its handlers [1s] \
-             [ADIEU_EPILOGUE]",
+            "How long a script may go on after its handlers [5s] [ADIEU_EPILOGUE]",
         ),
         value(
             "rewrite",
             "FROM=TO",
-            "When FROM arrives, send TO: TERM=QUIT; HUP=0 drops it; repeatable",
+            "When FROM arrives, send TO: TERM=QUIT,HUP=0 (0 drops it) [ADIEU_REWRITE]",
         )
         .short('r')
         .action(ArgAction::Append),
@@ -157,8 +154,18 @@ fn stopping() -> [Arg; 5] {
             "WHO",
             "Who gets a signal: programs, group or child [programs] [ADIEU_DELIVER]",
         ),
-        value("stop-on", "SIG", "Signal that begins the stop; repeatable [TERM,INT,QUIT]")
-            .action(ArgAction::Append),
+        value(
+            "wrapper",
+            "NAME",
+            "One more program that only waits for its child, like su [ADIEU_WRAPPERS]",
+        )
+        .action(ArgAction::Append),
+        value(
+            "stop-on",
+            "SIG",
+            "Signals that begin the stop: TERM,INT [TERM,INT,QUIT] [ADIEU_STOP_ON]",
+        )
+        .action(ArgAction::Append),
     ]
 }
 
@@ -178,13 +185,14 @@ fn output() -> [Arg; 5] {
         value(
             "termination-log",
             "FILE",
-            "Append a short summary, for Kubernetes [/dev/termination-log]",
+            "Append a summary [/dev/termination-log] [ADIEU_TERMINATION_LOG]",
         )
         .num_args(0..=1)
         .require_equals(true)
         .default_missing_value(TERMINATION_LOG)
         .value_hint(ValueHint::FilePath),
-        flag("show-args", "Show whole command lines in logs and reports").long("show-args"),
+        flag("show-args", "Show whole command lines in logs and reports [ADIEU_SHOW_ARGS]")
+            .long("show-args"),
     ]
 }
 
@@ -193,7 +201,7 @@ fn explaining() -> [Arg; 3] {
         value("explain", "PID", "Say what a stop would do to the tree below PID [1]")
             .allow_hyphen_values(false)
             .num_args(0..=1)
-            .default_missing_value("1"),
+            .default_missing_value(""),
         value("signal", "SIG", "With --explain: say what this signal would do [TERM]")
             .allow_hyphen_values(false)
             .requires("explain"),
@@ -231,7 +239,7 @@ fn for_other_inits() -> Vec<Arg> {
 /// stand together.
 pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
     let mut command = command().no_binary_name(true);
-    let args = &detached(args, &command);
+    let args = &detached(args, &command)?;
     let mut found = match command.try_get_matches_from_mut(args) {
         Ok(found) => found,
         Err(error) => return Err(usage::explain(&error, &command, "adieu --help")),
@@ -245,7 +253,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
     if found.get_flag("version") {
         return Ok(Request::Print(version()));
     }
-    let words = all(&mut found, "words");
+    let mut words = all(&mut found, "words");
     let mut string = all(&mut found, "string").into_iter();
     let first = string.next();
     if let Some(path) = one(&mut found, "install") {
@@ -253,6 +261,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
         return Ok(Request::Install(path));
     }
     if let Some(pid) = one(&mut found, "explain") {
+        let pid = explained(pid, &mut words);
         alone("--explain", "adieu --explain 1 --signal HUP", words.first().or(first.as_ref()))?;
         return Ok(Request::Explain(TypedExplain {
             pid,
@@ -266,6 +275,11 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
         None => {
             let before = args.len().checked_sub(words.len() + 1).and_then(|at| args.get(at));
             let after_dashes = before.is_some_and(|word| word == "--");
+            let behind_log = before.is_some_and(|word| word == "--termination-log");
+            file_behind_a_blank(&words, behind_log)?;
+            if words.is_empty() && !after_dashes {
+                command_as_report(args.last(), found.get_one("report"))?;
+            }
             self::words(words, after_dashes)
         }
     };
@@ -276,6 +290,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
         shell: one(&mut found, "shell"),
         rewrite: all(&mut found, "rewrite"),
         deliver: one(&mut found, "deliver").or(group),
+        wrapper: all(&mut found, "wrapper"),
         stop_on: all(&mut found, "stop-on"),
         linger: found.get_flag("linger"),
         ok_exit: all(&mut found, "ok-exit"),
@@ -291,7 +306,10 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
 
 /// The arguments with the string of `-cSTRING` as a word of its own. Everything behind `-c` is the
 /// shell's; behind an attached value clap would look for options again.
-fn detached(args: &[OsString], command: &Command) -> Vec<OsString> {
+///
+/// # Errors
+/// [`Error::Usage`] for `-linger`, which would be read as five options of one letter each.
+fn detached(args: &[OsString], command: &Command) -> Result<Vec<OsString>, Error> {
     let takes_next = |found: Option<&Arg>| {
         found.is_some_and(|arg| {
             let optional = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
@@ -302,6 +320,11 @@ fn detached(args: &[OsString], command: &Command) -> Vec<OsString> {
     let mut at = 0;
     while let Some(word) = words.get(at).filter(|word| is_option(word) && *word != "--") {
         let bytes = word.clone().into_vec();
+        if let Some(name) = single_dash(&bytes, command) {
+            return Err(Error::Usage(format!(
+                "there is no option '-{name}'; write it with two dashes: --{name} (adieu --help)"
+            )));
+        }
         let mut skips = 1;
         if let Some(long) = bytes.strip_prefix(b"--") {
             let of_name = |arg: &&Arg| arg.get_long().is_some_and(|it| it.as_bytes() == long);
@@ -325,7 +348,14 @@ fn detached(args: &[OsString], command: &Command) -> Vec<OsString> {
         }
         at += skips;
     }
-    words
+    Ok(words)
+}
+
+/// The name of the long option that was written with one dash, as in `-timeout 5s`.
+fn single_dash<'a>(word: &[u8], command: &'a Command) -> Option<&'a str> {
+    let name = word.strip_prefix(b"-")?.split(|byte| *byte == b'=').next()?;
+    let mut longs = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    longs.find_map(|arg| arg.get_long().filter(|long| long.as_bytes() == name))
 }
 
 fn one(found: &mut ArgMatches, id: &str) -> Option<OsString> {
@@ -334,6 +364,20 @@ fn one(found: &mut ArgMatches, id: &str) -> Option<OsString> {
 
 fn all(found: &mut ArgMatches, id: &str) -> Vec<OsString> {
     found.remove_many(id).map(Iterator::collect).unwrap_or_default()
+}
+
+/// The process that `--explain` means: the value behind it, or the only word behind its other
+/// options (`--explain --format json 7`).
+fn explained(typed: OsString, words: &mut Vec<OsString>) -> OsString {
+    let is_process = |word: &OsString| {
+        let bytes = word.as_bytes();
+        bytes == b"all" || bytes.iter().all(u8::is_ascii_digit)
+    };
+    match words.as_slice() {
+        [word] if typed.is_empty() && is_process(word) => words.remove(0),
+        _ if typed.is_empty() => "1".into(),
+        _ => typed,
+    }
 }
 
 /// Refuses a command beside an option that runs none.
@@ -345,6 +389,39 @@ fn alone(option: &str, example: &str, command: Option<&OsString>) -> Result<(), 
             word.to_string_lossy()
         ))),
     }
+}
+
+/// Refuses `adieu --report ./server`, where the program was taken for the file.
+fn command_as_report(last: Option<&OsString>, report: Option<&OsString>) -> Result<(), Error> {
+    match report {
+        Some(file) if last == Some(file) && file != "-" => {
+            let file = file.to_string_lossy();
+            Err(Error::Usage(format!(
+                "no command: --report takes the next word, '{file}', for its file; write for \
+                 example adieu --report stop.json '{file}'"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses `--termination-log FILE`, where FILE would be run: the option's value is optional, so it
+/// can only stand behind a `=`.
+fn file_behind_a_blank(words: &[OsString], behind_log: bool) -> Result<(), Error> {
+    match words {
+        [file, _, ..] if behind_log && (file == TERMINATION_LOG || is_a_log(file)) => {
+            let file = file.to_string_lossy();
+            Err(Error::Usage(format!(
+                "--termination-log takes its file behind a '=' (a blank makes '{file}' the \
+                 program); write for example --termination-log={file}"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_a_log(file: &OsStr) -> bool {
+    [&b".log"[..], b".txt"].iter().any(|end| file.as_bytes().ends_with(end))
 }
 
 /// `-c STRING NAME ARG…`. A shell takes a STRING that begins with `-` and has words behind it for

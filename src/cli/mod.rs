@@ -37,6 +37,8 @@ pub struct Typed {
     pub rewrite: Vec<OsString>,
     /// `--deliver`
     pub deliver: Option<OsString>,
+    /// `--wrapper`, each
+    pub wrapper: Vec<OsString>,
     /// `--stop-on`, each
     pub stop_on: Vec<OsString>,
     /// `--linger`
@@ -200,6 +202,9 @@ mod tests {
         let log = |words: &[&str]| typed_words(words).termination_log;
         assert_eq!(log(&["--termination-log", "x"]), Some("/dev/termination-log".into()));
         assert_eq!(log(&["--termination-log=/x"]), Some("/x".into()));
+        let server = ["--termination-log", "./server", "--log", "a.log"];
+        assert_eq!(typed_words(&server).command, argv(&server[1..]));
+        assert_eq!(typed_words(&["-t", "-linger", "x"]).timeout, Some("-linger".into()));
     }
 
     #[test]
@@ -219,6 +224,9 @@ mod tests {
         assert_eq!(explain(&["--explain", "7", "--signal=HUP"]), ("7".into(), Some("HUP".into())));
         assert_eq!(explain(&["--explain=7"]), ("7".into(), None));
         assert_eq!(explain(&["--signal", "HUP", "--explain"]), ("1".into(), Some("HUP".into())));
+        assert_eq!(explain(&["--explain", "--format", "json", "7"]), ("7".into(), None));
+        assert_eq!(explain(&["--explain", "--format=json"]), ("1".into(), None));
+        assert_eq!(explain(&["--explain", "--show-args", "--", "7"]), ("7".into(), None));
     }
 
     fn refused(words: &[&str]) -> String {
@@ -247,6 +255,24 @@ mod tests {
             ),
             (&["--signal=HUP", "x"], &["--signal and --format belong to --explain"]),
             (&["--explain", "1", "x"], &["--explain runs no command", "'x'"]),
+            (&["--explain", "1", "7"], &["--explain runs no command", "'7'"]),
+            (&["--explain", "-v", "x"], &["--explain runs no command", "'x'"]),
+            (
+                &["--report", "true"],
+                &["no command", "'true', for its file", "adieu --report stop.json 'true'"],
+            ),
+            (&["-linger", "x"], &["'-linger'", "two dashes: --linger"]),
+            (&["-v", "-timeout=5s", "x"], &["'-timeout'", "two dashes: --timeout"]),
+            (&["-version"], &["'-version'", "two dashes: --version"]),
+            (&["-help"], &["'-help'", "two dashes: --help"]),
+            (
+                &["--termination-log", "/dev/termination-log", "./server"],
+                &["'/dev/termination-log' the program", "--termination-log=/dev/termination-log"],
+            ),
+            (
+                &["-v", "--termination-log", "/x/end.log", "cd /app && ./server"],
+                &["behind a '='", "--termination-log=/x/end.log"],
+            ),
             (&["--install", "/x", "-c", "y"], &["--install runs no command", "'y'"]),
             (
                 &["-c", "--", "a", "b"],
@@ -329,6 +355,8 @@ mod tests {
         assert_eq!(typed_words(&[]).command, argv(&[]));
         assert_eq!(typed_words(&["--"]).command, argv(&[]));
         assert_eq!(typed_words(&["-v"]).command, argv(&[]));
+        assert_eq!(typed_words(&["--report", "x", "-v"]).command, argv(&[]));
+        assert_eq!(typed_words(&["--report", "-"]).command, argv(&[]));
     }
 
     #[test]

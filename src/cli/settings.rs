@@ -5,7 +5,7 @@ use crate::cli::Typed;
 use crate::decide::terms::{Deliver, Terms};
 use crate::error::Error;
 use crate::exit::OkExits;
-use crate::programs;
+use crate::programs::{self, Wrappers};
 use crate::signal::{Rewrites, Signal, SignalSet};
 use signal_hook::consts::TERM_SIGNALS;
 use std::ffi::OsString;
@@ -38,6 +38,8 @@ pub struct Settings {
     pub rewrites: Rewrites,
     /// Who gets a signal.
     pub deliver: Deliver,
+    /// The programs that only wait for their child, beside those that adieu knows.
+    pub wrappers: Wrappers,
     /// The signals that begin the stop.
     pub stop_on: SignalSet,
     /// Go on until the last process is gone.
@@ -54,6 +56,48 @@ pub struct Settings {
     pub termination_log: Option<OsString>,
     /// Reports and logs show whole command lines.
     pub show_args: bool,
+    /// What is right as it is written, but cannot do what its user wants: a sentence each.
+    pub doubts: Vec<String>,
+}
+
+/// Every variable by which adieu is set.
+pub const VARIABLES: [&str; 13] = [
+    "ADIEU_TIMEOUT",
+    "ADIEU_EPILOGUE",
+    "ADIEU_SHELL",
+    "ADIEU_REWRITE",
+    "ADIEU_DELIVER",
+    "ADIEU_WRAPPERS",
+    "ADIEU_STOP_ON",
+    "ADIEU_LINGER",
+    "ADIEU_OK_EXIT",
+    "ADIEU_REPORT",
+    "ADIEU_TERMINATION_LOG",
+    "ADIEU_SHOW_ARGS",
+    "ADIEU_LOG",
+];
+/// Variables of `adieu-runtime` that may be in the environment of a container.
+const OF_THE_RUNTIME: [&str; 4] =
+    ["ADIEU_INJECT", "ADIEU_RUNTIME", "ADIEU_BINARY", "ADIEU_RUNTIME_DEPTH"];
+
+/// A sentence for each variable of the environment (entries `NAME=value`) that begins like one of
+/// adieu's and is none: most likely one is misspelt, and its value has no effect.
+pub fn unknown_variables<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    let names = entries.filter_map(|entry| {
+        let name = entry.split(|byte| *byte == b'=').next()?;
+        name.starts_with(b"ADIEU_").then(|| String::from_utf8_lossy(name))
+    });
+    let is_known = |name: &str| VARIABLES.iter().chain(&OF_THE_RUNTIME).any(|known| *known == name);
+    names
+        .filter(|name| !is_known(name))
+        .map(|name| {
+            let own = |name: &str| name.strip_prefix("ADIEU_").unwrap_or_default().to_owned();
+            let likeness = |known: &str| strsim::jaro_winkler(&own(known), &own(&name));
+            let nearest = VARIABLES.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            let nearest = nearest.unwrap_or_default();
+            format!("adieu has no variable {name}; did you mean {nearest}? (adieu --help)")
+        })
+        .collect()
 }
 
 impl Settings {
@@ -100,6 +144,9 @@ impl Source<'_> {
     }
 }
 
+/// Where Kubernetes looks for a container's last words.
+pub(super) const TERMINATION_LOG: &str = "/dev/termination-log";
+
 /// What was typed and, where an option is missing, its environment variable, as settings.
 ///
 /// `env` looks up a variable. An empty variable counts as unset.
@@ -108,33 +155,36 @@ impl Source<'_> {
 /// [`Error::Usage`], naming the option or variable, the offending text and an example of a right
 /// one.
 pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<Settings, Error> {
-    let pick = |option: &'static str, value: &Option<OsString>, variable: &'static str| {
-        let from_env =
-            || env(variable).filter(|v| !v.is_empty()).map(|v| Source { name: variable, value: v });
-        value.clone().map(|value| Source { name: option, value }).or_else(from_env)
+    let variable = |name: &'static str| {
+        env(name).filter(|value| !value.is_empty()).map(|value| Source { name, value })
     };
-    let each = |name: &'static str, values: &[OsString]| -> Vec<Source<'static>> {
-        values.iter().map(|value| Source { name, value: value.clone() }).collect()
+    let pick = |name: &'static str, value: &Option<OsString>, of_env: &'static str| {
+        value.clone().map(|value| Source { name, value }).or_else(|| variable(of_env))
+    };
+    let each = |name: &'static str, values: &[OsString], of_env: &'static str| {
+        let typed = values.iter().map(|value| Source { name, value: value.clone() });
+        let typed: Vec<Source<'static>> = typed.collect();
+        if typed.is_empty() { variable(of_env).into_iter().collect() } else { typed }
+    };
+    let is_on = |typed: bool, name: &'static str| match variable(name) {
+        Some(source) if !typed => on_or_off(&source),
+        _ => Ok(typed),
     };
 
+    let mut doubts = Vec::new();
     let timeout = match pick("--timeout", &typed.timeout, "ADIEU_TIMEOUT") {
         Some(source) if source.value == "none" => None,
-        Some(source) => Some(duration(&source, "'30s', '1m 30s' or 'none'")?),
+        Some(source) => Some(duration(&source, "'30s', '1m 30s' or 'none'", &mut doubts)?),
         None => None,
     };
     let epilogue = match pick("--epilogue", &typed.epilogue, "ADIEU_EPILOGUE") {
-        Some(source) => duration(&source, "'1s' or '500ms'")?,
-        None => Duration::from_secs(1),
+        Some(source) => duration(&source, "'5s' or '500ms'", &mut doubts)?,
+        None => Duration::from_secs(5),
     };
     let (shell, default_shell) = match pick("--shell", &typed.shell, "ADIEU_SHELL") {
         Some(source) => (shell_words(&source)?, false),
         None => (vec![OsString::from("/bin/sh"), OsString::from("-c")], true),
     };
-    let mut rewrites = Rewrites::default();
-    for source in each("--rewrite", &typed.rewrite) {
-        let (from, to) = rewrite(&source)?;
-        rewrites.add(from, to);
-    }
     let deliver = match pick("--deliver", &typed.deliver, "ADIEU_DELIVER") {
         None => Deliver::default(),
         Some(source) => match source.text()? {
@@ -144,34 +194,34 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
             _ => return Err(source.refuse("unknown", "'programs', 'group' or 'child'")),
         },
     };
-    let stop_on = match each("--stop-on", &typed.stop_on) {
+    let wrappers = wrappers(&each("--wrapper", &typed.wrapper, "ADIEU_WRAPPERS"))?;
+    let stop_on = match each("--stop-on", &typed.stop_on, "ADIEU_STOP_ON") {
         sources if sources.is_empty() => default_stop_signals(),
         sources => stop_signals(&sources)?,
     };
-    let mut ok_exits = OkExits::default();
-    for source in each("--ok-exit", &typed.ok_exit) {
-        let code = source.text()?.parse();
-        ok_exits.0.push(code.map_err(|_| source.refuse("an exit status is 0 to 255", "'143'"))?);
-    }
-    let parent_death = match pick("--parent-death", &typed.parent_death, "") {
-        Some(source) => Some(signal(&source, source.text()?, "'TERM' or '15'")?),
+    let rewrite = each("--rewrite", &typed.rewrite, "ADIEU_REWRITE");
+    let rewrites = rewrites(&rewrite, stop_on, &mut doubts)?;
+    let ok_exits = ok_exits(&each("--ok-exit", &typed.ok_exit, "ADIEU_OK_EXIT"))?;
+    let parent_death = match &typed.parent_death {
+        Some(value) => {
+            let source = Source { name: "--parent-death", value: value.clone() };
+            Some(signal(&source, source.text()?, "'TERM' or '15'")?)
+        }
         None => None,
     };
-    let verbosity = if typed.quiet {
-        Verbosity::Quiet
-    } else if typed.verbose {
-        Verbosity::Verbose
-    } else {
-        match pick("", &None, "ADIEU_LOG") {
-            None => Verbosity::default(),
-            Some(source) => match source.text()? {
-                "quiet" => Verbosity::Quiet,
-                "warnings" => Verbosity::Warnings,
-                "verbose" => Verbosity::Verbose,
-                _ => return Err(source.refuse("unknown", "'quiet', 'warnings' or 'verbose'")),
-            },
-        }
+    let verbosity = match variable("ADIEU_LOG") {
+        _ if typed.quiet => Verbosity::Quiet,
+        _ if typed.verbose => Verbosity::Verbose,
+        None => Verbosity::default(),
+        Some(source) => match source.text()? {
+            "quiet" => Verbosity::Quiet,
+            "warnings" => Verbosity::Warnings,
+            "verbose" => Verbosity::Verbose,
+            _ => return Err(source.refuse("unknown", "'quiet', 'warnings' or 'verbose'")),
+        },
     };
+    let termination_log =
+        pick("--termination-log", &typed.termination_log, "ADIEU_TERMINATION_LOG");
     Ok(Settings {
         timeout,
         epilogue,
@@ -179,15 +229,40 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
         default_shell,
         rewrites,
         deliver,
+        wrappers,
         stop_on,
-        linger: typed.linger,
+        linger: is_on(typed.linger, "ADIEU_LINGER")?,
         ok_exits,
         parent_death,
         verbosity,
         report: pick("--report", &typed.report, "ADIEU_REPORT").map(|source| source.value),
-        termination_log: typed.termination_log.clone(),
-        show_args: typed.show_args,
+        termination_log: termination_log.and_then(file_of_termination_log),
+        show_args: is_on(typed.show_args, "ADIEU_SHOW_ARGS")?,
+        doubts,
     })
+}
+
+/// What switches an option without a value on or off by its variable.
+fn switch(text: &str) -> Option<bool> {
+    match text {
+        "1" | "true" | "True" | "yes" | "on" => Some(true),
+        "0" | "false" | "False" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn on_or_off(source: &Source<'_>) -> Result<bool, Error> {
+    switch(source.text()?).ok_or_else(|| source.refuse("unknown", "'1' or '0'"))
+}
+
+/// The option has its default by now where it names no file; the variable says so by a switch.
+fn file_of_termination_log(source: Source<'_>) -> Option<OsString> {
+    let by_variable = source.name.starts_with("ADIEU_");
+    match source.value.to_str().and_then(switch).filter(|_| by_variable) {
+        Some(true) => Some(TERMINATION_LOG.into()),
+        Some(false) => None,
+        None => Some(source.value),
+    }
 }
 
 /// TERM, INT and QUIT: the signals by which users and platforms ask a program to end.
@@ -195,15 +270,83 @@ fn default_stop_signals() -> SignalSet {
     TERM_SIGNALS.iter().filter_map(|number| Signal::from_number(*number)).collect()
 }
 
-fn duration(source: &Source<'_>, example: &str) -> Result<Duration, Error> {
+fn duration(
+    source: &Source<'_>,
+    example: &str,
+    doubts: &mut Vec<String>,
+) -> Result<Duration, Error> {
     let text = source.text()?;
-    if !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && text.parse() != Ok(0u64)
-    {
-        return Err(source.refuse("it has no unit", &format!("'{text}s'")));
+    let time = humantime::parse_duration(text).map_err(|e| {
+        let (why, better) = what_is_wrong_with(text, &e);
+        // An example that is itself refused would help nobody.
+        let better = better.filter(|it| humantime::parse_duration(it).is_ok());
+        source.refuse(why, better.map(|it| format!("'{it}'")).as_deref().unwrap_or(example))
+    })?;
+    if text.contains('M') {
+        let minutes = text.to_lowercase();
+        doubts
+            .push(format!("{} '{text}': M means months; for minutes write {minutes}", source.name));
     }
-    humantime::parse_duration(text).map_err(|e| source.refuse(e, example))
+    Ok(time)
+}
+
+/// Why this is no duration, and what may have been meant.
+fn what_is_wrong_with(text: &str, error: &humantime::DurationError) -> (String, Option<String>) {
+    use humantime::DurationError::{
+        Empty, InvalidCharacter, NumberExpected, NumberOverflow, UnknownUnit,
+    };
+    let from = |at: usize| text.get(at..).unwrap_or_default();
+    if let Some(positive) = text.trim_start().strip_prefix('-') {
+        return ("a time cannot be negative".to_owned(), Some(positive.to_owned()));
+    }
+    match error {
+        Empty => ("it is empty".to_owned(), None),
+        UnknownUnit { unit, .. } if unit.is_empty() => {
+            ("it has no unit".to_owned(), Some(format!("{}s", text.trim_end())))
+        }
+        UnknownUnit { unit, .. } => {
+            let why = format!("'{unit}' is no unit of time; there are ms, s, m, h and days");
+            (why, Some(text.to_lowercase()))
+        }
+        NumberExpected(at) => (format!("'{}' does not begin with a number", from(*at)), None),
+        InvalidCharacter(at) => {
+            let rest = from(*at);
+            let why = format!("'{rest}' is neither a number nor a unit");
+            (why, rest.starts_with(',').then(|| text.replace(',', ".")))
+        }
+        NumberOverflow => ("its number is too large, or has too many digits".to_owned(), None),
+    }
+}
+
+fn wrappers(sources: &[Source<'_>]) -> Result<Wrappers, Error> {
+    let mut names = Vec::new();
+    for source in sources {
+        for name in source.text()?.split(',') {
+            let base = name.rsplit('/').next().unwrap_or_default();
+            let example = if base.is_empty() { "'su' or 'su,task'" } else { &format!("'{base}'") };
+            match name {
+                "" => return Err(source.refuse("a program's name is empty", example)),
+                _ if name != base => {
+                    let why = "a wrapper is named without its directory";
+                    return Err(source.refuse(why, example));
+                }
+                _ => names.push(name.to_owned()),
+            }
+        }
+    }
+    Ok(Wrappers(names))
+}
+
+fn ok_exits(sources: &[Source<'_>]) -> Result<OkExits, Error> {
+    let mut codes = OkExits::default();
+    for source in sources {
+        for code in source.text()?.split(',') {
+            let code = code.parse();
+            let why = "an exit status is 0 to 255";
+            codes.0.push(code.map_err(|_| source.refuse(why, "'143' or '7,143'"))?);
+        }
+    }
+    Ok(codes)
 }
 
 fn shell_words(source: &Source<'_>) -> Result<Vec<OsString>, Error> {
@@ -247,9 +390,54 @@ fn signal(source: &Source<'_>, text: &str, example: &str) -> Result<Signal, Erro
     text.parse().map_err(|e| source.refuse(e, example))
 }
 
-fn rewrite(source: &Source<'_>) -> Result<(Signal, Option<Signal>), Error> {
-    let example = "'TERM=QUIT', '15:3' or 'HUP=0'";
-    let text = source.text()?;
+/// The rewrites of all sources; one that cannot do what its user wants is noted as a doubt.
+fn rewrites(
+    sources: &[Source<'_>],
+    stop_on: SignalSet,
+    doubts: &mut Vec<String>,
+) -> Result<Rewrites, Error> {
+    let mut rewrites = Rewrites::default();
+    let mut seen = SignalSet::EMPTY;
+    for source in sources {
+        for text in source.text()?.split(',') {
+            let (from, to) = rewrite(source, text)?;
+            let place = format!("{} '{text}'", source.name);
+            if seen.has(from) {
+                doubts.push(format!(
+                    "{place}: {from} is rewritten a second time; only this one counts, so leave \
+                     out the other"
+                ));
+            }
+            seen = seen.with(from);
+            rewrites.add(from, to);
+            doubts.extend(to.filter(|_| stop_on.has(from)).and_then(|to| no_stop(&place, to)));
+        }
+    }
+    Ok(rewrites)
+}
+
+/// What is wrong with a stop by this signal, if anything.
+fn no_stop(place: &str, to: Signal) -> Option<String> {
+    // The default action of these ends no process (`signal(7)`).
+    let ends_nothing = matches!(to, Signal::CHLD | Signal::CONT | Signal::URG | Signal::WINCH)
+        || to.is_terminal_stop()
+        || to == Signal::STOP;
+    if to == Signal::KILL {
+        Some(format!(
+            "{place}: no program can handle {to}, so none may finish; write for example TERM=QUIT"
+        ))
+    } else if ends_nothing {
+        Some(format!(
+            "{place}: {to} ends no process that does not handle it, so a stop may last for ever; \
+             set --timeout, or write for example TERM=QUIT"
+        ))
+    } else {
+        None
+    }
+}
+
+fn rewrite(source: &Source<'_>, text: &str) -> Result<(Signal, Option<Signal>), Error> {
+    let example = "'TERM=QUIT', '15:3' or 'TERM=QUIT,HUP=0'";
     let (from, to) = text
         .split_once(['=', ':'])
         .ok_or_else(|| source.refuse("it has no '=' between two signals", example))?;
@@ -306,7 +494,7 @@ mod tests {
     fn the_defaults_are_those_of_the_contract() {
         let settings = resolve(&Typed::default(), |_| None).expect("defaults");
         assert_eq!(settings.timeout, None);
-        assert_eq!(settings.epilogue, Duration::from_secs(1));
+        assert_eq!(settings.epilogue, Duration::from_secs(5));
         assert_eq!(settings.shell, ["/bin/sh", "-c"]);
         assert!(settings.default_shell && !settings.linger);
         assert_eq!(
@@ -322,7 +510,7 @@ mod tests {
         let env = [("ADIEU_TIMEOUT", "5s"), ("ADIEU_EPILOGUE", ""), ("ADIEU_LOG", "verbose")];
         let from_env = resolve(&Typed::default(), lookup(&env)).expect("env");
         assert_eq!(from_env.timeout, Some(Duration::from_secs(5)));
-        assert_eq!(from_env.epilogue, Duration::from_secs(1));
+        assert_eq!(from_env.epilogue, Duration::from_secs(5));
         assert_eq!(from_env.verbosity, Verbosity::Verbose);
         let both = typed(|t| t.timeout = Some("none".into()));
         assert_eq!(resolve(&both, lookup(&env)).expect("both").timeout, None);
@@ -338,7 +526,20 @@ mod tests {
             ("ADIEU_SHELL", "bash -eo pipefail -c"),
             ("ADIEU_DELIVER", "child"),
             ("ADIEU_LOG", "quiet"),
+            ("ADIEU_REWRITE", "INT=QUIT,HUP=0"),
+            ("ADIEU_WRAPPERS", "honcho,run-all"),
+            ("ADIEU_STOP_ON", "USR1,TERM"),
+            ("ADIEU_LINGER", "1"),
+            ("ADIEU_OK_EXIT", "7,143"),
+            ("ADIEU_REPORT", "/r"),
+            ("ADIEU_TERMINATION_LOG", "/t"),
+            ("ADIEU_SHOW_ARGS", "true"),
         ];
+        let mut named: Vec<_> = env.iter().map(|(name, _)| *name).collect();
+        let mut all = VARIABLES;
+        named.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(named, all);
         let settings = resolve(&Typed::default(), lookup(&env)).expect("env");
         assert_eq!(settings.timeout, Some(Duration::from_secs(90)));
         assert_eq!(settings.epilogue, Duration::ZERO);
@@ -346,17 +547,126 @@ mod tests {
         assert!(!settings.default_shell);
         assert_eq!(settings.deliver, Deliver::Child);
         assert_eq!(settings.verbosity, Verbosity::Quiet);
+        let usr1 = "USR1".parse().expect("a signal");
+        assert_eq!(settings.rewrites.apply(Signal::INT), Some(Signal::QUIT));
+        assert_eq!(settings.rewrites.apply(Signal::HUP), None);
+        assert_eq!(settings.wrappers, Wrappers(vec!["honcho".to_owned(), "run-all".to_owned()]));
+        assert_eq!(settings.stop_on, SignalSet::from_iter([usr1, Signal::TERM]));
+        assert_eq!(settings.ok_exits, OkExits(vec![7, 143]));
+        assert!(settings.linger && settings.show_args);
+        assert_eq!(settings.report, Some("/r".into()));
+        assert_eq!(settings.termination_log, Some("/t".into()));
+    }
+
+    #[test]
+    fn a_variable_of_an_option_without_a_value_is_a_switch() {
+        let linger = |value: &str| resolve(&Typed::default(), lookup(&[("ADIEU_LINGER", value)]));
+        for (value, on) in [("1", true), ("yes", true), ("0", false), ("off", false), ("", false)] {
+            assert_eq!(linger(value).expect(value).linger, on, "{value}");
+        }
+        let text = linger("maybe").expect_err("no switch").to_string();
+        assert_eq!(text, "ADIEU_LINGER 'maybe': unknown; write for example '1' or '0'");
+        let log = |value: &str, typed: &Typed| {
+            resolve(typed, lookup(&[("ADIEU_TERMINATION_LOG", value)])).expect("a path")
+        };
+        let by_variable = |value: &str| log(value, &Typed::default()).termination_log;
+        assert_eq!(by_variable("1"), Some(TERMINATION_LOG.into()));
+        assert_eq!(by_variable("no"), None);
+        assert_eq!(by_variable("/x"), Some("/x".into()));
+        let both = typed(|t| t.termination_log = Some("1".into()));
+        assert_eq!(log("/x", &both).termination_log, Some("1".into()), "a file of that name");
+        let typed_wins = typed(|t| t.linger = true);
+        assert!(resolve(&typed_wins, lookup(&[("ADIEU_LINGER", "0")])).expect("both").linger);
+    }
+
+    #[test]
+    fn a_duration_that_is_wrong_is_answered_with_the_right_one() {
+        for (text, why, example) in [
+            ("-5s", "a time cannot be negative", "'5s'"),
+            ("10S", "'S' is no unit of time; there are ms, s, m, h and days", "'10s'"),
+            ("10 Sec", "'Sec' is no unit", "'10 sec'"),
+            ("1m 30", "it has no unit", "'1m 30s'"),
+            ("5", "it has no unit", "'5s'"),
+            ("1,5s", "',5s' is neither a number nor a unit", "'1.5s'"),
+            ("5 parsecs", "'parsecs' is no unit of time", "'30s', '1m 30s' or 'none'"),
+            ("never", "'never' does not begin with a number", "'30s', '1m 30s' or 'none'"),
+            ("5s and", "'and' does not begin with a number", "'30s', '1m 30s' or 'none'"),
+            ("-", "a time cannot be negative", "'30s'"),
+            ("", "it is empty", "'30s'"),
+            ("99999999999999999999s", "its number is too large", "'30s'"),
+        ] {
+            let said = refusal(&typed(|t| t.timeout = Some(text.into())), &[]);
+            let begin = format!("--timeout '{text}': {why}");
+            assert!(said.starts_with(&begin), "{said:?} does not begin with {begin:?}");
+            assert!(said.contains(&format!("write for example {example}")), "{said}");
+            for foreign in ["expected number", "invalid character", "variations", "time unit"] {
+                assert!(!said.contains(foreign), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_do_what_its_user_wants_is_noted() {
+        let doubts = |typed: &Typed| resolve(typed, |_| None).expect("right").doubts;
+        let rewrites = |texts: &[&str]| {
+            doubts(&typed(|t| t.rewrite = texts.iter().map(OsString::from).collect()))
+        };
+        for (texts, parts) in [
+            (&["TERM=INT", "TERM=QUIT"][..], &["'TERM=QUIT'", "SIGTERM is rewritten a second"][..]),
+            (&["HUP=0,HUP=TERM"], &["'HUP=TERM'", "SIGHUP is rewritten a second time"]),
+            (&["TERM=WINCH"], &["'TERM=WINCH'", "SIGWINCH ends no process", "TERM=QUIT"]),
+            (&["INT=STOP"], &["'INT=STOP'", "SIGSTOP ends no process"]),
+            (&["HUP=0,TERM=KILL"], &["'TERM=KILL'", "no program can handle SIGKILL"]),
+        ] {
+            let said = rewrites(texts);
+            assert_eq!(said.len(), 1, "{said:?}");
+            for part in parts {
+                assert!(said[0].starts_with("--rewrite ") && said[0].contains(part), "{said:?}");
+            }
+        }
+        for right in [&["TERM=QUIT,INT=QUIT"][..], &["HUP=WINCH"], &["TERM=0"], &["USR1=TERM"]] {
+            assert_eq!(rewrites(right), [""; 0], "{right:?}");
+        }
+        let months = doubts(&typed(|t| t.timeout = Some("30M".into())));
+        assert_eq!(months, ["--timeout '30M': M means months; for minutes write 30m"]);
+    }
+
+    #[test]
+    fn a_variable_that_is_none_of_adieus_is_answered_with_the_nearest() {
+        let said = |entries: &[&str]| unknown_variables(entries.iter().map(|e| e.as_bytes()));
+        assert_eq!(
+            said(&[
+                "ADIEU_TIMOUT=5s",
+                "PATH=/bin",
+                "ADIEU=x",
+                "ADIEU_TIMEOUT=5s",
+                "ADIEU_INJECT=0"
+            ]),
+            ["adieu has no variable ADIEU_TIMOUT; did you mean ADIEU_TIMEOUT? (adieu --help)"]
+        );
+        for (misspelt, nearest) in [
+            ("ADIEU_WRAPPER=x", "ADIEU_WRAPPERS?"),
+            ("ADIEU_OK_EXITS=1", "ADIEU_OK_EXIT?"),
+            ("ADIEU_STOPON=TERM", "ADIEU_STOP_ON?"),
+            ("ADIEU_LOG_LEVEL=x", "ADIEU_LOG?"),
+        ] {
+            let said = said(&[misspelt]);
+            assert!(said[0].contains(nearest), "{said:?}");
+        }
     }
 
     #[test]
     fn a_bad_value_is_refused_with_its_place_its_text_and_an_example() {
-        let cases: [(Typed, &[&str]); 15] = [
+        let cases: [(Typed, &[&str]); 18] = [
+            (typed(|t| t.wrapper = vec!["/usr/bin/su".into()]), &["--wrapper", "example 'su'"]),
+            (typed(|t| t.wrapper = vec!["su,".into()]), &["--wrapper 'su,'", "empty", "'su,task'"]),
+            (typed(|t| t.ok_exit = vec!["7;143".into()]), &["--ok-exit '7;143'", "'7,143'"]),
             (typed(|t| t.timeout = Some("5 parsecs".into())), &["--timeout", "5 parsecs", "'30s'"]),
             (
                 typed(|t| t.timeout = Some("5".into())),
                 &["--timeout '5'", "no unit", "example '5s'"],
             ),
-            (typed(|t| t.epilogue = Some("none".into())), &["--epilogue 'none'", "'1s'"]),
+            (typed(|t| t.epilogue = Some("none".into())), &["--epilogue 'none'", "'5s'"]),
             (
                 typed(|t| t.rewrite = vec!["FOO=1".into()]),
                 &["--rewrite 'FOO=1'", "'FOO' is no signal", "TERM=QUIT"],
@@ -434,7 +744,8 @@ mod tests {
     /// Any bytes as the value of each option and variable: used, or refused with the place.
     fn check_value(value: &OsString) {
         type Set = fn(&mut Typed, OsString);
-        let options: [(&str, Set); 8] = [
+        let options: [(&str, Set); 9] = [
+            ("--wrapper", |t, v| t.wrapper = vec![v]),
             ("--timeout", |t, v| t.timeout = Some(v)),
             ("--epilogue", |t, v| t.epilogue = Some(v)),
             ("--shell", |t, v| t.shell = Some(v)),
@@ -456,9 +767,8 @@ mod tests {
         for (option, set) in options {
             check(option, resolve(&typed(|t| set(t, value.clone())), |_| None));
         }
-        let variables =
-            ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"];
-        for variable in variables {
+        let is_path = |name: &&str| ["ADIEU_REPORT", "ADIEU_TERMINATION_LOG"].contains(name);
+        for variable in VARIABLES.into_iter().filter(|name| !is_path(name)) {
             check(
                 variable,
                 resolve(&Typed::default(), |name| (name == variable).then(|| value.clone())),

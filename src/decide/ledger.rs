@@ -60,8 +60,8 @@ pub(crate) struct Record {
     switches: u64,
     /// It has been seen to read what a handler writes.
     reader: bool,
-    /// It handles the signal and is expected to end without one from adieu, since then.
-    expected_since: Option<Time>,
+    /// It handles the signal and is expected to end without one from adieu, until then.
+    expected_until: Option<Time>,
     /// Of a shell with a trap: its stack when it got the signal, and what is known of the trap.
     stack: Option<u64>,
     trap: Trap,
@@ -85,7 +85,7 @@ impl Record {
             was_worker: false,
             switches: process.switches,
             reader: false,
-            expected_since: None,
+            expected_until: None,
             stack: None,
             trap: Trap::Pending,
             finishing_since: None,
@@ -95,7 +95,7 @@ impl Record {
     }
 
     /// Brings the record in line with a look.
-    fn see(&mut self, process: &Process, verdict: &Verdict, is_top: bool, now: Time) {
+    fn see(&mut self, process: &Process, verdict: &Verdict, is_top: bool, request: Request) {
         let stdin = self.process.stdin;
         let was_init = self.process.nested_init;
         self.process.clone_from(process);
@@ -113,14 +113,15 @@ impl Record {
             Presence::Overlooked(reported) => Some(reported),
             Presence::Lost => None,
         });
-        let expected = is_top && self.is_expected(verdict);
-        self.expected_since = expected.then(|| self.expected_since.unwrap_or(now));
+        let expected = is_top && !self.is_started_since() && self.is_expected(verdict);
+        let until = request.now.saturating_add(request.epilogue);
+        self.expected_until = expected.then(|| self.expected_until.unwrap_or(until));
         let may_be_worker = matches!(verdict.reason, Reason::PerhapsAwaitedBy(_));
         self.was_worker |= verdict.role == Role::Worker || may_be_worker;
         self.left_behind |= self.was_worker;
         self.reader |= matches!(verdict.reason, Reason::ReadsPipeline | Reason::ReadsRest);
         let finishing = verdict.reason == Reason::Finishing;
-        self.finishing_since = finishing.then(|| self.finishing_since.unwrap_or(now));
+        self.finishing_since = finishing.then(|| self.finishing_since.unwrap_or(request.now));
         // A shell stays shielded when its handler is gone: it carries on with the script.
         let stays_shielded = self.role == Role::Shielded && verdict.role == Role::Bystander;
         self.role = if stays_shielded { Role::Shielded } else { verdict.role };
@@ -139,26 +140,27 @@ impl Record {
             }
     }
 
-    /// Whether it is still to be waited for without a signal.
-    fn is_expected_still(&self, request: Request) -> bool {
-        let over = |since: Time| since.saturating_add(request.epilogue) <= request.now;
-        self.expected_since.is_some_and(|since| !over(since))
+    /// The script started it after the first look, and no handler left it behind.
+    fn is_started_since(&self) -> bool {
+        self.origin == Origin::DuringStop && !self.left_behind
     }
 
     /// What follows of the stack of a shell with a trap, which got the signal a while before this
     /// look began: while the trap runs, it is another one than before.
     fn watch_trap(&mut self, process: &Process, look: Time) {
         let Some(first) = self.delivery.first() else { return };
-        if self.trap != Trap::Pending || look < first + TRAP_MOMENT {
-            return;
-        }
         let given_up = first + LONGEST_TRAP_MOMENT <= look;
-        self.trap = match process.stack {
-            Some(stack) if self.stack != Some(stack) => Trap::Ran,
-            Some(_) if !process.pending || given_up => Trap::Waits,
-            None if given_up => Trap::Waits,
+        self.trap = match (self.trap, process.stack) {
+            (Trap::Ran, _) => Trap::Ran,
+            // The trap itself, or what follows it, has taken the trap away.
+            _ if process.disposition != Disposition::Caught => Trap::Ran,
+            (Trap::Waits, _) => Trap::Waits,
+            _ if look < first + TRAP_MOMENT => Trap::Pending,
+            (Trap::Pending, Some(stack)) if self.stack != Some(stack) => Trap::Ran,
+            (Trap::Pending, Some(_)) if !process.pending || given_up => Trap::Waits,
+            (Trap::Pending, None) if given_up => Trap::Waits,
             // It has a processor, or is to be given one.
-            Some(_) | None => Trap::Pending,
+            (Trap::Pending, _) => Trap::Pending,
         };
     }
 
@@ -179,9 +181,9 @@ impl Record {
     fn past(&self, verdict: &Verdict, request: Request) -> Past {
         let unreadable = verdict.reason == Reason::Hidden && self.process.may_read_pipe();
         Past {
-            started_since: self.origin == Origin::DuringStop && !self.left_behind,
+            started_since: self.is_started_since(),
             reader: self.reader,
-            expected: self.is_expected_still(request),
+            expected: self.expected_until.is_some_and(|until| request.now < until),
             unreadable_filter: unreadable && !request.first && !self.left_behind,
             handlers_done: request.turn > Turn::HalfTime,
         }
@@ -190,7 +192,7 @@ impl Record {
     /// The stop waits for its end: it got the signal as a handler. For what may not be signalled
     /// the stop does not wait: that may never have heard of it.
     pub(crate) fn is_awaited(&self) -> bool {
-        (self.was_handler() || self.expected_since.is_some())
+        (self.was_handler() || self.expected_until.is_some())
             && !self.refused
             && self.presence != Presence::Lost
     }
@@ -352,8 +354,7 @@ impl Ledger {
     pub(crate) fn learn(
         &mut self,
         tree: &Tree<'_>,
-        signal: Signal,
-        now: Time,
+        request: Request,
         is_newcomer: impl Fn(ProcId) -> bool,
     ) -> Vec<Action> {
         let mut before = std::mem::take(&mut self.records);
@@ -367,8 +368,9 @@ impl Ledger {
             if record.origin == Origin::BeforeStop {
                 self.commands.insert(process.command);
             }
-            record.see(process, verdict, !below, now);
-            record.ignores = verdict.role != Role::Shielded && tree.ignores(process, signal);
+            record.see(process, verdict, !below, request);
+            record.ignores =
+                verdict.role != Role::Shielded && tree.ignores(process, request.signal);
             self.records.insert(process.id, record);
         }
         let mut ended = Vec::new();
@@ -414,7 +416,12 @@ impl Ledger {
             let handler = verdict.role == Role::Handler;
             if record.delivery == Delivery::Pending {
                 record.stack = process.stack;
-                record.trap = if process.stack.is_some() { Trap::Pending } else { Trap::Waits };
+                record.trap = match process.stack {
+                    // It runs the trap at once.
+                    _ if process.in_wait => Trap::Ran,
+                    Some(_) => Trap::Pending,
+                    None => Trap::Waits,
+                };
             }
             record.delivery = record.delivery.sent(request.now, handler, maybe_copy);
             let watch = record.was_handler() && record.presence == Presence::Seen(None);
@@ -530,6 +537,12 @@ impl Ledger {
         })
     }
 
+    /// When the next of those that are expected to end without a signal has had its time.
+    pub(crate) fn expected_over(&self) -> Option<Time> {
+        let due = self.seen().filter(|record| record.delivery.is_due());
+        due.filter_map(|record| record.expected_until).min()
+    }
+
     /// When the next of those that ignore the signal is to be killed, in a last call that began
     /// then.
     pub(crate) fn ignorers_over(&self, since: Time) -> Option<Time> {
@@ -620,10 +633,14 @@ impl Ledger {
         }
     }
 
-    /// A repeated stop signal has to reach the handlers once more.
-    pub(crate) fn repeat_to_handlers(&mut self) {
-        for record in self.records.values_mut().filter(|record| record.was_handler()) {
-            record.delivery = record.delivery.again();
+    /// A repeated stop signal has to reach the handlers once more, and now those that were expected
+    /// to end without it.
+    pub(crate) fn repeat_to_handlers(&mut self, now: Time) {
+        for record in self.records.values_mut() {
+            record.expected_until = record.expected_until.map(|_| now);
+            if record.was_handler() {
+                record.delivery = record.delivery.again();
+            }
         }
     }
 
@@ -745,9 +762,11 @@ impl Ledger {
         self.seen().any(|record| record.is_awaited() && record.presence == Presence::Seen(None))
     }
 
-    /// Whether a process has not had the signal that holds now.
+    /// Whether a process has not had the signal that holds now, and has a use for more time. The
+    /// signal ends nothing that ignores it, unless that reads to the end of a pipe.
     pub(crate) fn has_due(&self) -> bool {
-        self.seen().any(|record| record.delivery.is_due())
+        let has_use = |record: &Record| !record.ignores || record.reader;
+        self.seen().any(|record| record.delivery.is_due() && has_use(record))
     }
 
     /// Whether all that is left may not be signalled and is not seen to handle the signal.

@@ -16,7 +16,7 @@ pub(super) enum Reads {
     Nothing,
     /// A pipe that a handler writes.
     Handler,
-    /// A pipe that a handler wrote. No writer is left, so the process ends at end of file.
+    /// A pipe that a handler wrote. No handler is left that does.
     Rest,
 }
 
@@ -40,7 +40,8 @@ impl<'a> Pipes<'a> {
 
     /// What each process reads, where these are the handlers, and these are known to be readers.
     pub(super) fn reads(&self, handlers: &[bool], known: impl Fn(usize) -> bool) -> Vec<Reads> {
-        let may_read = |at: &usize| self.processes.get(*at).is_some_and(Process::may_read_pipe);
+        let may_read =
+            |at: &usize| known(*at) || self.processes.get(*at).is_some_and(Process::may_read_pipe);
         let candidates: Vec<usize> = (0..self.processes.len()).filter(may_read).collect();
         let mut reads = vec![Reads::Nothing; self.processes.len()];
         let mut sources = Sources::of(self.processes, handlers.to_vec());
@@ -48,11 +49,13 @@ impl<'a> Pipes<'a> {
         // Of a pipeline that is longer than two, each round finds one more.
         while std::mem::take(&mut found) {
             for at in &candidates {
-                if reads.get(*at) == Some(&Reads::Nothing)
-                    && (known(*at) || self.reads_from_any(*at, handlers, &sources))
-                    && let Some(reads) = reads.get_mut(*at)
-                {
-                    *reads = if self.is_written(*at) { Reads::Handler } else { Reads::Rest };
+                let now = match self.reads_from_any(*at, handlers, &sources) {
+                    true => Reads::Handler,
+                    false if known(*at) => Reads::Rest,
+                    false => continue,
+                };
+                if let Some(reads) = reads.get_mut(*at).filter(|it| **it != now) {
+                    *reads = now;
                     found = true;
                 }
             }
@@ -105,20 +108,18 @@ impl<'a> Pipes<'a> {
         self.writers_for(reader).any(|writer| self.is_within(writer, job))
     }
 
-    /// Whether a process reads a pipe that another one may write.
-    pub(super) fn is_fed(&self, at: usize) -> bool {
-        self.processes.get(at).is_some_and(Process::may_read_pipe) && self.is_written(at)
-    }
-
     /// Whether a process is left that writes what this one reads, or may write it.
-    fn is_written(&self, reader: usize) -> bool {
-        let is_pipe =
-            matches!(self.processes.get(reader).map(|process| process.stdin), Some(Stdin::Pipe(_)));
+    pub(super) fn is_written(&self, reader: usize) -> bool {
         let mut others =
             (0..self.processes.len()).filter(|it| !self.are_on_one_branch(reader, *it));
-        !is_pipe
-            || self.writers_for(reader).next().is_some()
-            || self.has_pipe_of_its_own(reader) && others.any(|it| self.hides_outputs(it))
+        match self.processes.get(reader).map(|process| process.stdin) {
+            Some(Stdin::Pipe(_)) => {
+                self.writers_for(reader).next().is_some()
+                    || self.has_pipe_of_its_own(reader) && others.any(|it| self.hides_outputs(it))
+            }
+            Some(Stdin::Unknown) => true,
+            Some(Stdin::Other) | None => false,
+        }
     }
 
     /// The processes outside of this one's branch that have its pipe as an output.

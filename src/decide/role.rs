@@ -216,7 +216,7 @@ impl<'a> Assignment<'a> {
         } else {
             let known = |at: usize| known.get(at).is_some_and(|known| known.reader);
             let left =
-                |at| question.main_ended && pipes.has_pipe_of_its_own(at) && !pipes.is_fed(at);
+                |at| question.main_ended && pipes.has_pipe_of_its_own(at) && !pipes.is_written(at);
             pipes.reads(&shielding, |at| known(at) || left(at))
         };
         let followed = followed(snapshot, known, &handlers, &pipes);
@@ -284,8 +284,11 @@ impl<'a> Assignment<'a> {
             _ if self.is_handler(at) && self.known(at).known_handler => {
                 (Role::Handler, Reason::WasSignalled)
             }
-            (_, Reads::Handler) if self.is_handler(at) => (Role::Handler, Reason::ReadsPipeline),
-            (_, Reads::Rest) if self.is_handler(at) => (Role::Handler, Reason::ReadsRest),
+            (_, Reads::Handler | Reads::Rest) if self.is_handler(at) => {
+                let is_written = self.pipes.is_written(at);
+                let rest = if is_written { Reason::ReadsPipeline } else { Reason::ReadsRest };
+                (Role::Handler, rest)
+            }
             _ if self.is_handler(at) && is_seen_to_handle(process, true) => {
                 (Role::Handler, Reason::Handles)
             }
@@ -319,7 +322,7 @@ impl<'a> Assignment<'a> {
                 self.by_itself(at, process)
             }
             None | Some(Ground::Background) => (Role::Worker, Reason::Below(handler.id.pid)),
-            Some(_) if self.reads(at) != Reads::Nothing => (Role::Bystander, Reason::ReadsPipeline),
+            Some(_) if self.reads(at) == Reads::Handler => (Role::Bystander, Reason::ReadsPipeline),
             Some(_) => match self.known(at).finishing {
                 Some(role) => (role, Reason::Finishing),
                 None => (Role::Foreground, Reason::AwaitedBy(handler.id.pid)),
@@ -361,7 +364,7 @@ impl<'a> Assignment<'a> {
 
     /// Whether a bystander is in the foreground and reads no pipe.
     fn is_in_foreground(&self, at: usize) -> bool {
-        !self.pipes.is_fed(at) && !shows_background(self.snapshot, at, self.question)
+        !self.pipes.is_written(at) && !shows_background(self.snapshot, at, self.question)
     }
 }
 

@@ -26,7 +26,10 @@ pub(crate) enum Stage {
         since: Time,
     },
     /// The timeout is near: every process has had the signal, or gets it now.
-    LastWord,
+    LastWord {
+        /// Since then, or since the last call.
+        since: Time,
+    },
     /// The timeout is over.
     Killing {
         /// Since then.
@@ -62,6 +65,19 @@ impl Stage {
         Self::Killing { since: now, until: now + KILL_LIMIT, asked: None, last_look: false }
     }
 
+    /// The timeout is near.
+    pub(crate) fn last_word(self, now: Time) -> Self {
+        Self::LastWord { since: self.last_call_since().unwrap_or(now) }
+    }
+
+    /// Since when whatever is left has the signal, but for workers of a handler that is left.
+    pub(crate) fn last_call_since(self) -> Option<Time> {
+        match self {
+            Self::LastCall { since } | Self::LastWord { since } => Some(since),
+            Self::Handlers { .. } | Self::Epilogue { .. } | Self::Killing { .. } => None,
+        }
+    }
+
     pub(crate) fn is_killing(self) -> bool {
         matches!(self, Self::Killing { .. })
     }
@@ -72,7 +88,7 @@ impl Stage {
             Self::Handlers { .. } => Turn::Handlers,
             Self::Epilogue { .. } => Turn::Epilogue,
             Self::LastCall { .. } => Turn::LastCall,
-            Self::LastWord => Turn::LastWord,
+            Self::LastWord { .. } => Turn::LastWord,
             Self::Killing { .. } => Turn::Timeout,
         }
     }
@@ -100,7 +116,7 @@ impl Stage {
             }
             Self::Epilogue { .. }
             | Self::LastCall { .. }
-            | Self::LastWord
+            | Self::LastWord { .. }
             | Self::Killing { .. } => None,
         }
     }

@@ -40,6 +40,8 @@ enum Alarm {
     Warning,
     /// The script has had its time to end by itself.
     EpilogueOver,
+    /// What is expected to end without a signal has had its time.
+    ExpectedOver,
     /// What ignores the signal has had its time.
     IgnorersOver,
     /// The next look is due.
@@ -48,13 +50,14 @@ enum Alarm {
 
 impl Alarm {
     /// All of them, in the order in which they are answered.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::KilledTooLong,
         Self::Timeout,
         Self::LastWord,
         Self::HalfTime,
         Self::Warning,
         Self::EpilogueOver,
+        Self::ExpectedOver,
         Self::IgnorersOver,
         Self::Look,
     ];
@@ -143,13 +146,14 @@ impl Stop {
             (Alarm::EpilogueOver, Stage::Epilogue { until }) => Some(until),
             // The others are moments to look at the tree.
             _ if self.view == View::Blind => None,
-            (Alarm::LastWord, Stage::LastWord | Stage::Killing { .. }) => None,
+            (Alarm::LastWord, Stage::LastWord { .. } | Stage::Killing { .. }) => None,
             (Alarm::LastWord, _) => self.last_word,
             (Alarm::HalfTime, Stage::Handlers { .. }) => self.half_time,
-            (Alarm::IgnorersOver, Stage::LastCall { since }) => self.ledger.ignorers_over(since),
+            (Alarm::ExpectedOver, Stage::Handlers { .. }) => self.ledger.expected_over(),
+            (Alarm::IgnorersOver, stage) => self.ledger.ignorers_over(stage.last_call_since()?),
             (Alarm::Look, _) => Some(self.pace.next()),
             (Alarm::KilledTooLong | Alarm::HalfTime, _)
-            | (Alarm::EpilogueOver | Alarm::IgnorersOver, _) => None,
+            | (Alarm::EpilogueOver | Alarm::ExpectedOver, _) => None,
         }
     }
 
@@ -166,7 +170,7 @@ impl Stop {
                 Alarm::Timeout => return self.timeout(main, now),
                 Alarm::Warning => actions.push(self.warn(now)),
                 Alarm::LastWord => {
-                    self.stage = Stage::LastWord;
+                    self.stage = self.stage.last_word(now);
                     actions.push(Action::Say(Note::Enters(Turn::LastWord)));
                     look = true;
                 }
@@ -175,7 +179,7 @@ impl Stop {
                     look = true;
                 }
                 Alarm::EpilogueOver => look = self.view != View::Blind,
-                Alarm::IgnorersOver | Alarm::Look => look = true,
+                Alarm::ExpectedOver | Alarm::IgnorersOver | Alarm::Look => look = true,
             }
         }
         actions.extend(look.then_some(Action::Look(Purpose::Stop, self.signal)));
@@ -195,8 +199,8 @@ impl Stop {
         vec![Action::Say(Note::Abandons(self.ledger.killed())), self.exit(main.code)]
     }
 
-    /// adieu exits with this status, or with that of SIGKILL where the timeout killed in a stop that
-    /// was asked for: whatever the shell around it made of that, a platform has to see it.
+    /// adieu exits with this status; or with that of SIGKILL where the timeout killed in a stop
+    /// that was asked for: a platform has to see it, whatever the shell around made of it.
     pub(crate) fn exit(&self, code: u8) -> Action {
         Action::Exit(if self.killed && self.asked_for { KILLED } else { code })
     }
@@ -238,13 +242,13 @@ impl Stop {
             }
             Stage::Handlers { repeated } => {
                 *repeated = true;
-                self.ledger.repeat_to_handlers();
+                self.ledger.repeat_to_handlers(now);
             }
             stage @ (Stage::Epilogue { .. } | Stage::LastCall { .. }) => {
                 *stage = Stage::LastCall { since: now };
                 self.ledger.repeat_to_all();
             }
-            Stage::LastWord => self.ledger.repeat_to_all(),
+            Stage::LastWord { .. } => self.ledger.repeat_to_all(),
         }
         self.pace = Pace::new(now);
         vec![said, Action::Look(Purpose::Stop, signal)]
@@ -304,6 +308,7 @@ impl Stop {
         now: Time,
     ) -> Vec<Action> {
         let Some(snapshot) = snapshot else { return self.looked_in_vain(terms, main, now) };
+        self.half_time = self.half_time.filter(|at| now < *at);
         self.ledger.forget_copies(snapshot);
         self.ledger.watch_traps(snapshot, now.saturating_sub(took));
         let main_ended = !self.asked_for;
@@ -319,7 +324,8 @@ impl Stop {
         };
         let verdicts = role::assign(snapshot, &question, known);
         let tree = Tree { snapshot, verdicts: &verdicts };
-        let mut actions = self.ledger.learn(&tree, self.signal, now, is_newcomer);
+        let request = self.request(terms, now);
+        let mut actions = self.ledger.learn(&tree, request, is_newcomer);
         actions.extend(self.act(&tree, &question, terms, main, now));
         if view == View::NotYet {
             self.view = View::Since { tick: snapshot.tick, last_pid: snapshot.last_pid };
@@ -327,7 +333,7 @@ impl Stop {
         // As PID 1 adieu ends by its exit what it may not signal; none of these would have handled
         // the signal.
         let main_known = main.group.is_none() || self.ledger.sees(terms.main);
-        let is_last_call = matches!(self.stage, Stage::LastCall { .. } | Stage::LastWord);
+        let is_last_call = self.stage.last_call_since().is_some();
         if is_last_call && terms.is_init && main_known && self.ledger.is_beyond_reach() {
             actions.push(self.exit(main.code));
             return actions;
@@ -366,7 +372,7 @@ impl Stop {
             actions.extend(self.nobody_handles_it(tree.snapshot, terms, main, now));
         }
         loop {
-            if matches!(self.stage, Stage::LastCall { .. } | Stage::LastWord) {
+            if self.stage.last_call_since().is_some() {
                 self.ledger.recheck_group(tree.snapshot, self.pace.last());
             }
             let request = self.request(terms, now);
@@ -382,7 +388,7 @@ impl Stop {
                     self.killed |= !kills.is_empty();
                     actions.extend(kills);
                 }
-                Stage::LastCall { since } => {
+                Stage::LastCall { since } | Stage::LastWord { since } => {
                     actions.extend(self.ledger.kill_ignorers(*since, now));
                 }
                 _ => {}
@@ -470,7 +476,7 @@ impl Stop {
         let due = match self.stage {
             Stage::Handlers { .. } => first,
             Stage::Epilogue { until } => until <= now,
-            Stage::LastCall { .. } | Stage::LastWord | Stage::Killing { .. } => true,
+            Stage::LastCall { .. } | Stage::LastWord { .. } | Stage::Killing { .. } => true,
         };
         if !due {
             self.pace.looked(now, Time::ZERO, Need::Idle);

@@ -35,8 +35,12 @@ pub(super) struct Explained {
 }
 
 pub(super) fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
-    let observer = Observer::of(pid, show_args);
     let (top, hidden_settings) = top(pid);
+    let observer = Observer::of(pid, show_args);
+    let observer = match &top {
+        Top::Adieu(settings) => observer.with_wrappers(&settings.wrappers),
+        _ => observer,
+    };
     let seen_for = sent(signal, &top).unwrap_or(signal);
     let no_proc = || {
         Error::System(format!(

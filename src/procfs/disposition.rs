@@ -241,8 +241,9 @@ pub(super) struct ShellWait {
     /// It sits in its `wait` builtin. dash and busybox ash wait for a foreground command in `wait4`
     /// and in the builtin in `rt_sigsuspend` (seen with dash 0.5.12 and busybox 1.35).
     pub(super) in_wait: bool,
-    /// Its stack pointer, where it is bash, which makes no such difference: while a trap runs, its
-    /// stack is deeper than before (seen with bash 5.2).
+    /// Its stack pointer, where it is a shell that makes no such difference: while a trap runs,
+    /// that is another one than before. While a foreground command runs it stays, also when the
+    /// signal arrives (seen with bash 5.2, zsh 5.9, ksh93u+m 1.0, mksh 59 and yash 2.54).
     pub(super) stack: Option<u64>,
 }
 
@@ -258,7 +259,9 @@ pub(super) fn shell_wait(proc: &mut Proc, pid: i32) -> ShellWait {
             in_wait: system_call(text).is_some_and(|it| SIGNAL_SUSPENDS.contains(&it)),
             stack: None,
         }),
-        Some("bash") => call(|text| ShellWait { in_wait: false, stack: stack_pointer(text) }),
+        Some("bash" | "zsh" | "ksh93" | "mksh" | "yash") => {
+            call(|text| ShellWait { in_wait: false, stack: stack_pointer(text) })
+        }
         _ => ShellWait::default(),
     }
 }

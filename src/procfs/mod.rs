@@ -21,7 +21,7 @@ pub use parse::check_parsers;
 
 use crate::printable::printable;
 use crate::process::{Disposition, Kind, Outputs, ProcId, Process, Snapshot, Stdin};
-use crate::programs::kind;
+use crate::programs::{Wrappers, kind};
 use crate::signal::{Signal, SignalSet};
 use crate::system::sys::{self, FileId};
 use descent::{Member, Table};
@@ -53,6 +53,8 @@ pub struct Observer {
     pub pid: i32,
     /// Keep the command lines, which can hold secrets.
     pub show_arguments: bool,
+    /// The user's own wrappers.
+    wrappers: Wrappers,
     /// How many PID namespaces its own is deep, as far as this /proc shows.
     depth: OnceCell<usize>,
     /// Its stdin. A pipe from outside is none that the tree made.
@@ -67,7 +69,19 @@ impl Observer {
 
     /// Another process.
     pub fn of(pid: i32, show_arguments: bool) -> Self {
-        Self { pid, show_arguments, depth: OnceCell::new(), stdin: OnceCell::new() }
+        Self {
+            pid,
+            show_arguments,
+            wrappers: Wrappers::default(),
+            depth: OnceCell::new(),
+            stdin: OnceCell::new(),
+        }
+    }
+
+    /// The same, with the user's own wrappers.
+    #[must_use]
+    pub(crate) fn with_wrappers(self, wrappers: &Wrappers) -> Self {
+        Self { wrappers: wrappers.clone(), ..self }
     }
 
     fn depth(&self, proc: &mut Proc) -> usize {
@@ -111,7 +125,7 @@ pub fn look_below(
     }
     let handled = observed.iter().flatten().any(|observed| !observed.does_nothing());
     let whole = handled || detail == Detail::Whole || observer.show_arguments;
-    let processes = living(&mut proc, observer, &tree, observed, (signal, whole));
+    let processes = living(&mut proc, observer, &tree, observed, (signal, detail, whole));
     Ok(Some(Snapshot { processes, tick: tick(), last_pid: last_pid(&mut proc) }))
 }
 
@@ -121,7 +135,7 @@ fn living(
     observer: &Observer,
     tree: &[Member<'_>],
     observed: Vec<Option<Observed>>,
-    (signal, whole): (Signal, bool),
+    (signal, detail, whole): (Signal, Detail, bool),
 ) -> Vec<Process> {
     let mut processes: Vec<Process> = Vec::with_capacity(tree.len());
     // Where each process of the tree stands in the list, or its nearest living ancestor.
@@ -141,7 +155,7 @@ fn living(
         processes.extend(process);
     }
     if whole {
-        pipes::connect(&mut processes, observer.stdin());
+        pipes::connect(&mut processes, observer.stdin(), detail == Detail::Deciding);
     }
     processes
 }
@@ -273,7 +287,7 @@ fn complete(
     let pid = process.id.pid;
     let command_line = proc.start_of(format_args!("{pid}/cmdline")).unwrap_or_default();
     process.command = fingerprint(&command_line);
-    process.kind = kind(process.name.as_bytes(), &command_line);
+    process.kind = kind(process.name.as_bytes(), &command_line, &observer.wrappers);
     if observer.show_arguments {
         process.arguments = words(&command_line);
     }

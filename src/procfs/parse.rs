@@ -161,7 +161,8 @@ pub(super) fn words(command_line: &[u8]) -> String {
 /// bounded and fit for a log. For the unit tests here and the fuzz target `proc`; no part of adieu.
 #[cfg(any(test, fuzzing))]
 pub fn check_parsers(bytes: &[u8]) {
-    let _ = (Stat::parse(bytes), Status::parse(bytes), kind(bytes, bytes));
+    let wrappers = crate::programs::Wrappers::default();
+    let _ = (Stat::parse(bytes), Status::parse(bytes), kind(bytes, bytes, &wrappers));
     let _ = (system_call(bytes), stack_pointer(bytes));
     let shown = words(bytes);
     assert!(shown.chars().count() <= LONGEST_COMMAND && !shown.chars().any(is_unfit), "{shown:?}");

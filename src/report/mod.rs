@@ -31,7 +31,6 @@ const QUIET: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Reporter {
     verbosity: Verbosity,
-    show_args: bool,
     places: Places,
     /// The last signal that arrived and its sender.
     sender: Option<(Signal, i32)>,
@@ -70,21 +69,20 @@ impl Dropped {
 
 impl Reporter {
     /// Must be called before the program runs, since the program could change where the files go.
+    /// Warns of a file that could not be written now: at the end it would be too late.
     pub(crate) fn new(settings: &Settings) -> Self {
+        let places = Places::of(settings);
+        if settings.verbosity >= Verbosity::Warnings {
+            places.problems().iter().for_each(|problem| say(problem));
+        }
         Self {
             verbosity: settings.verbosity,
-            show_args: settings.show_args,
-            places: Places::of(settings),
+            places,
             sender: None,
             journal: None,
             main_end: None,
             dropped: Dropped::default(),
         }
-    }
-
-    /// Whether command lines are wanted.
-    pub(crate) fn shows_arguments(&self) -> bool {
-        self.show_args
     }
 
     /// Remembers who sent a signal, in case it begins a stop.
@@ -134,6 +132,11 @@ impl Reporter {
     /// How the main process ended, once it has.
     pub(crate) fn main_end(&self) -> Option<End> {
         self.main_end
+    }
+
+    /// Whether a stop was begun.
+    pub(crate) fn has_stop(&self) -> bool {
+        self.journal.is_some()
     }
 
     /// Whether the stop had to kill.

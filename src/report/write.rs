@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, fstatat};
-use nix::unistd::{UnlinkatFlags, read, unlinkat};
+use nix::unistd::{AccessFlags, UnlinkatFlags, access, read, unlinkat};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
@@ -22,6 +22,12 @@ use std::time::{Duration, Instant};
 const LONGEST_MESSAGE: u64 = 4096;
 /// How long a disk may take before adieu exits without the report.
 pub(crate) const WRITE_LIMIT: Duration = Duration::from_millis(500);
+/// File systems that nobody else has to answer for.
+const LOCAL: [&str; 12] = [
+    "bcachefs", "btrfs", "devtmpfs", "erofs", "ext4", "f2fs", "overlay", "ramfs", "squashfs",
+    "tmpfs", "xfs", "zfs",
+];
+const NO_REGULAR_FILE: &str = "it exists and is no regular file; name another";
 /// Separates two problems: a typed path cannot contain it.
 const END_OF_PROBLEM: u8 = 0;
 
@@ -41,6 +47,20 @@ impl Places {
             termination_log: settings.termination_log.as_deref().map(Place::of),
         }
     }
+
+    /// What would keep a file from being written if the stop were now, a sentence each. The program
+    /// may still make a directory that is not there.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let report = self.report.as_ref().and_then(|place| {
+            let problem = place.problem_of_report()?;
+            Some(format!("--report '{}': {problem}", place.typed.to_string_lossy()))
+        });
+        let log = self.termination_log.as_ref().and_then(|place| {
+            let problem = place.problem_of_log()?;
+            Some(format!("--termination-log '{}': {problem}", place.typed.to_string_lossy()))
+        });
+        report.into_iter().chain(log).collect()
+    }
 }
 
 /// A file to be written: the path as it was typed, its directory with all links resolved, and its
@@ -49,6 +69,8 @@ impl Places {
 struct Place {
     typed: OsString,
     directory: PathBuf,
+    /// The directory was there at the start.
+    is_there: bool,
     name: OsString,
 }
 
@@ -60,12 +82,70 @@ impl Place {
         // A part of the path that does not exist yet may be made by the program.
         let resolved = parent.ancestors().find_map(|there| {
             let missing = parent.strip_prefix(there).ok()?;
-            Some(fs::canonicalize(there).ok()?.join(missing))
+            let is_there = missing.as_os_str().is_empty();
+            Some((fs::canonicalize(there).ok()?.join(missing), is_there))
         });
+        let (directory, is_there) = resolved.unwrap_or_else(|| (parent.to_owned(), false));
         Self {
             typed: typed.to_owned(),
-            directory: resolved.unwrap_or_else(|| parent.to_owned()),
+            directory,
+            is_there,
             name: path.file_name().unwrap_or_default().to_owned(),
+        }
+    }
+
+    fn problem_of_report(&self) -> Option<String> {
+        self.problem_of_directory().or_else(|| {
+            let file = self.file()?;
+            if !file.is_file() {
+                return Some(NO_REGULAR_FILE.to_owned());
+            }
+            (file.mode() & 0o111 != 0).then(|| {
+                let typed = self.typed.to_string_lossy();
+                format!(
+                    "it is a program, and a stop would replace it by its report; write for \
+                     example --report stop.json '{typed}'"
+                )
+            })
+        })
+    }
+
+    fn problem_of_log(&self) -> Option<String> {
+        let Some(file) = self.file() else { return self.problem_of_directory() };
+        if !file.is_file() {
+            return Some(NO_REGULAR_FILE.to_owned());
+        }
+        match access(&self.directory.join(&self.name), AccessFlags::W_OK) {
+            Err(Errno::EACCES | Errno::EROFS) => {
+                Some("adieu may not write to it; give its user the right to".to_owned())
+            }
+            // What else there is may pass until the stop.
+            Ok(()) | Err(_) => None,
+        }
+    }
+
+    /// What is there already, where to ask for it cannot hang.
+    fn file(&self) -> Option<fs::Metadata> {
+        let there = self.is_there && answers(&self.directory);
+        there.then(|| fs::symlink_metadata(self.directory.join(&self.name)).ok())?
+    }
+
+    fn problem_of_directory(&self) -> Option<String> {
+        let shown = self.directory.display();
+        if !self.is_there {
+            return Some(format!("there is no directory {shown}; make it"));
+        }
+        if !answers(&self.directory) {
+            return None;
+        }
+        if !self.directory.is_dir() {
+            return Some(format!("{shown} is no directory; name one"));
+        }
+        match access(&self.directory, AccessFlags::W_OK | AccessFlags::X_OK) {
+            Err(Errno::EACCES | Errno::EROFS) => {
+                Some(format!("adieu may not write into {shown}; name a directory where it may"))
+            }
+            Ok(()) | Err(_) => None,
         }
     }
 
@@ -95,6 +175,25 @@ impl Place {
         fcntl::openat(directory, name, flags | always, Mode::from_bits_truncate(0o666))
             .map(fs::File::from)
     }
+}
+
+/// Whether the file system of this directory answers for sure: it is none that a server or a
+/// process stands behind, which would hold up the start.
+fn answers(directory: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    type_of_mount(&mounts, directory).is_some_and(|it| LOCAL.contains(&it))
+}
+
+/// The type of the file system with this directory, from the lines of `/proc/self/mountinfo`
+/// (`proc_pid_mountinfo(5)`). A later mount covers an earlier one.
+fn type_of_mount<'a>(mounts: &'a str, directory: &Path) -> Option<&'a str> {
+    let fields = mounts.lines().filter_map(|line| {
+        let (mount, source) = line.split_once(" - ")?;
+        // A blank in a path is written as an octal number; adieu takes such a mount for none.
+        Some((Path::new(mount.split(' ').nth(4)?), source.split(' ').next()?))
+    });
+    let around = fields.filter(|(point, _)| directory.starts_with(point));
+    around.max_by_key(|(point, _)| point.as_os_str().len()).map(|(_, it)| it)
 }
 
 /// Writes the texts of the report and of the termination log to their files, and returns what went
@@ -228,4 +327,30 @@ fn append(place: &Place, text: &str) -> io::Result<()> {
         end -= 1;
     }
     file.write_all(text.as_bytes().get(..end).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_on_the_innermost_mount_around_it() {
+        let mounts = "\
+            1 0 0:1 / / rw - overlay overlay rw\n\
+            2 1 0:2 / /data rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
+            3 2 0:3 / /data/slow rw - fuse.sshfs host:/ rw\n\
+            4 2 0:4 / /data/over rw - nfs4 host:/ rw\n\
+            5 2 0:5 / /data/over rw - tmpfs tmpfs rw\n";
+        for (directory, kind) in [
+            ("/", "overlay"),
+            ("/data/x", "ext4"),
+            ("/data/slower", "ext4"),
+            ("/data/slow/x", "fuse.sshfs"),
+            ("/data/over", "tmpfs"),
+        ] {
+            assert_eq!(type_of_mount(mounts, Path::new(directory)), Some(kind), "{directory}");
+        }
+        assert_eq!(type_of_mount("", Path::new("/")), None);
+        assert_eq!(type_of_mount("x - y", Path::new("/")), None);
+    }
 }

@@ -9,6 +9,7 @@ use crate::system::sys::{self, Spawn, SpawnError, c_strings};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
+use nix::unistd::AccessFlags;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,10 @@ pub(crate) struct Inherited {
 
 /// What runs a script without a `#!` line, as `execvp(3)` and every shell do it.
 const SCRIPT_SHELL: &str = "/bin/sh";
+/// What a program begins with (`elf(5)`).
+const ELF: &[u8] = b"\x7fELF";
+/// How many of a string's words are looked at to find a script with a fault.
+const MOST_SCRIPTS: usize = 50;
 /// Where `execvp(3)` looks without `PATH`.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
@@ -37,12 +42,18 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 pub(crate) fn start(command: &Command, inherited: &Inherited) -> Result<i32, Error> {
     let direct = command.direct.as_ref().map(|words| start_program(words, inherited));
     match (direct, &command.shell) {
-        (Some(tried @ Ok(_)), _) | (Some(tried), None) => tried,
+        (Some(Ok(pid)), _) => Ok(pid),
+        (Some(tried), None) => tried.map_err(|failure| failure.error),
+        // A shell only says "not found" of a script whose interpreter is not there, and would run
+        // the rest of a program that was cut off as a script.
+        (Some(Err(Failure { error, of_the_file: true })), _) => Err(error),
         // The string could not be run without a shell. A shell says in its own words what is wrong.
         (tried, shell) => {
             let shell = shell.as_deref().unwrap_or_default();
-            start_program(shell, inherited)
-                .map_err(|error| without_shell(shell, tried.and_then(Result::err), error))
+            start_program(shell, inherited).map_err(|failure| {
+                let tried = tried.and_then(Result::err).map(|failure| failure.error);
+                without_shell(shell, tried, failure.error)
+            })
         }
     }
 }
@@ -51,9 +62,9 @@ pub(crate) fn start(command: &Command, inherited: &Inherited) -> Result<i32, Err
 fn without_shell(shell: &[OsString], direct: Option<Error>, error: Error) -> Error {
     let name = shell.first().map(|word| word.to_string_lossy()).unwrap_or_default();
     match (direct, error) {
-        (Some(Error::NotFound(text)), Error::NotFound(_)) => {
-            Error::NotFound(format!("{text}; and there is no shell here ({name})"))
-        }
+        (Some(Error::NotFound(text)), Error::NotFound(_)) => Error::NotFound(format!(
+            "there is no shell here ({name}), so the string was run without one: {text}"
+        )),
         (Some(direct @ Error::NotExecutable(_)), Error::NotFound(_)) => direct,
         (None, Error::NotFound(text)) => Error::NotFound(format!(
             "{text}; a shell string needs a shell, a program with its arguments does not: adieu \
@@ -63,7 +74,14 @@ fn without_shell(shell: &[OsString], direct: Option<Error>, error: Error) -> Err
     }
 }
 
-fn start_program(words: &[OsString], inherited: &Inherited) -> Result<i32, Error> {
+/// Why a program did not start.
+struct Failure {
+    error: Error,
+    /// The file is there and executable, and the fault is in what it holds.
+    of_the_file: bool,
+}
+
+fn start_program(words: &[OsString], inherited: &Inherited) -> Result<i32, Failure> {
     let candidates = candidates(words);
     match spawn(&candidates, words, inherited) {
         Err(SpawnError::Exec(at, Errno::ENOEXEC)) if is_script(candidates.get(at)) => {
@@ -104,7 +122,7 @@ pub(crate) fn become_program(words: &[OsString]) -> Error {
             break;
         }
     }
-    explain(words, &candidates, error)
+    explain(words, &candidates, error).error
 }
 
 /// Whether the program refuses to run unless it is PID 1, as the inits of whole systems do.
@@ -130,17 +148,72 @@ fn candidates(words: &[OsString]) -> Vec<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(program)).collect()
 }
 
-/// Whether a file without a known format is text: no zero byte in what bash too looks at, the first
-/// 80 bytes.
-fn is_script(path: Option<&PathBuf>) -> bool {
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    let file = path.and_then(|path| nix::fcntl::open(path, flags, Mode::empty()).ok());
-    let mut head = [0; 80];
-    let read = file.and_then(|file| nix::unistd::read(file, &mut head).ok());
-    read.and_then(|length| head.get(..length)).is_some_and(|head| !head.contains(&0))
+/// The first bytes of a file: as many as the kernel reads to find out what it is (`execve(2)`).
+fn head(path: &Path) -> Option<Vec<u8>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let file = nix::fcntl::open(path, flags, Mode::empty()).ok()?;
+    let mut head = vec![0; 256];
+    let length = nix::unistd::read(file, &mut head).ok()?;
+    head.truncate(length);
+    Some(head)
 }
 
-fn explain(words: &[OsString], candidates: &[PathBuf], error: SpawnError) -> Error {
+/// Whether a file without a known format is text: no zero byte in what bash too looks at, the first
+/// 80 bytes, and no beginning of a program that was cut off.
+fn is_script(path: Option<&PathBuf>) -> bool {
+    let head = path.and_then(|path| head(path)).filter(|head| !head.starts_with(ELF));
+    head.is_some_and(|head| !head.iter().take(80).any(|byte| *byte == 0))
+}
+
+/// What is wrong with the first line of a script; `None` where it has none, or a right one.
+fn fault_of_script(path: &Path, is_there: impl Fn(&Path) -> bool) -> Option<String> {
+    let head = head(path)?;
+    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let shown = path.display();
+    if line.ends_with(b"\r") {
+        return Some(format!(
+            "cannot run {shown}: its lines end with a carriage return, as on Windows, which makes \
+             the interpreter of its #! line another; convert it: sed -i 's/\\r$//' {shown}"
+        ));
+    }
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let interpreter = line.split(blank).find(|word| !word.is_empty())?;
+    let interpreter = Path::new(OsStr::from_bytes(interpreter));
+    (!is_there(interpreter)).then(|| {
+        format!(
+            "cannot run {shown}: its #! line names the interpreter {}, which is not there; check \
+             the line, and that the interpreter is in the image",
+            interpreter.display()
+        )
+    })
+}
+
+/// Why a script was not found that is there: where a shell, or `env` in a script's first line, says
+/// so by the exit status alone. `None` where it is not known to be one of the command's scripts.
+pub(crate) fn fault_of_a_script(command: &Command) -> Option<String> {
+    let program = command.direct.as_deref().map(candidates).unwrap_or_default();
+    let string = command.shell.iter().flatten().skip(1);
+    let in_string = string.flat_map(|word| command::paths_in(&word.to_string_lossy()));
+    let mut scripts = program.into_iter().chain(in_string).take(MOST_SCRIPTS);
+    scripts.find_map(|path| fault_of_script(&path, Path::exists).filter(|_| is_executable(&path)))
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && nix::unistd::access(path, AccessFlags::X_OK).is_ok()
+}
+
+fn explain(words: &[OsString], candidates: &[PathBuf], error: SpawnError) -> Failure {
+    let of_the_file = match error {
+        SpawnError::Exec(_, Errno::ENOEXEC) => true,
+        SpawnError::Exec(at, Errno::ENOENT | Errno::ENOTDIR) => {
+            candidates.get(at).is_some_and(|path| path.exists())
+        }
+        _ => false,
+    };
+    Failure { error: sentence(words, candidates, error), of_the_file }
+}
+
+fn sentence(words: &[OsString], candidates: &[PathBuf], error: SpawnError) -> Error {
     let program = words.first().map(|w| w.to_string_lossy()).unwrap_or_default();
     let (at, errno) = match error {
         SpawnError::Fork(errno) => {
@@ -168,16 +241,19 @@ fn explain(words: &[OsString], candidates: &[PathBuf], error: SpawnError) -> Err
         ""
     };
     match errno {
-        Errno::ENOENT | Errno::ENOTDIR if path.exists() => Error::NotFound(format!(
-            "cannot run {shown}: it exists, but the interpreter that its first line or its format \
-             names does not; \
-             check the #! line, or whether the program is for another C library"
-        )),
+        Errno::ENOENT | Errno::ENOTDIR if path.exists() => {
+            Error::NotFound(fault_of_script(&path, Path::exists).unwrap_or_else(|| {
+                format!(
+                    "cannot run {shown}: it exists, but the loader or interpreter that it names \
+                     does not; is the program for another C library?"
+                )
+            }))
+        }
         Errno::ENOENT | Errno::ENOTDIR if !program.contains('/') => {
             let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
             Error::NotFound(format!(
-                "cannot run {program}: no such program in PATH ({}); check its name or write its \
-                 whole path{hint}",
+                "cannot run {program}: no such program in PATH; check its name or write its whole \
+                 path{hint} (PATH is {})",
                 path.to_string_lossy()
             ))
         }
@@ -192,7 +268,7 @@ fn explain(words: &[OsString], candidates: &[PathBuf], error: SpawnError) -> Err
         )),
         Errno::ENOEXEC => Error::NotExecutable(format!(
             "cannot run {shown}: no program that this machine can execute; was it built for \
-             another architecture?"
+             another architecture, or cut off when it was copied?"
         )),
         errno => Error::NotExecutable(format!("cannot run {shown}: {}", errno.desc())),
     }

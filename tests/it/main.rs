@@ -27,6 +27,8 @@ mod examples;
 mod explain;
 /// What the shells do by themselves, without adieu.
 mod facts;
+/// What people run in containers, as they reported it.
+mod field;
 /// Help, man pages, completions and the README agree.
 mod generated;
 /// The tests' own helpers and `examples/server.rs`.
@@ -91,7 +93,7 @@ fn main() -> ExitCode {
         harness::TESTS,
         promises::TESTS,
     ];
-    let together = [&together[..], &shells::TABLES, &stop::TABLES].concat();
+    let together = [&together[..], &shells::TABLES, &stop::TABLES, &field::TABLES].concat();
     runner::main(&Tests {
         together: &together,
         in_turn: examples::IN_TURN,

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -691,6 +691,49 @@ fn a_path_that_cannot_be_written_is_a_warning() {
     assert_eq!(fs::read_to_string(scratch.join("file")).unwrap(), "mine");
 }
 
+/// Promise (Explaining): a report or a termination log that cannot be written is a warning at the
+/// start already
+fn a_path_that_cannot_be_written_is_a_warning_at_the_start() {
+    let scratch = Scratch::new();
+    fs::write(scratch.join("file"), "mine").unwrap();
+    let program = scratch.script("server.sh", "echo no");
+    let said = |options: &[String]| {
+        let finished = container().args(options).arg("echo runs").start().expect_exit(0);
+        assert_eq!(finished.out, ["runs"], "{finished}");
+        finished.err
+    };
+    for (path, part) in [
+        (scratch.join("no/such/stop.json"), "there is no directory"),
+        (scratch.join("file/below"), "no directory"),
+        (scratch.path().to_owned(), "no regular file"),
+    ] {
+        for option in ["--report", "--termination-log"] {
+            let said = said(&[format!("{option}={}", path.display())]);
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(said[0].starts_with(&format!("adieu: {option} '")), "{said:?}");
+            assert!(said[0].contains(part), "{said:?}");
+        }
+    }
+    let said_of_program = said(&["--report".into(), program.to_str().unwrap().to_owned()]);
+    assert!(
+        said_of_program[0].contains("it is a program, and a stop would"),
+        "{said_of_program:?}"
+    );
+    for option in ["--report", "--termination-log"] {
+        let file = format!("{option}={}", scratch.join("file").display());
+        assert_eq!(said(&[file]), [""; 0]);
+        let quiet = [format!("{option}={}/no/x", scratch.path().display()), "-q".to_owned()];
+        assert_eq!(said(&quiet), [""; 0]);
+    }
+    // The program may make the directory.
+    let report = scratch.join("made/report.json");
+    let script = "mkdir \"$MADE\"; server --work 0s; exit 3";
+    let adieu = container().env("MADE", scratch.join("made")).arg("--report").arg(&report);
+    let finished = stopped(adieu.arg(script), 1, 3);
+    assert_warned(&finished, ["there is no directory"]);
+    assert_eq!(read(&report)["exit_status"], 3);
+}
+
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
 /// them delays a stop
 fn what_is_no_regular_file_is_left_alone() {
@@ -777,6 +820,7 @@ fn where_no_process_can_be_started_the_stop_is_the_same_without_a_report() {
     let string = format!("{} --pid $PPID --nproc=0:0 && exec \"$SERVER\"", prlimit.display());
     for (option, complaints) in [("-t10s", 1), ("-q", 0)] {
         let scratch = Scratch::new();
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let report = scratch.join("report");
         let running = Adieu::new().as_child().program(&setpriv).args(AS_USER_65534).arg(adieu());
         let running = running
@@ -1050,6 +1094,7 @@ pub(crate) const TESTS: &[Test] = tests![
     no_stop_no_report,
     command_lines_appear_only_where_they_are_asked_for,
     a_path_that_cannot_be_written_is_a_warning,
+    a_path_that_cannot_be_written_is_a_warning_at_the_start,
     what_is_no_regular_file_is_left_alone,
     a_fifo_with_a_reader_is_left_alone_too,
     a_full_disk_is_a_warning_and_the_old_report_stays,

@@ -26,7 +26,7 @@ pub(crate) fn ways() -> Vec<Adieu> {
 }
 
 /// The epilogue where none is set.
-pub(crate) const EPILOGUE: Duration = Duration::from_secs(1);
+pub(crate) const EPILOGUE: Duration = Duration::from_secs(5);
 
 /// Scripts find `examples/server.rs` as `server`, and adieu as `$ADIEU`.
 pub(crate) fn container() -> Adieu {

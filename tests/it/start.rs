@@ -156,18 +156,20 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason
     let scratch = Scratch::new();
     executable(&scratch, "garbage", b"\x7fELF\x02\x01\x01\0\0\0no program");
     executable(&scratch, "binary", b"MZ\0\x01\x02\x03");
+    executable(&scratch, "cut-off", b"\x7fELF\x02\x01\x01");
     executable(&scratch, "orphaned", b"#!/no/such/interpreter\necho no\n");
     fs::write(scratch.join("text"), "echo no\n").unwrap();
     fs::create_dir(scratch.join("directory")).unwrap();
     for (program, code, parts) in [
         ("./garbage", 126, &["./garbage", "another architecture"][..]),
         ("./binary", 126, &["./binary"]),
+        ("./cut-off", 126, &["./cut-off", "cut off when it was copied"]),
         ("./text", 126, &["./text", "permission denied", "chmod +x"]),
         ("./directory", 126, &["./directory", "directory"]),
         ("./text/below", 127, &["./text/below", "no such file"]),
         ("./missing", 127, &["./missing", "no such file"]),
-        ("missing-program", 127, &["missing-program", "PATH"]),
-        ("./orphaned", 127, &["./orphaned", "interpreter"]),
+        ("missing-program", 127, &["missing-program: no such program in PATH;", " (PATH is /"]),
+        ("./orphaned", 127, &["./orphaned", "names the interpreter /no/such/interpreter, which"]),
     ] {
         let finished = child()
             .current_dir(scratch.path())
@@ -177,6 +179,42 @@ fn what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason
         assert_says(&finished, parts);
         assert!(finished.out.is_empty() && finished.err.len() == 1, "{finished}");
         assert!(finished.err[0].starts_with("adieu: "), "{finished}");
+    }
+}
+
+/// Promise (The command): a script with a bad first line or with the line ends of Windows gets the
+/// same error as a string, through a shell, and behind `--`
+fn a_script_with_a_bad_first_line_has_the_same_error_in_every_form() {
+    let scratch = Scratch::new();
+    executable(&scratch, "windows", b"#!/bin/sh\r\necho no\r\n");
+    executable(&scratch, "by-env", b"#!/usr/bin/env sh\r\necho no\r\n");
+    executable(&scratch, "orphaned", b"#! /no/such/interpreter -x\necho no\n");
+    executable(&scratch, "right", b"#!/bin/sh\necho no\nexit 127\n");
+    executable(&scratch, "cut-off", b"\x7fELF\x02");
+    let here = scratch.path().display();
+    for (name, part) in [
+        ("windows", "carriage return"),
+        ("by-env", "carriage return"),
+        ("orphaned", "names the interpreter /no/such/interpreter, which is not there"),
+    ] {
+        for words in [
+            &["--", &*format!("./{name}")][..],
+            &["--", &format!("./{name}"), "x"],
+            &[&format!("./{name} --port 80")],
+            &[&format!("cd {here} && ./{name}")],
+            &["-c", &format!("exec ./{name}; :")],
+        ] {
+            let finished = child().current_dir(scratch.path()).args(words).start().expect_exit(127);
+            assert_says(&finished, &["adieu: cannot run ", name, part]);
+            assert!(finished.out.is_empty(), "{finished}");
+        }
+    }
+    for string in ["./right", "./right; exit 127", "exit 127", "./no/such/file"] {
+        run([string]).assert_no("adieu");
+    }
+    for words in [&["--", "./cut-off"][..], &["./cut-off"], &["./cut-off", "x"]] {
+        let finished = child().current_dir(scratch.path()).args(words).start().expect_exit(126);
+        assert_says(&finished, &["cannot run ./cut-off: no program that this machine can execute"]);
     }
 }
 
@@ -211,7 +249,11 @@ fn without_a_shell_a_missing_program_of_a_string_is_named() {
     let missing = within("servr --x");
     assert_says(
         &missing,
-        &["cannot run servr: no such program in PATH (/bin)", "no shell here (/bin/sh)"],
+        &[
+            "no shell here (/bin/sh)",
+            "cannot run servr: no such program in PATH;",
+            "(PATH is /bin)",
+        ],
     );
     assert_says(
         &within("./servr --x"),
@@ -372,37 +414,134 @@ fn deliver_child_signals_the_main_program_first_by_option_and_by_variable() {
 
 /// Promise (The command): every option and its variable works
 fn rewrite_and_stop_on_change_what_is_delivered_and_what_stops() {
-    for rewrite in [
-        &["-r", "TERM=QUIT"][..],
-        &["--rewrite", "15:3"],
-        &["--rewrite=SIGTERM=sigquit", "-r", "INT=0"],
+    for rewriting in [
+        child().args(["-r", "TERM=QUIT"]),
+        child().args(["--rewrite", "15:3"]),
+        child().args(["--rewrite=SIGTERM=sigquit", "-r", "INT=0"]),
+        child().args(["-r", "INT=QUIT,TERM=QUIT"]),
+        child().env("ADIEU_REWRITE", "TERM=QUIT,INT=0"),
+        child().env("ADIEU_REWRITE", "TERM=0").args(["-r", "TERM=QUIT"]),
     ] {
-        let running = child()
-            .args(rewrite)
-            .args(["sh", "-c", "exec \"$SERVER\" --work 0s --on QUIT"])
-            .start();
+        let running = rewriting.args(["sh", "-c", "exec \"$SERVER\" --work 0s --on QUIT"]).start();
         running.wait_line("server ready");
         running.signal(SIGTERM);
         running.expect_exit(0).assert_order(["server ready", "server got QUIT", "server done"]);
     }
-    let running = child()
-        .args([
-            "--stop-on",
-            "USR1",
-            "-r",
-            "TERM=0",
-            "sh",
-            "-c",
-            "exec \"$SERVER\" --work 0s --on USR1",
-        ])
-        .start();
-    running.wait_line("server ready");
-    running.signal(SIGTERM);
-    running.signal(SIGUSR1);
-    running
+    for stopping in [child().args(["--stop-on", "USR1"]), child().env("ADIEU_STOP_ON", "USR1,USR2")]
+    {
+        let script = "exec \"$SERVER\" --work 0s --on USR1";
+        let running = stopping.args(["-r", "TERM=0", "sh", "-c", script]).start();
+        running.wait_line("server ready");
+        running.signal(SIGTERM);
+        running.signal(SIGUSR1);
+        running
+            .expect_exit(0)
+            .assert_order(["server ready", "server got USR1", "server done"])
+            .assert_no("TERM");
+    }
+}
+
+/// Promise (The command): every option and its variable works
+fn a_wrapper_by_option_and_by_variable_is_shielded_and_its_child_gets_the_signal() {
+    let scratch = Scratch::new();
+    // It catches the signal, as a program does that believes its child to have got it too.
+    let program = format!(
+        "#!{}\nimport signal, subprocess, sys\nsignal.signal(signal.SIGTERM, lambda *_: None)\n\
+         sys.exit(subprocess.call(sys.argv[1:]))\n",
+        tool("python3").display()
+    );
+    executable(&scratch, "run-and-wait", program.as_bytes());
+    let start = |adieu: Adieu| {
+        let running =
+            adieu.current_dir(scratch.path()).arg("./run-and-wait \"$SERVER\" --exit 4; :").start();
+        running.wait_line("server ready");
+        let explained = child().arg("--explain").arg(running.pid().to_string()).start().finish();
+        running.signal(SIGTERM);
+        (running, explained.out.join("\n"))
+    };
+    for adieu in [
+        child().args(["--wrapper", "run-and-wait"]),
+        child().args(["--wrapper", "other,run-and-wait"]),
+        child().args(["--wrapper=run-and-wait", "--wrapper", "other"]),
+        child().env("ADIEU_WRAPPERS", "other,run-and-wait"),
+    ] {
+        let (running, explained) = start(adieu.arg("-v"));
+        assert!(explained.contains("wait for server"), "{explained}");
+        let finished = running.expect_exit(0);
+        finished.assert_order(["server ready", "server got TERM", "server done"]);
+        let signalled = |line: &&String| line.contains(" SIGTERM to ");
+        let signalled: Vec<_> = finished.err.iter().filter(signalled).collect();
+        assert!(signalled.len() == 1 && signalled[0].contains(" to server ("), "{finished}");
+    }
+    // Without it, the program counts as one that sees to its child by itself.
+    let (running, explained) = start(child().args(["-v", "-t", "500ms"]));
+    assert!(!explained.contains("wait for server"), "{explained}");
+    let finished = running.finish();
+    assert_says(&finished, &["left alone, worker", "timeout after 50"]);
+}
+
+/// Promise (The command): every option and its variable works
+fn linger_show_args_and_ok_exit_by_option_and_by_variable() {
+    // The main process ends at once, and what it started goes on.
+    let daemon = "\"$SERVER\" --name daemon --work 0s & exit 3";
+    for adieu in [child().arg("--linger"), child().env("ADIEU_LINGER", "1")] {
+        let running = adieu.arg(daemon).start();
+        running.wait_line("daemon ready");
+        running.signal(SIGTERM);
+        running.expect_exit(3).assert_order(["daemon got TERM", "daemon done"]);
+    }
+    for (adieu, shown) in [
+        (child().arg("--show-args"), true),
+        (child().env("ADIEU_SHOW_ARGS", "yes"), true),
+        (child().env("ADIEU_SHOW_ARGS", "0"), false),
+    ] {
+        let running = adieu.arg("-v").arg("--").arg(server()).args(["--work", "0s"]).start();
+        running.wait_line("server ready");
+        running.signal(SIGTERM);
+        let finished = running.expect_exit(0);
+        let shows = finished.err.iter().any(|line| line.contains("--work 0s)"));
+        assert_eq!(shows, shown, "{finished}");
+    }
+    for adieu in [
+        child().args(["-e", "7,9"]),
+        child().args(["-e", "7", "-e", "9"]),
+        child().env("ADIEU_OK_EXIT", "7,9"),
+    ] {
+        adieu.arg("exit 9").start().expect_exit(0);
+    }
+    child().env("ADIEU_OK_EXIT", "9").args(["-e", "7"]).arg("exit 9").start().expect_exit(9);
+}
+
+/// Promise (The command): what is right as it is written but cannot do what its user wants is a
+/// warning at the start, and so is a variable `ADIEU_…` that is not known
+fn a_doubtful_setting_is_a_warning_at_the_start_and_the_program_runs() {
+    for (adieu, parts) in [
+        (
+            child().env("ADIEU_TIMOUT", "5s"),
+            &["adieu has no variable ADIEU_TIMOUT", "did you mean ADIEU_TIMEOUT?"][..],
+        ),
+        (child().args(["-r", "TERM=WINCH"]), &["--rewrite 'TERM=WINCH'", "ends no process"]),
+        (child().args(["-r", "TERM=KILL"]), &["--rewrite 'TERM=KILL'", "none may finish"]),
+        (
+            child().args(["-r", "TERM=INT", "-r", "TERM=QUIT"]),
+            &["--rewrite 'TERM=QUIT'", "second time"],
+        ),
+        (child().env("ADIEU_TIMEOUT", "5M"), &["ADIEU_TIMEOUT '5M'", "months", "5m"]),
+    ] {
+        let finished = adieu.arg("echo runs").start().expect_exit(0);
+        assert_says(&finished, parts);
+        assert_eq!((finished.out.len(), finished.err.len()), (1, 1), "{finished}");
+    }
+    for known in ["ADIEU_INJECT", "ADIEU_SHELL"] {
+        child().env(known, "").arg("true").start().expect_exit(0).assert_no("adieu");
+    }
+    child()
+        .env("ADIEU_TIMOUT", "5s")
+        .arg("-q")
+        .arg("true")
+        .start()
         .expect_exit(0)
-        .assert_order(["server ready", "server got USR1", "server done"])
-        .assert_no("TERM");
+        .assert_no("adieu");
 }
 
 /// Promise (The command): every option and its variable works
@@ -565,8 +704,21 @@ fn help_goes_to_stdout_and_names_every_variable() {
     let finished = child().arg("--help").start().expect_exit(0);
     assert!(finished.err.is_empty(), "{finished}");
     let help = finished.out.join("\n");
-    for variable in ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"]
-    {
+    for variable in [
+        "ADIEU_TIMEOUT",
+        "ADIEU_EPILOGUE",
+        "ADIEU_SHELL",
+        "ADIEU_REWRITE",
+        "ADIEU_DELIVER",
+        "ADIEU_WRAPPERS",
+        "ADIEU_STOP_ON",
+        "ADIEU_LINGER",
+        "ADIEU_OK_EXIT",
+        "ADIEU_REPORT",
+        "ADIEU_TERMINATION_LOG",
+        "ADIEU_SHOW_ARGS",
+        "ADIEU_LOG",
+    ] {
         assert!(help.contains(variable), "{variable}");
     }
 }
@@ -581,7 +733,9 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
         (&["--timeout", "5 parsecs"][..], &["--timeout", "'5 parsecs'", "for example '30s'"][..]),
         (&["-t", "5"], &["--timeout", "'5'", "no unit", "for example '5s'"]),
         (&["-t", ""], &["--timeout", "''", "for example '30s'"]),
-        (&["--epilogue", "none"], &["--epilogue", "'none'", "for example '1s'"]),
+        (&["-t", "10S"], &["--timeout", "'10S'", "for example '10s'"]),
+        (&["--wrapper", "/bin/su"], &["--wrapper", "directory", "for example 'su'"]),
+        (&["--epilogue", "none"], &["--epilogue", "'none'", "for example '5s'"]),
         (&["--rewrite", "FOO=1"], &["--rewrite", "'FOO=1'", "'FOO'", "'TERM=QUIT'"]),
         (&["-r", "TERM"], &["--rewrite", "'TERM'", "'TERM=QUIT'"]),
         (&["-r", "KILL=TERM"], &["--rewrite", "'KILL=TERM'", "'TERM=QUIT'"]),
@@ -611,6 +765,10 @@ fn a_bad_value_exits_125_starts_nothing_and_says_where_what_and_what_instead() {
         ("ADIEU_TIMEOUT", "x", "'30s'"),
         ("ADIEU_TIMEOUT", "30", "'30s'"),
         ("ADIEU_EPILOGUE", "-1s", "'1s'"),
+        ("ADIEU_LINGER", "maybe", "'1' or '0'"),
+        ("ADIEU_OK_EXIT", "7,x", "'7,143'"),
+        ("ADIEU_STOP_ON", "TERM,KILL", "'TERM,INT'"),
+        ("ADIEU_REWRITE", "TERM", "'TERM=QUIT'"),
         ("ADIEU_SHELL", "  ", "'bash -eo pipefail -c'"),
         ("ADIEU_SHELL", "/bin/sh -e", "'/bin/sh -e -c'"),
         ("ADIEU_DELIVER", "Group", "'group'"),
@@ -663,8 +821,14 @@ fn bytes_that_are_no_utf8_are_refused_with_their_place_or_used_as_they_are() {
             assert_says(&finished, &["adieu: ", option, "UTF-8"]);
         }
     }
-    for variable in ["ADIEU_TIMEOUT", "ADIEU_EPILOGUE", "ADIEU_SHELL", "ADIEU_DELIVER", "ADIEU_LOG"]
-    {
+    for variable in [
+        "ADIEU_TIMEOUT",
+        "ADIEU_SHELL",
+        "ADIEU_DELIVER",
+        "ADIEU_LOG",
+        "ADIEU_REWRITE",
+        "ADIEU_LINGER",
+    ] {
         let finished = touch(child().env(variable, odd(b"1")));
         assert_eq!(finished.code, 125, "{finished}");
         assert_says(&finished, &["adieu: ", variable, "UTF-8"]);
@@ -716,7 +880,11 @@ fn a_negative_value_is_refused_as_the_value_that_it_is() {
             .args(["touch", "started"])
             .start()
             .finish();
-        assert_refused(&finished, &scratch, &["--timeout", "'-5s'", "for example '30s'"]);
+        assert_refused(
+            &finished,
+            &scratch,
+            &["--timeout", "'-5s'", "cannot be negative", "for example '5s'"],
+        );
     }
 }
 
@@ -898,6 +1066,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_missing_program_in_a_string_gets_the_shells_own_answer,
     a_script_without_a_first_line_runs_as_a_shell_would_run_it,
     what_cannot_be_executed_is_126_and_what_is_not_there_127_each_with_its_reason,
+    a_script_with_a_bad_first_line_has_the_same_error_in_every_form,
     a_string_in_the_place_of_a_program_has_an_error_of_its_own,
     without_a_shell_a_missing_program_of_a_string_is_named,
     a_directory_of_path_without_the_program_or_the_right_to_run_it_is_skipped,
@@ -909,6 +1078,9 @@ pub(crate) const TESTS: &[Test] = tests![
     deliver_group_signals_the_reader_of_a_pipe_at_once_by_option_variable_and_tinis_g,
     deliver_child_signals_the_main_program_first_by_option_and_by_variable,
     rewrite_and_stop_on_change_what_is_delivered_and_what_stops,
+    a_wrapper_by_option_and_by_variable_is_shielded_and_its_child_gets_the_signal,
+    linger_show_args_and_ok_exit_by_option_and_by_variable,
+    a_doubtful_setting_is_a_warning_at_the_start_and_the_program_runs,
     verbose_and_quiet_by_option_and_by_variable,
     parent_death_stops_the_server_gracefully,
     without_parent_death_adieu_survives_its_parent,

@@ -1,8 +1,10 @@
 //! Unit tests of the decisions, by theme, and what they share: made-up trees, and a [`World`] in
 //! which the machine acts on one.
 
+mod leftovers;
 mod main_process;
 mod pairs;
+mod pipes;
 mod recipients;
 mod repeats;
 mod roles;

@@ -101,3 +101,72 @@ fn a_subshell_whose_own_trap_executes_a_program_gets_no_second_signal() {
     world.tree[1] = process(3, 2, "flush", Plain);
     assert_eq!(sent(&world.step(Input::Deadline, 10)), [], "it is the trap's work");
 }
+
+/// A bash with a trap and this stack pointer.
+fn bash(stack: u64) -> Process {
+    Process { stack: Some(stack), ..process(2, 1, "bash", Caught) }
+}
+
+#[test]
+fn whether_a_shell_waits_for_a_child_shows_a_moment_after_it_got_the_signal() {
+    for (stack, again) in [(8, vec![(3, TERM)]), (6, vec![])] {
+        let mut world = World::new(terms(|_| ()), vec![bash(8), process(3, 2, "node", Caught)]);
+        assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)], "the shell alone");
+        world.tree[0] = bash(stack);
+        assert_eq!(sent(&world.step(Input::Deadline, 10)), again, "its stack is at {stack}");
+        world.tree[0] = bash(8);
+        assert_eq!(sent(&world.step(Input::Deadline, 30)), [], "and that stays so");
+    }
+}
+
+#[test]
+fn a_shell_that_has_not_acted_on_the_signal_yet_is_waited_for_for_half_a_second() {
+    let busy = Process { pending: true, ..bash(8) };
+    let mut world = World::new(terms(|_| ()), vec![bash(8), process(3, 2, "sleep", Plain)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    world.tree[0] = busy;
+    assert_eq!(sent(&world.step(Input::Deadline, 10)), [], "it was given no processor");
+    world.tree[0] = Process { stack: None, ..bash(8) };
+    assert_eq!(sent(&world.step(Input::Deadline, 30)), [], "it is running");
+    assert_eq!(sent(&world.step(Input::Deadline, 500)), [(3, TERM)]);
+}
+
+#[test]
+fn a_command_that_was_followed_by_another_is_in_the_background() {
+    let tree = vec![
+        process(2, 1, "bash", Caught),
+        process(3, 2, "node", Caught),
+        process(4, 2, "sleep", Plain),
+    ];
+    let mut world = World::new(terms(|_| ()), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
+}
+
+#[test]
+fn a_wrapper_in_the_background_is_known_by_what_it_started() {
+    let tree = vec![
+        process(2, 1, "bash", Caught),
+        process(3, 2, "su", Caught),
+        background(process(4, 3, "game", Plain)),
+    ];
+    let mut world = World::new(terms(|_| ()), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)], "the trap sees to it");
+}
+
+#[test]
+fn a_dash_in_its_wait_builtin_has_only_background_also_while_its_trap_waits_for_a_command() {
+    let in_wait = Process { in_wait: true, ..process(2, 1, "sh", Caught) };
+    let mut world = World::new(terms(|_| ()), vec![in_wait, process(3, 2, "game", Plain)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    world.tree[0].in_wait = false;
+    assert_eq!(sent(&world.step(Input::Deadline, 20)), []);
+}
+
+#[test]
+fn a_shell_that_takes_its_trap_away_has_run_it() {
+    let mut world = World::new(terms(|_| ()), vec![bash(8), process(3, 2, "node", Caught)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    // trap 'kill $!' TERM; node & wait; trap - TERM; wait
+    world.tree[0] = process(2, 1, "bash", Plain);
+    assert_eq!(sent(&world.step(Input::Deadline, 10)), []);
+}
