@@ -120,6 +120,8 @@ struct View {
     is_copy: bool,
     /// It reads what a handler writes.
     reads_handler: bool,
+    /// The same, or it did so once.
+    reader: bool,
     /// It handles the signal and reads what a handler writes.
     deferred: bool,
     /// A process outside its branch writes what it reads.
@@ -134,12 +136,11 @@ struct View {
     left: bool,
     /// A shell whose trap is seen to run, or to wait.
     trap_ran: Option<bool>,
+    in_wait: bool,
     /// It handles the signal and is no wrapper.
     handles: bool,
     stack: Option<u64>,
     stdin: Stdin,
-    /// That pipe is another than the one of the process above.
-    own_pipe: bool,
     /// No process of the tree writes in that pipe.
     unwritten: bool,
     /// Neither it nor, for a wrapper, what is directly below shows that it is a background job.
@@ -185,6 +186,8 @@ struct Record {
     pipe: Option<u64>,
     /// It is expected to end by itself: since when.
     expected_since: Option<Micros>,
+    /// A repeat of the signal has come since.
+    asked_again: bool,
     /// How often it had been given a processor when it was first seen.
     switches: u64,
     worker_of: Option<ProcId>,
@@ -194,6 +197,8 @@ struct Record {
     /// Of a shell: its stack pointer before it got the signal.
     stack: Option<u64>,
     trap_ran: Option<bool>,
+    /// At the last look it was in its builtin `wait`.
+    in_wait: bool,
     last_signalled: Option<Micros>,
     ignored: bool,
     /// In the foreground of a shell with a trap: since when its handler is gone.
@@ -237,6 +242,7 @@ impl Files {
         seen: &[Proc],
         parent: &[Option<usize>],
         dispositions: &[Disposition],
+        deciding: bool,
     ) -> Self {
         use Disposition::{Blocked, Caught, Waiting};
         let handles = |at: usize| {
@@ -250,7 +256,7 @@ impl Files {
                 !matches!(dispositions[at], Disposition::Default | Disposition::Ignored)
             }
         };
-        // What is below such a program is not asked, nor is the only one.
+        // What is below such a program is not asked, nor is at the first look the only one.
         let within = |at: usize| {
             let mut above = parent[at];
             while let Some(up) = above {
@@ -262,7 +268,7 @@ impl Files {
             false
         };
         let several =
-            (0..seen.len()).filter(|at| !within(*at) && may_handle(*at)).count() > 1;
+            !deciding || (0..seen.len()).filter(|at| !within(*at) && may_handle(*at)).count() > 1;
         let stdin: Vec<Stdin> = (0..seen.len())
             .map(|at| match within(at) || !several && handles(at) {
                 true => Stdin::Other,
@@ -333,6 +339,14 @@ impl Files {
         reached.contains(&other)
     }
 
+    /// Whether this process, which is not on the other's branch, is seen to write what that reads.
+    fn feeds(&self, writer: usize, reader: usize, parent: &[Option<usize>]) -> bool {
+        let pipe = self.pipe(reader);
+        pipe.is_some()
+            && self.outputs[writer].contains(&pipe)
+            && !self.is_in_branch(reader, writer, parent)
+    }
+
     /// Whether a process of this branch is seen to write what the other reads.
     fn feeds_visibly(&self, job: usize, reader: usize, parent: &[Option<usize>]) -> bool {
         let Some(pipe) = self.pipe(reader) else { return false };
@@ -346,11 +360,12 @@ impl Files {
         handles: &[bool],
         settled: &dyn Fn(usize) -> bool,
         parent: &[Option<usize>],
-    ) -> Vec<BTreeSet<usize>> {
+    ) -> (Vec<BTreeSet<usize>>, Vec<bool>) {
         let n = parent.len();
         let mut certain: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n];
+        let mut rings = vec![false; n];
         if self.stdin.iter().all(|stdin| *stdin == Stdin::Other) {
-            return certain;
+            return (certain, rings);
         }
         let mut all = certain.clone();
         let within = |top: usize, at: usize| self.is_in_branch(top, at, parent);
@@ -385,7 +400,6 @@ impl Files {
         }
         // By way of filters. A program that reads itself in this way is in a ring, as are those that
         // read each other.
-        let mut rings = vec![false; n];
         loop {
             let before = (certain.clone(), all.clone());
             for reader in 0..n {
@@ -415,11 +429,12 @@ impl Files {
                     }
                 }
             }
-            if rings[start] || reached.contains(&start) {
-                all[start].clear();
-            }
+            rings[start] |= reached.contains(&start);
         }
-        all
+        for at in (0..n).filter(|at| handles[*at] && rings[*at]) {
+            all[at].clear();
+        }
+        (all, rings)
     }
 }
 
@@ -595,6 +610,8 @@ impl Oracle {
                     .iter_mut()
                     .filter(|m| m.as_handler || child)
                     .for_each(|m| m.signalled = false);
+                // What was expected to end without it gets it now.
+                self.records.iter_mut().for_each(|m| m.asked_again = m.expected_since.is_some());
             }
             Stage::Epilogue(_) | Stage::LastCall => {
                 self.stage = Stage::LastCall;
@@ -673,7 +690,7 @@ impl Oracle {
         world: &World,
         seen: Vec<Proc>,
         signal: Signal,
-        fresh: bool,
+        (fresh, deciding): (bool, bool),
         now: Micros,
     ) -> Vec<View> {
         let n = seen.len();
@@ -683,7 +700,7 @@ impl Oracle {
             .collect();
         let dispositions: Vec<Disposition> =
             seen.iter().map(|p| world.disposition(p, signal)).collect();
-        let files = Files::new(world, &seen, &parent, &dispositions);
+        let files = Files::new(world, &seen, &parent, &dispositions, deciding || fresh);
         let any_seen = seen.iter().any(|p| self.counts(world, p, signal, true, false));
         let record = |at: usize| self.record(seen[at].id).filter(|_| !fresh);
         let known_handler = |at: usize| record(at).is_some_and(|m| m.as_handler);
@@ -704,8 +721,49 @@ impl Oracle {
                 above = parent[up];
             }
         }
-        let reads =
-            if fresh { vec![BTreeSet::new(); n] } else { files.readers(&handles, &settled, &parent) };
+        let (reads, rings) = match fresh {
+            true => (vec![BTreeSet::new(); n], vec![false; n]),
+            false => files.readers(&handles, &settled, &parent),
+        };
+        let may_be_written = |at: usize| {
+            let hides = |other: usize| {
+                files.hidden[other]
+                    && !files.is_in_branch(at, other, &parent)
+                    && !files.is_in_branch(other, at, &parent)
+            };
+            (0..n).any(|other| files.feeds(other, at, &parent) || hides(other))
+        };
+        // What reads, or has read, what a handler writes, also by way of other readers; and what the
+        // main process left, and reads a pipe of its own: its writer may be gone.
+        let mut reader: Vec<bool> = (0..n)
+            .map(|at| {
+                let left = !self.by_signal && files.is_own_pipe(at, &parent) && !may_be_written(at);
+                !reads[at].is_empty() || record(at).is_some_and(|m| m.reader) || !fresh && left
+            })
+            .collect();
+        loop {
+            let before = reader.clone();
+            for at in (0..n).filter(|at| !rings[*at] && !fresh) {
+                let own = |filter: usize| {
+                    let mut from = reads[filter].iter();
+                    let inside = |from: &usize| files.is_in_branch(at, *from, &parent);
+                    handles[at] && !reads[filter].is_empty() && from.all(inside)
+                };
+                reader[at] |= (0..n).any(|filter| {
+                    let feeds = |other: usize| {
+                        files.is_in_branch(filter, other, &parent)
+                            && files.feeds(other, at, &parent)
+                    };
+                    before[filter]
+                        && !files.is_in_branch(at, filter, &parent)
+                        && !own(filter)
+                        && (0..n).any(feeds)
+                });
+            }
+            if before == reader {
+                break;
+            }
+        }
         let shows_job = |up: Option<usize>, child: usize| {
             let (up, child) = (up.map(|up| &seen[up]), &seen[child]);
             [Signal::INT, Signal::QUIT].into_iter().any(|s| {
@@ -729,6 +787,13 @@ impl Oracle {
         let trap_ran: Vec<Option<bool>> = (0..n)
             .map(|at| {
                 let m = record(at)?;
+                if m.first_signalled.is_some()
+                    && seen[at].kind(world.now) == Kind::Shell
+                    && dispositions[at] != Disposition::Caught
+                {
+                    // What runs took the trap away.
+                    return Some(true);
+                }
                 let late = m.first_signalled.is_some_and(|since| world.now >= since + TRAP);
                 let shown = stacks[at].is_some() && m.stack.is_some();
                 let moved = shown && stacks[at] != m.stack;
@@ -819,10 +884,13 @@ impl Oracle {
         };
         let deferred = |at: usize| {
             // A handler whose stdin does not show is not taken for a reader.
-            let reader = !reads[at].is_empty()
-                || record(at)
-                    .is_some_and(|m| m.reader && (m.pipe.is_some() || files.pipe(at).is_some()));
-            reader && handles[at] && !known_handler(at) && dispositions[at] != Disposition::Hidden
+            let has_pipe =
+                files.pipe(at).is_some() || record(at).is_some_and(|m| m.pipe.is_some());
+            reader[at]
+                && has_pipe
+                && handles[at]
+                && !known_handler(at)
+                && dispositions[at] != Disposition::Hidden
         };
         let plain = |role: Role| Found { role, ..Found::default() };
         let of = |at: usize, above: Option<(usize, Found)>| {
@@ -848,12 +916,9 @@ impl Oracle {
                     if mine != Role::Bystander || !reads[at].is_empty() {
                         return plain(mine);
                     }
-                    // What the main process left, and reads a pipe of its own, may have a while to
-                    // read it to its end.
-                    let in_time = record(at).and_then(|m| m.free_since).is_none_or(|since| {
-                        now <= since.saturating_add(self.options.epilogue)
-                    });
-                    let rest = !self.by_signal && files.is_own_pipe(at, &parent) && in_time;
+                    // It may have a while to read it to its end.
+                    let known = record(at).is_some_and(|m| m.reader);
+                    let rest = reader[at] && (!known || (0..n).any(|it| files.feeds(it, at, &parent)));
                     match carries_on(at) {
                         Some(m) => {
                             let role = match m.role {
@@ -898,6 +963,7 @@ impl Oracle {
                 disposition: dispositions[at],
                 is_copy: seen[at].is_copy(world.now),
                 reads_handler: !reads[at].is_empty(),
+                reader: reader[at],
                 deferred: deferred(at) && f.role == Role::Handler,
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
                 unclear: f.unclear,
@@ -905,14 +971,28 @@ impl Oracle {
                 worker_of: f.worker_of,
                 left: f.role == Role::Handler && was.is_some_and(|up| !is_above(up)),
                 trap_ran: trap_ran[at],
+                in_wait: world.in_wait(&seen[at]) && dispositions[at] == Disposition::Caught,
                 handles: handles[at],
                 stack: stacks[at],
                 stdin: files.stdin[at],
-                own_pipe: files.is_own_pipe(at, &parent),
                 unwritten: files.pipe(at).is_none_or(|pipe| {
                     !files.outputs.iter().any(|outputs| outputs.contains(&Some(pipe)))
                 }),
-                in_foreground: !is_job(parent[at], at),
+                in_foreground: {
+                    let mut here = Some(at);
+                    let mut foreground = true;
+                    while let Some(it) = here {
+                        let bystander = found[it].is_some_and(|f| f.role == Role::Bystander);
+                        if it != at && !bystander {
+                            break;
+                        }
+                        // What is below a filter or a background job is a part of it.
+                        foreground &= !is_job(parent[it], it)
+                            && (it == at || !reader[it]);
+                        here = parent[it];
+                    }
+                    foreground
+                },
                 command: world.command(&seen[at]),
                 carries_on: f.carries_on,
                 process: seen[at].clone(),
@@ -942,7 +1022,7 @@ impl Oracle {
         &mut self,
         world: &World,
         missed: Option<ProcId>,
-        quick: bool,
+        (quick, deciding): (bool, bool),
         at: Micros,
         now: Micros,
     ) {
@@ -964,7 +1044,7 @@ impl Oracle {
                 (m.signalled, m.as_handler, m.as_copy) = (false, false, false);
             }
         }
-        let mut views = self.views(world, seen, self.signal, false, now);
+        let mut views = self.views(world, seen, self.signal, (false, deciding), now);
         // The first look reads no stdin where no process handles the signal.
         for view in views.iter_mut().filter(|_| quick) {
             (view.stdin, view.reads_handler) = (Stdin::Other, false);
@@ -991,12 +1071,14 @@ impl Oracle {
                     reader: false,
                     pipe: None,
                     expected_since: None,
+                    asked_again: false,
                     switches: world.switches(p),
                     worker_of: None,
                     left: false,
                     moved: false,
                     stack: None,
                     trap_ran: None,
+                    in_wait: false,
                     last_signalled: None,
                     ignored: false,
                     free_since: None,
@@ -1005,7 +1087,6 @@ impl Oracle {
                 });
             }
             let asks_pending = self.signal;
-            let main_ended = !self.by_signal;
             let Some(m) = self.record_mut(p.id) else { continue };
             m.moved |= world.switches(p) != m.switches || World::is_pending(p, asks_pending);
             m.left = (m.left || view.left) && view.role == Role::Handler;
@@ -1014,22 +1095,24 @@ impl Oracle {
                 m.stack = view.stack;
             }
             m.trap_ran = view.trap_ran;
+            m.in_wait = view.in_wait;
             if let Stdin::Pipe(file) = view.stdin {
                 m.pipe.get_or_insert(file.inode);
             }
-            let own = main_ended && view.own_pipe && view.role == Role::Handler && !m.as_handler;
             let expected = view.role == Role::Handler
                 && !m.as_handler
-                && ((view.deferred || own) && !view.has_writer
+                && (view.deferred && !view.has_writer
                     || m.left && m.moved && !view.deferred);
+            let expected = expected && (!m.newcomer || m.left_behind);
             m.expected_since = expected.then(|| m.expected_since.unwrap_or(now));
+            m.asked_again &= expected;
             if p.nested_init && !m.init {
                 // The kernel dropped what it got before that was known.
                 (m.signalled, m.init) = (false, true);
             }
             m.left_behind |= view.role == Role::Worker;
             m.ignored = view.disposition == Disposition::Ignored;
-            m.reader |= view.reads_handler;
+            m.reader |= view.reader && view.role != Role::Shielded;
             m.free_since = view.carries_on.then(|| m.free_since.unwrap_or(now));
             if m.role != Role::Shielded || view.role != Role::Bystander {
                 m.role = view.role;
@@ -1045,12 +1128,7 @@ impl Oracle {
         self.missed = lost;
         self.seen = views;
         self.due.clear();
-        // A handler that the main process left, and that reads a pipe of its own, may be taken for
-        // the reader of what the main process wrote.
-        let main_ended = !self.by_signal;
-        let is_loose =
-            |v: &&View| v.loose || main_ended && v.own_pipe && (v.role == Role::Handler || v.has_writer);
-        self.loose = self.seen.iter().filter(is_loose).map(|v| v.process.id).collect();
+        self.loose = self.seen.iter().filter(|v| v.loose).map(|v| v.process.id).collect();
         if self.deadline.is_some_and(|deadline| deadline <= now) && self.stage == Stage::Killing {
             self.killing_since.get_or_insert(now);
         }
@@ -1085,7 +1163,13 @@ impl Oracle {
             self.collect(Promise::Epilogue, first, now);
             let signalled = |v: &View| {
                 let id = v.process.id;
-                self.record(id).is_some_and(|m| m.signalled)
+                // The signal ends nothing that ignores it.
+                let useless = self.record(id).is_some_and(|m| {
+                    v.disposition == Disposition::Ignored && m.role != Role::Shielded && !m.reader
+                }) && (![Signal::INT, Signal::QUIT].contains(&self.signal)
+                    || v.process.ignores(Signal::TERM));
+                useless
+                    || self.record(id).is_some_and(|m| m.signalled)
                     || self.due.iter().any(|(other, _)| *other == id)
             };
             if self.waits_for_handler(world) {
@@ -1116,11 +1200,12 @@ impl Oracle {
             let shielded = self.record(up.process.id).is_some_and(|m| m.role == Role::Shielded)
                 && up.process.kind(world.now) == Kind::Shell;
             let again = v.command != 0 && self.commands.contains(&v.command);
+            let program = p.kind(world.now) == Kind::Program && v.handles;
             m.role != Role::Worker
                 && shielded
                 && v.in_foreground
-                && v.command != up.command
-                && (again || v.handles)
+                && (v.command == 0 || v.command != up.command)
+                && (again || program)
         })
     }
 
@@ -1215,9 +1300,9 @@ impl Oracle {
             let unseen = *disposition == Disposition::Hidden && !m.as_handler && reads;
             let filter = unseen && *role == Role::Handler && !first && !m.left_behind;
             let waits = view.deferred && view.has_writer;
-            let expected = m
-                .expected_since
-                .is_some_and(|at| at == now || now < at.saturating_add(self.options.epilogue));
+            let expected = !m.asked_again
+                && m.expected_since
+                    .is_some_and(|at| at == now || now < at.saturating_add(self.options.epilogue));
             let idle = *role == Role::Bystander
                 && m.role == Role::Bystander
                 && view.in_foreground
@@ -1225,7 +1310,6 @@ impl Oracle {
                 && !m.ignored
                 && (view.stdin == Stdin::Other
                     || matches!(view.stdin, Stdin::Pipe(_)) && view.unwritten);
-            let main_ended = !self.by_signal;
             let due = match self.stage {
                 _ if why == Promise::LastWord => true,
                 Stage::Handlers => {
@@ -1241,13 +1325,12 @@ impl Oracle {
                         && m.role != Role::Shielded
                         && !since
                         && !m.reader
-                        && !(main_ended && view.own_pipe)
                         && !m.ignored
                         && !filter
                         && !waits
                         && !expected
                 }
-                Stage::LastCall => *role != Role::Worker,
+                Stage::LastCall => *role != Role::Worker && !waits,
                 Stage::Killing => true,
             };
             if !due || m.signalled || self.due.iter().any(|(id, _)| *id == p.id) {
@@ -1373,7 +1456,7 @@ impl Oracle {
         let lost: Vec<ProcId> = missed.map_or_else(Vec::new, |id| below_and_self(world, id));
         let seen: Vec<Proc> =
             world.alive.iter().filter(|p| !lost.contains(&p.id)).cloned().collect();
-        let views = self.views(world, seen, signal, true, world.now);
+        let views = self.views(world, seen, signal, (true, true), world.now);
         let handlers = views.iter().filter(|v| v.role == Role::Handler);
         let expected = handlers.map(|v| v.process.id).collect();
         self.forwarded = Some((signal, expected, Vec::new(), false));
@@ -1482,6 +1565,10 @@ impl Oracle {
         let loose = self.view(p.id).is_some_and(|v| v.loose && v.handles);
         self.forget_due(p.id);
         if let Some(m) = self.record_mut(p.id) {
+            if m.first_signalled.is_none() && m.in_wait {
+                // It runs the trap at once.
+                m.trap_ran = Some(true);
+            }
             m.first_signalled.get_or_insert(now);
             m.last_signalled = Some(now);
             (m.signalled, m.by_group, m.as_copy) = (true, by_group, copy);
@@ -1519,7 +1606,16 @@ impl Oracle {
             }
             return Ok(());
         }
+        let half = self.stage == Stage::Handlers
+            && self.half_at().is_some_and(|at| at <= now)
+            && view.role == Role::Bystander
+            && m.role == Role::Bystander
+            && view.in_foreground
+            && !m.reader;
+        let in_last_call = self.stage == Stage::LastCall && (view.unclear || view.deferred);
         if self.options.deliver == "child"
+            || in_last_call
+            || half
             || self.due.iter().any(|(id, _)| *id == p.id)
             || self.loose.contains(&p.id)
             || self.last_word_at().is_some_and(|at| at <= now)
@@ -1811,7 +1907,9 @@ impl Oracle {
                     let signalled = self.record(v.process.id).is_some_and(|m| m.signalled);
                     let below = v.process.id == waits_for
                         || is_below(&self.seen, v.process.id, waits_for);
-                    below && (signalled || v.deferred || v.reads_handler || v.carries_on)
+                    let expected =
+                        self.record(v.process.id).is_some_and(|m| m.expected_since.is_some());
+                    below && (signalled || expected || v.deferred || v.reads_handler || v.carries_on)
                 };
                 let (Some(view), Some(m)) = (self.view(waits_for), self.record(waits_for)) else {
                     continue;

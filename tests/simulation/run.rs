@@ -355,7 +355,8 @@ impl<'a> Run<'a> {
         });
         self.world.looked = self.world.tick();
         self.world.looked_at = self.world.now;
-        let mut snapshot = self.world.snapshot(signal, missed);
+        let deciding = matches!(purpose, Purpose::Begin | Purpose::Forward(_));
+        let mut snapshot = self.world.snapshot(signal, missed, deciding);
         // Where no process handles the signal, the first look reads no stdin.
         let quiet =
             |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
@@ -366,7 +367,7 @@ impl<'a> Run<'a> {
         let (at, now) = (self.world.now, self.world.now + cost);
         match purpose {
             Purpose::Begin | Purpose::Stop => {
-                self.oracle.looked(&self.world, missed, quick, at, now)
+                self.oracle.looked(&self.world, missed, (quick, deciding), at, now)
             }
             Purpose::Forward(_) => self.oracle.looked_to_forward(&self.world, signal, missed),
         }

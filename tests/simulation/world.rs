@@ -391,7 +391,7 @@ impl World {
         let command = if subshell && spec.command.is_multiple_of(2) {
             copied_command
         } else {
-            1_000 + spec.command
+            1_000 * if from_shell && !subshell { 2 } else { 1 } + spec.command
         };
         let may_stay = spec.access != Access::Full
             || spec.foreign
@@ -1032,7 +1032,13 @@ impl World {
     }
 
     /// What adieu would read in /proc, without the process that is `missed`.
-    pub(crate) fn snapshot(&self, signal: Signal, missed: Option<ProcId>) -> Snapshot {
+    /// One that is `deciding` asks less.
+    pub(crate) fn snapshot(
+        &self,
+        signal: Signal,
+        missed: Option<ProcId>,
+        deciding: bool,
+    ) -> Snapshot {
         let mut processes: Vec<Process> = Vec::with_capacity(self.alive.len());
         let mut queue: Vec<(usize, Option<usize>)> = Vec::new();
         let push = |queue: &mut Vec<(usize, Option<usize>)>, parent: i32, above: Option<usize>| {
@@ -1086,8 +1092,9 @@ impl World {
                 push(&mut queue, sim.id.pid, here);
             }
         }
-        // The stdin of what is below a program that handles the signal is not read, nor that of the
-        // only such program; outputs only where a process has a pipe as stdin.
+        // The stdin of what is below a program that handles the signal is not read, nor at the
+        // first look that of the only such program; outputs only where a process has a pipe as
+        // stdin.
         let mut within: Vec<bool> = Vec::with_capacity(processes.len());
         let handles = |p: &Process| {
             use Disposition::{Blocked, Caught, Waiting};
@@ -1104,7 +1111,7 @@ impl World {
             }
         };
         let top = processes.iter().zip(&within).filter(|(_, within)| !**within);
-        let several = top.filter(|(process, _)| may_handle(process)).count() > 1;
+        let several = !deciding || top.filter(|(process, _)| may_handle(process)).count() > 1;
         for (process, within) in processes.iter_mut().zip(&within) {
             if *within || !several && handles(process) {
                 process.stdin = Stdin::Other;
