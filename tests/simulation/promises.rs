@@ -200,6 +200,8 @@ struct Record {
     /// At the last look it was in its builtin `wait`.
     in_wait: bool,
     last_signalled: Option<Micros>,
+    /// Which signal it got first.
+    signal: Option<Signal>,
     ignored: bool,
     /// In the foreground of a shell with a trap: since when its handler is gone.
     free_since: Option<Micros>,
@@ -465,8 +467,8 @@ pub(crate) struct Oracle {
     last_call_since: Option<Micros>,
     /// The timeout killed a process for certain, or perhaps.
     killed: (bool, bool),
-    /// The command lines at the first look.
-    commands: Vec<u64>,
+    /// The command lines of what was there at the first look.
+    commands: BTreeSet<u64>,
     /// Processes that have to get the signal or not, depending on how the rules are read.
     loose: Vec<ProcId>,
     first_look: Option<Micros>,
@@ -526,7 +528,7 @@ impl Oracle {
             last_word: false,
             last_call_since: None,
             killed: (false, false),
-            commands: Vec::new(),
+            commands: BTreeSet::new(),
             loose: Vec::new(),
             first_look: None,
             tick: 0,
@@ -735,10 +737,13 @@ impl Oracle {
         };
         // What reads, or has read, what a handler writes, also by way of other readers; and what the
         // main process left, and reads a pipe of its own: its writer may be gone.
+        let left = |at: usize| {
+            let own = files.is_own_pipe(at, &parent) && !may_be_written(at);
+            !fresh && !self.by_signal && own
+        };
         let mut reader: Vec<bool> = (0..n)
             .map(|at| {
-                let left = !self.by_signal && files.is_own_pipe(at, &parent) && !may_be_written(at);
-                !reads[at].is_empty() || record(at).is_some_and(|m| m.reader) || !fresh && left
+                !reads[at].is_empty() || record(at).is_some_and(|m| m.reader) || left(at)
             })
             .collect();
         loop {
@@ -787,7 +792,7 @@ impl Oracle {
         let trap_ran: Vec<Option<bool>> = (0..n)
             .map(|at| {
                 let m = record(at)?;
-                if m.first_signalled.is_some()
+                if m.signal == Some(signal)
                     && seen[at].kind(world.now) == Kind::Shell
                     && dispositions[at] != Disposition::Caught
                 {
@@ -918,7 +923,8 @@ impl Oracle {
                     }
                     // It may have a while to read it to its end.
                     let known = record(at).is_some_and(|m| m.reader);
-                    let rest = reader[at] && (!known || (0..n).any(|it| files.feeds(it, at, &parent)));
+                    let fed = (0..n).any(|it| files.feeds(it, at, &parent));
+                    let rest = reader[at] && (!known || fed || left(at));
                     match carries_on(at) {
                         Some(m) => {
                             let role = match m.role {
@@ -1049,9 +1055,6 @@ impl Oracle {
         for view in views.iter_mut().filter(|_| quick) {
             (view.stdin, view.reads_handler) = (Stdin::Other, false);
         }
-        if first {
-            self.commands = views.iter().map(|v| v.command).filter(|it| *it != 0).collect();
-        }
         for view in &views {
             let p = &view.process;
             if self.record(p.id).is_none() {
@@ -1080,11 +1083,15 @@ impl Oracle {
                     trap_ran: None,
                     in_wait: false,
                     last_signalled: None,
+                    signal: None,
                     ignored: false,
                     free_since: None,
                     refused: false,
                     killed: false,
                 });
+            }
+            if view.command != 0 && self.record(p.id).is_some_and(|m| !m.newcomer) {
+                self.commands.insert(view.command);
             }
             let asks_pending = self.signal;
             let Some(m) = self.record_mut(p.id) else { continue };
@@ -1324,13 +1331,13 @@ impl Oracle {
                     *role != Role::Worker
                         && m.role != Role::Shielded
                         && !since
-                        && !m.reader
+                        && (!m.reader || *role == Role::Handler && !view.deferred)
                         && !m.ignored
                         && !filter
                         && !waits
                         && !expected
                 }
-                Stage::LastCall => *role != Role::Worker && !waits,
+                Stage::LastCall => *role != Role::Worker,
                 Stage::Killing => true,
             };
             if !due || m.signalled || self.due.iter().any(|(id, _)| *id == p.id) {
@@ -1563,6 +1570,7 @@ impl Oracle {
         let young = self.tick.saturating_sub(p.id.start) < YOUTH;
         let copy = below_trap && shell && young && !by_group;
         let loose = self.view(p.id).is_some_and(|v| v.loose && v.handles);
+        let sent = self.signal;
         self.forget_due(p.id);
         if let Some(m) = self.record_mut(p.id) {
             if m.first_signalled.is_none() && m.in_wait {
@@ -1571,6 +1579,7 @@ impl Oracle {
             }
             m.first_signalled.get_or_insert(now);
             m.last_signalled = Some(now);
+            m.signal.get_or_insert(sent);
             (m.signalled, m.by_group, m.as_copy) = (true, by_group, copy);
             m.as_handler |= (role == Some(Role::Handler) || loose) && !by_group;
         }
