@@ -73,6 +73,11 @@ impl OkExits {
     pub fn apply(&self, code: u8) -> u8 {
         if self.0.contains(&code) { 0 } else { code }
     }
+
+    /// The same, but a stop in which the timeout killed is no success, whatever its status is.
+    pub fn apply_unless_killed(&self, code: u8, killed: bool) -> u8 {
+        if killed { code } else { self.apply(code) }
+    }
 }
 
 #[cfg(test)]
@@ -85,9 +90,10 @@ mod tests {
         assert_eq!(End::Signaled(Signal::TERM).code(), 143);
         assert_eq!(End::Signaled(Signal::KILL).code(), 137);
         let ok = OkExits(vec![143, 1]);
-        assert_eq!(ok.apply(143), 0);
-        assert_eq!(ok.apply(1), 0);
-        assert_eq!(ok.apply(2), 2);
+        assert_eq!([143, 1, 2].map(|code| ok.apply(code)), [0, 0, 2]);
+        assert_eq!(ok.apply_unless_killed(143, false), 0);
+        assert_eq!(ok.apply_unless_killed(143, true), 143);
+        assert_eq!(OkExits(vec![KILLED]).apply_unless_killed(KILLED, true), KILLED);
     }
 
     #[test]

@@ -173,11 +173,12 @@ fn run_command(typed: Typed, mask: SignalSet, started: Instant) -> Result<u8, Er
         .into_iter()
         .filter(|s| sys::is_ignored(*s))
         .collect();
+    reporter.started_ignoring(ignored);
     let terms = settings.terms(main, is_init, terminal::can_suspend(), ignored);
     let observer = || Observer::this_process(settings.show_args).with_wrappers(&settings.wrappers);
     let mut inbox = Inbox::open(started);
     let code = supervise::supervise(&mut inbox, &terms, &observer, &mut reporter);
-    let code = settings.ok_exits.apply(code);
+    let code = settings.ok_exits.apply_unless_killed(code, reporter.had_to_kill_as_asked());
     let not_run = matches!(reporter.main_end(), Some(End::Exited(126 | 127)));
     if not_run
         && !reporter.has_stop()

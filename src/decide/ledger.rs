@@ -69,7 +69,7 @@ pub(crate) struct Record {
     finishing_since: Option<Time>,
     /// The kernel refuses to signal it (EPERM), whatever the signal.
     refused: bool,
-    /// It ignores the signal that it gets, and has no handler below it.
+    /// It ignores the signal that it gets, is no handler, and has none below it.
     ignores: bool,
 }
 
@@ -113,13 +113,13 @@ impl Record {
             Presence::Overlooked(reported) => Some(reported),
             Presence::Lost => None,
         });
-        let expected = is_top && !self.is_started_since() && self.is_expected(verdict);
+        let expected = !self.is_started_since() && self.is_expected(verdict, is_top);
         let until = request.now.saturating_add(request.epilogue);
         self.expected_until = expected.then(|| self.expected_until.unwrap_or(until));
         let may_be_worker = matches!(verdict.reason, Reason::PerhapsAwaitedBy(_));
         self.was_worker |= verdict.role == Role::Worker || may_be_worker;
         self.left_behind |= self.was_worker;
-        self.reader |= matches!(verdict.reason, Reason::ReadsPipeline | Reason::ReadsRest);
+        self.reader |= verdict.reader;
         let finishing = verdict.reason == Reason::Finishing;
         self.finishing_since = finishing.then(|| self.finishing_since.unwrap_or(request.now));
         // A shell stays shielded when its handler is gone: it carries on with the script.
@@ -128,14 +128,14 @@ impl Record {
     }
 
     /// Whether the process handles the signal, and has a reason to end without one from adieu.
-    fn is_expected(&self, verdict: &Verdict) -> bool {
+    fn is_expected(&self, verdict: &Verdict, is_top: bool) -> bool {
         let moved = self.process.switches != self.switches || self.process.pending;
         verdict.role == Role::Handler
             && match verdict.reason {
                 // It is at end of file.
                 Reason::ReadsRest => true,
                 // Its handler is gone. That one has signalled it, unless it has not moved since.
-                Reason::Handles | Reason::Hidden => self.was_worker && moved,
+                Reason::Handles | Reason::Hidden => is_top && self.was_worker && moved,
                 _ => false,
             }
     }
@@ -216,6 +216,20 @@ pub(crate) struct Tree<'a> {
 impl Tree<'_> {
     fn iter(&self) -> impl Iterator<Item = (&Process, &Verdict)> {
         self.snapshot.processes.iter().zip(self.verdicts)
+    }
+
+    /// Which processes are a handler, or have one below them.
+    fn above_handlers(&self) -> Vec<bool> {
+        let is_handler = |verdict: &Verdict| verdict.role == Role::Handler;
+        let mut above: Vec<bool> = self.verdicts.iter().map(is_handler).collect();
+        for (at, process) in self.snapshot.processes.iter().enumerate().rev() {
+            if above.get(at) == Some(&true)
+                && let Some(parent) = process.above.and_then(|parent| above.get_mut(parent))
+            {
+                *parent = true;
+            }
+        }
+        above
     }
 
     /// Which processes have a handler above them.
@@ -358,8 +372,8 @@ impl Ledger {
         is_newcomer: impl Fn(ProcId) -> bool,
     ) -> Vec<Action> {
         let mut before = std::mem::take(&mut self.records);
-        let below_handler = tree.below_handlers();
-        for ((process, verdict), below) in tree.iter().zip(below_handler) {
+        let relatives = tree.below_handlers().into_iter().zip(tree.above_handlers());
+        for ((process, verdict), (below, above)) in tree.iter().zip(relatives) {
             let mut record = before.remove(&process.id).unwrap_or_else(|| {
                 let newcomer = is_newcomer(process.id);
                 let origin = if newcomer { Origin::DuringStop } else { Origin::BeforeStop };
@@ -370,7 +384,7 @@ impl Ledger {
             }
             record.see(process, verdict, !below, request);
             record.ignores =
-                verdict.role != Role::Shielded && tree.ignores(process, request.signal);
+                !above && !record.was_handler() && tree.ignores(process, request.signal);
             self.records.insert(process.id, record);
         }
         let mut ended = Vec::new();
@@ -402,7 +416,7 @@ impl Ledger {
         for (process, verdict) in tree.iter() {
             let Some(record) = self.seen_mut(process.id) else { continue };
             let past = record.past(verdict, request);
-            let by_record = Verdict { role: record.role, reason: verdict.reason };
+            let by_record = Verdict { role: record.role, ..*verdict };
             // Whether its shell waits for it shows in a moment.
             let unclear = matches!(verdict.reason, Reason::PerhapsAwaitedBy(_));
             if !record.delivery.is_due()

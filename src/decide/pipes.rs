@@ -38,64 +38,85 @@ impl<'a> Pipes<'a> {
         Self { processes: &snapshot.processes, writers }
     }
 
-    /// What each process reads, where these are the handlers, and these are known to be readers.
-    pub(super) fn reads(&self, handlers: &[bool], known: impl Fn(usize) -> bool) -> Vec<Reads> {
-        let may_read =
-            |at: &usize| known(*at) || self.processes.get(*at).is_some_and(Process::may_read_pipe);
-        let candidates: Vec<usize> = (0..self.processes.len()).filter(may_read).collect();
+    /// What each process reads. `handlers` handle the signal, `sources` are those of them whose
+    /// lines have to be read to the end, and the `known` have been readers before.
+    pub(super) fn reads(
+        &self,
+        handlers: &[bool],
+        sources: &[bool],
+        known: impl Fn(usize) -> bool,
+    ) -> Vec<Reads> {
         let mut reads = vec![Reads::Nothing; self.processes.len()];
-        let mut sources = Sources::of(self.processes, handlers.to_vec());
+        let stdin = |at: usize| self.processes.get(at).map_or(Stdin::Other, |it| it.stdin);
+        let is_handler = |at: usize| handlers.get(at) == Some(&true);
+        // What a handler has as stdin may not show. That keeps no signal from it.
+        let candidates: Vec<usize> = (0..self.processes.len())
+            .filter(|at| known(*at) || stdin(*at) != Stdin::Other)
+            .filter(|at| stdin(*at) != Stdin::Unknown || !is_handler(*at))
+            .collect();
+        let mut all = Sources::of(self.processes, sources.to_vec());
         let mut found = !candidates.is_empty();
         // Of a pipeline that is longer than two, each round finds one more.
         while std::mem::take(&mut found) {
-            for at in &candidates {
-                let now = match self.reads_from_any(*at, handlers, &sources) {
-                    true => Reads::Handler,
-                    false if known(*at) => Reads::Rest,
-                    false => continue,
-                };
-                if let Some(reads) = reads.get_mut(*at).filter(|it| **it != now) {
-                    *reads = now;
+            for at in candidates.iter().copied() {
+                let is_new = reads.get(at) != Some(&Reads::Handler);
+                if is_new && self.reads_from_any(at, &all) {
                     found = true;
+                    set(&mut reads, at, Reads::Handler);
                 }
             }
-            let both = reads.iter().zip(handlers).map(|(it, is)| *is || *it != Reads::Nothing);
-            sources = Sources::of(self.processes, both.collect());
+            let both = reads.iter().zip(sources).map(|(it, is)| *is || *it == Reads::Handler);
+            all = Sources::of(self.processes, both.collect());
         }
-        let in_ring = |at: &usize| handlers.get(*at) == Some(&true) && self.is_in_ring(*at, &reads);
-        let ring: Vec<usize> = candidates.into_iter().filter(in_ring).collect();
+        let in_ring = |at: &usize| is_handler(*at) && self.is_in_ring(*at, &reads);
+        let ring: Vec<usize> = candidates.iter().copied().filter(in_ring).collect();
         for at in ring {
-            if let Some(reads) = reads.get_mut(at) {
-                *reads = Reads::Nothing;
-            }
+            set(&mut reads, at, Reads::Nothing);
+        }
+        let sources = Sources::of(self.processes, sources.to_vec());
+        for at in candidates {
+            let now = match reads.get(at) {
+                Some(Reads::Nothing) if !is_handler(at) && self.may_read_from_any(at, &sources) => {
+                    Reads::Handler
+                }
+                Some(Reads::Nothing) if known(at) => Reads::Rest,
+                _ => continue,
+            };
+            set(&mut reads, at, now);
         }
         reads
     }
 
-    /// Whether a process reads what one of these writes.
-    fn reads_from_any(&self, at: usize, handlers: &[bool], sources: &Sources) -> bool {
-        let is_handler = handlers.get(at) == Some(&true);
+    /// Whether a process reads the pipe that one of these writes, or a process on its branch.
+    fn reads_from_any(&self, at: usize, sources: &Sources) -> bool {
         let is_elsewhere = |other: &usize| !self.are_on_one_branch(at, *other);
+        self.writers_for(at).any(|writer| {
+            // A handler that writes the pipe itself counts also where it is above the reader.
+            let itself = sources.has(writer);
+            let above = || self.branch_up(writer).any(|it| sources.has(it) && is_elsewhere(&it));
+            let below = || match self.is_within(at, writer) {
+                false => sources.has_below(writer),
+                true => {
+                    let mut all = sources.all().filter(is_elsewhere);
+                    all.any(|it| self.is_within(it, writer))
+                }
+            };
+            itself || above() || below()
+        })
+    }
+
+    /// Whether a process may read what one of these writes: what does not show is guessed. It is
+    /// better to wait a moment for a reader that is none than to cut one off. No process is taken
+    /// for the reader of what such a process writes.
+    fn may_read_from_any(&self, at: usize, handlers: &Sources) -> bool {
+        let is_elsewhere = |other: &usize| !self.are_on_one_branch(at, *other);
+        let mut others = handlers.all().filter(is_elsewhere);
         match self.processes.get(at).map(|process| process.stdin) {
-            // It is better to wait a moment for a reader that is none than to cut one off. A
-            // handler needs no such care.
-            Some(Stdin::Unknown) => !is_handler && sources.all().any(|it| is_elsewhere(&it)),
-            Some(Stdin::Pipe(_)) => {
-                self.writers_for(at).any(|writer| {
-                    let above =
-                        self.branch_up(writer).any(|it| sources.has(it) && is_elsewhere(&it));
-                    let below = || match self.is_within(at, writer) {
-                        false => sources.has_below(writer),
-                        true => {
-                            let mut all = sources.all().filter(is_elsewhere);
-                            all.any(|it| self.is_within(it, writer))
-                        }
-                    };
-                    above || below()
-                }) || self.has_pipe_of_its_own(at)
-                    && sources.all().filter(is_elsewhere).any(|it| self.hides_outputs(it))
+            Some(Stdin::Unknown) => others.next().is_some(),
+            Some(Stdin::Pipe(_)) if self.has_pipe_of_its_own(at) => {
+                others.any(|it| self.hides_outputs(it))
             }
-            Some(Stdin::Other) | None => false,
+            _ => false,
         }
     }
 
@@ -213,6 +234,12 @@ impl<'a> Pipes<'a> {
 
     fn are_on_one_branch(&self, one: usize, other: usize) -> bool {
         self.is_within(one, other) || self.is_within(other, one)
+    }
+}
+
+fn set(reads: &mut [Reads], at: usize, now: Reads) {
+    if let Some(reads) = reads.get_mut(at) {
+        *reads = now;
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Reason {
     WasSignalled,
     /// It is the one that `--deliver child` means.
     Chosen,
+    /// It handles the signal, but `--deliver child` means another.
+    NotChosen,
     /// This handler is below it.
     Above(i32),
     /// It is below this handler.
@@ -71,6 +73,8 @@ pub struct Verdict {
     pub role: Role,
     /// Why.
     pub reason: Reason,
+    /// It reads what a handler writes, or has, whatever its role.
+    pub reader: bool,
 }
 
 impl Verdict {
@@ -215,9 +219,9 @@ impl<'a> Assignment<'a> {
             vec![Reads::Nothing; processes.len()]
         } else {
             let known = |at: usize| known.get(at).is_some_and(|known| known.reader);
-            let left =
-                |at| question.main_ended && pipes.has_pipe_of_its_own(at) && !pipes.is_written(at);
-            pipes.reads(&shielding, |at| known(at) || left(at))
+            let is_left = |at| pipes.has_pipe_of_its_own(at) && !pipes.is_written(at);
+            let left = |at| question.main_ended && is_left(at);
+            pipes.reads(&handlers, &shielding, |at| known(at) || left(at))
         };
         let followed = followed(snapshot, known, &handlers, &pipes);
         Self { snapshot, question, known, handlers, handler_below, pipes, reads, followed }
@@ -232,10 +236,11 @@ impl<'a> Assignment<'a> {
             let above = process.above.and_then(|above| Some((above, verdicts.get(above)?)));
             let mut shell = process.above.and_then(|above| *unclear.get(above)?);
             let (role, mut reason) = match above {
-                Some((_, Verdict { role: role @ (Role::Worker | Role::Foreground), reason })) => {
-                    (*role, *reason)
-                }
-                Some((above, Verdict { role: Role::Handler, reason })) => {
+                Some((
+                    _,
+                    Verdict { role: role @ (Role::Worker | Role::Foreground), reason, .. },
+                )) => (*role, *reason),
+                Some((above, Verdict { role: Role::Handler, reason, .. })) => {
                     let reads = matches!(reason, Reason::ReadsPipeline | Reason::ReadsRest);
                     let ground = self.ground(at, above).filter(|_| !reads);
                     if ground == Some(Ground::Unclear) {
@@ -256,7 +261,8 @@ impl<'a> Assignment<'a> {
             {
                 reason = Reason::Nothing;
             }
-            verdicts.push(Verdict { role, reason });
+            let reader = self.reads(at) != Reads::Nothing;
+            verdicts.push(Verdict { role, reason, reader });
             unclear.push(shell);
         }
         verdicts
@@ -510,9 +516,10 @@ fn around_chosen(snapshot: &Snapshot, chosen: usize) -> Vec<Verdict> {
                 (Role::Worker, Reason::Below(pid))
             }
             _ if below.get(at).copied().flatten().is_some() => (Role::Shielded, Reason::Above(pid)),
+            _ if handles(process, false) => (Role::Bystander, Reason::NotChosen),
             _ => (Role::Bystander, Reason::Nothing),
         };
-        verdicts.push(Verdict { role, reason });
+        verdicts.push(Verdict { role, reason, reader: false });
     }
     verdicts
 }

@@ -27,8 +27,8 @@ pub(crate) enum Stage {
     },
     /// The timeout is near: every process has had the signal, or gets it now.
     LastWord {
-        /// Since then, or since the last call.
-        since: Time,
+        /// When the last call began, if there was one.
+        last_call: Option<Time>,
     },
     /// The timeout is over.
     Killing {
@@ -66,16 +66,22 @@ impl Stage {
     }
 
     /// The timeout is near.
-    pub(crate) fn last_word(self, now: Time) -> Self {
-        Self::LastWord { since: self.last_call_since().unwrap_or(now) }
+    pub(crate) fn last_word(self) -> Self {
+        Self::LastWord { last_call: self.last_call() }
     }
 
-    /// Since when whatever is left has the signal, but for workers of a handler that is left.
-    pub(crate) fn last_call_since(self) -> Option<Time> {
+    /// When the last call began, if it has, and the timeout has not killed.
+    pub(crate) fn last_call(self) -> Option<Time> {
         match self {
-            Self::LastCall { since } | Self::LastWord { since } => Some(since),
+            Self::LastCall { since } => Some(since),
+            Self::LastWord { last_call } => last_call,
             Self::Handlers { .. } | Self::Epilogue { .. } | Self::Killing { .. } => None,
         }
+    }
+
+    /// Whether whatever is left has the signal.
+    pub(crate) fn is_last(self) -> bool {
+        matches!(self, Self::LastCall { .. } | Self::LastWord { .. })
     }
 
     pub(crate) fn is_killing(self) -> bool {

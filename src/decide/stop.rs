@@ -150,7 +150,7 @@ impl Stop {
             (Alarm::LastWord, _) => self.last_word,
             (Alarm::HalfTime, Stage::Handlers { .. }) => self.half_time,
             (Alarm::ExpectedOver, Stage::Handlers { .. }) => self.ledger.expected_over(),
-            (Alarm::IgnorersOver, stage) => self.ledger.ignorers_over(stage.last_call_since()?),
+            (Alarm::IgnorersOver, stage) => self.ledger.ignorers_over(stage.last_call()?),
             (Alarm::Look, _) => Some(self.pace.next()),
             (Alarm::KilledTooLong | Alarm::HalfTime, _)
             | (Alarm::EpilogueOver | Alarm::ExpectedOver, _) => None,
@@ -170,8 +170,9 @@ impl Stop {
                 Alarm::Timeout => return self.timeout(main, now),
                 Alarm::Warning => actions.push(self.warn(now)),
                 Alarm::LastWord => {
-                    self.stage = self.stage.last_word(now);
-                    actions.push(Action::Say(Note::Enters(Turn::LastWord)));
+                    self.stage = self.stage.last_word();
+                    let said = Action::Say(Note::Enters(Turn::LastWord));
+                    actions.extend(self.ledger.has_due().then_some(said));
                     look = true;
                 }
                 Alarm::HalfTime => {
@@ -307,8 +308,8 @@ impl Stop {
         main: Main,
         now: Time,
     ) -> Vec<Action> {
-        let Some(snapshot) = snapshot else { return self.looked_in_vain(terms, main, now) };
         self.half_time = self.half_time.filter(|at| now < *at);
+        let Some(snapshot) = snapshot else { return self.looked_in_vain(terms, main, now) };
         self.ledger.forget_copies(snapshot);
         self.ledger.watch_traps(snapshot, now.saturating_sub(took));
         let main_ended = !self.asked_for;
@@ -333,7 +334,7 @@ impl Stop {
         // As PID 1 adieu ends by its exit what it may not signal; none of these would have handled
         // the signal.
         let main_known = main.group.is_none() || self.ledger.sees(terms.main);
-        let is_last_call = self.stage.last_call_since().is_some();
+        let is_last_call = self.stage.is_last();
         if is_last_call && terms.is_init && main_known && self.ledger.is_beyond_reach() {
             actions.push(self.exit(main.code));
             return actions;
@@ -372,10 +373,11 @@ impl Stop {
             actions.extend(self.nobody_handles_it(tree.snapshot, terms, main, now));
         }
         loop {
-            if self.stage.last_call_since().is_some() {
+            if self.stage.is_last() {
                 self.ledger.recheck_group(tree.snapshot, self.pace.last());
             }
             let request = self.request(terms, now);
+            let before = actions.len();
             actions.extend(self.ledger.signal_due(tree, question, request));
             match &mut self.stage {
                 Stage::Handlers { .. } if first => {
@@ -386,12 +388,17 @@ impl Stop {
                     let asked = *asked.get_or_insert(now);
                     let kills = self.ledger.kill(tree.snapshot, *since, asked, self.began, now);
                     self.killed |= !kills.is_empty();
-                    actions.extend(kills);
-                }
-                Stage::LastCall { since } | Stage::LastWord { since } => {
-                    actions.extend(self.ledger.kill_ignorers(*since, now));
+                    // Whoever gets the signal only now gets it because of the timeout: that is said
+                    // first.
+                    let (said, done): (Vec<_>, Vec<_>) =
+                        kills.into_iter().partition(|action| matches!(action, Action::Say(_)));
+                    actions.splice(before..before, said);
+                    actions.extend(done);
                 }
                 _ => {}
+            }
+            if let Some(since) = self.stage.last_call() {
+                actions.extend(self.ledger.kill_ignorers(since, now));
             }
             let restarted = match self.stage {
                 Stage::Epilogue { .. } => self.ledger.restarted(tree, question),
@@ -440,8 +447,8 @@ impl Stop {
         if !matches!(next, Stage::Handlers { .. }) {
             self.pace = Pace::new(now);
         }
-        // A last call with nothing left to send is not worth a word.
-        let said = !matches!(next, Stage::LastCall { .. }) || left.due;
+        // An epilogue or a last call with nothing left to send is not worth a word.
+        let said = !matches!(next, Stage::Epilogue { .. } | Stage::LastCall { .. }) || left.due;
         said.then_some(Action::Say(Note::Enters(next.turn())))
     }
 

@@ -67,6 +67,14 @@ impl Journal {
         match note {
             Note::Sends(who, reason, signal) => {
                 if let Some(record) = self.record(who, *reason) {
+                    if record.signal.is_none() {
+                        // What it is when it gets the signal counts: a worker whose handler is gone
+                        // may be a handler by then.
+                        record.who.role = who.role;
+                        if *reason != Reason::LastCall {
+                            record.reason = *reason;
+                        }
+                    }
                     record.who.signalled = record.who.signalled.or(who.signalled);
                     record.signal.get_or_insert(*signal);
                 }
@@ -187,5 +195,23 @@ pub(crate) mod tests {
         journal.note(&Note::Ended(hung, Some(End::Signaled(Signal::KILL))), ms(1_000));
         journal.note(&Note::Ended(other, None), ms(1_000));
         journal
+    }
+
+    #[test]
+    fn the_role_is_that_of_the_moment_in_which_the_signal_came() {
+        let mut journal = Journal::new(Cause::MainEnded(End::Exited(3)), Signal::TERM, None, ms(0));
+        let worker = |signalled| ProcessNote { role: Role::Worker, ..who(12, "left", signalled) };
+        journal.note(&Note::Leaves(worker(None), Reason::Below(11)), ms(0));
+        let sends = Note::Sends(who(12, "left", Some(5)), Reason::Handles, Signal::TERM);
+        journal.note(&sends, ms(5));
+        let again = Note::Sends(worker(Some(5)), Reason::WasSignalled, Signal::TERM);
+        journal.note(&again, ms(9));
+        let record = &journal.records[0];
+        assert_eq!((record.who.role, record.reason), (Role::Handler, Reason::Handles));
+        let shell = |signalled| ProcessNote { role: Role::Shielded, ..who(2, "sh", signalled) };
+        journal.note(&Note::Leaves(shell(None), Reason::Above(12)), ms(0));
+        journal.note(&Note::Sends(shell(Some(9)), Reason::LastCall, Signal::TERM), ms(9));
+        let record = &journal.records[1];
+        assert_eq!((record.who.role, record.reason), (Role::Shielded, Reason::Above(12)));
     }
 }

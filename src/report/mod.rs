@@ -20,7 +20,7 @@ use crate::report::record::Outcome;
 use crate::report::sentence::sentence;
 use crate::report::words::duration;
 use crate::report::write::{Places, WRITE_LIMIT};
-use crate::signal::Signal;
+use crate::signal::{Signal, SignalSet};
 use crate::system::sys;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub(crate) struct Reporter {
     journal: Option<Journal>,
     main_end: Option<End>,
     dropped: Dropped,
+    /// Of HUP, INT and QUIT those that adieu was started ignoring.
+    ignored: SignalSet,
 }
 
 /// The signals that were dropped: each with when that was last logged, and how many were dropped
@@ -82,7 +84,13 @@ impl Reporter {
             journal: None,
             main_end: None,
             dropped: Dropped::default(),
+            ignored: SignalSet::EMPTY,
         }
+    }
+
+    /// Takes in which of HUP, INT and QUIT adieu was started ignoring.
+    pub(crate) fn started_ignoring(&mut self, ignored: SignalSet) {
+        self.ignored = ignored;
     }
 
     /// Remembers who sent a signal, in case it begins a stop.
@@ -126,7 +134,14 @@ impl Reporter {
         let since = self.journal.as_ref().filter(|_| level == Verbosity::Verbose);
         let since =
             since.map(|journal| format!("{:>8}  ", duration(now.saturating_sub(journal.began))));
-        say(&format!("{}{}{more}", since.unwrap_or_default(), sentence(note, now)));
+        let text = match note {
+            Note::Dropped(signal) if self.ignored.has(*signal) => format!(
+                "{signal} dropped: adieu was started ignoring it, as a background job of a shell \
+                 or by nohup, and no program handles it; for a stop send SIGTERM"
+            ),
+            _ => sentence(note, now),
+        };
+        say(&format!("{}{text}{more}", since.unwrap_or_default()));
     }
 
     /// How the main process ended, once it has.
@@ -139,9 +154,16 @@ impl Reporter {
         self.journal.is_some()
     }
 
-    /// Whether the stop had to kill.
+    /// Whether the timeout of the stop had to kill.
     pub(crate) fn had_to_kill(&self) -> bool {
         self.journal.as_ref().is_some_and(|journal| journal.timed_out.is_some())
+    }
+
+    /// Whether it had to in a stop that was asked for: not in one of what the main process left
+    /// behind, whose end was its own.
+    pub(crate) fn had_to_kill_as_asked(&self) -> bool {
+        let asked_for = |journal: &Journal| matches!(journal.cause, Cause::Signal(_));
+        self.had_to_kill() && self.journal.as_ref().is_some_and(asked_for)
     }
 
     /// Prints the timeline of the stop and writes its files, as far as the settings ask for them.

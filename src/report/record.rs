@@ -1,11 +1,11 @@
 //! A finished stop as text: the report (JSON), and a few lines for `kubectl describe pod`.
 
 use crate::cli::settings::Settings;
-use crate::decide::role::Reason;
+use crate::decide::role::Role;
 use crate::decide::terms::{Deliver, Terms};
 use crate::decide::{Cause, Time};
 use crate::exit::End;
-use crate::report::journal::Journal;
+use crate::report::journal::{Journal, Record};
 use crate::report::words::{duration, reason, role, stage};
 use crate::signal::Signal;
 use serde_json::{Value, json};
@@ -28,21 +28,23 @@ pub(crate) struct Outcome {
 /// The termination log: what adieu waited for and what it killed, in a few lines.
 pub(crate) fn message(journal: &Journal, outcome: Outcome) -> String {
     let whole = outcome.now.saturating_sub(journal.began);
-    let mut text = format!(
-        "adieu: stopped by {} in {}, exit status {}\n",
-        journal.signal,
-        duration(whole),
-        outcome.exit_status
-    );
+    let (took, status) = (duration(whole), outcome.exit_status);
+    let mut text = match journal.cause {
+        Cause::Signal(_) => {
+            format!("adieu: stopped by {} in {took}, exit status {status}\n", journal.signal)
+        }
+        Cause::MainEnded(end) => format!(
+            "adieu: the main process {end}; what it left behind ended in {took}, exit status \
+             {status}\n"
+        ),
+    };
     if let Some(at) = journal.timed_out {
         let _ = writeln!(text, "timeout after {}", duration(at.saturating_sub(journal.began)));
     }
     // The killed come first: there may not be room for all.
     let (killed, others): (Vec<_>, Vec<_>) =
         journal.records.iter().partition(|record| record.killed.is_some());
-    for record in killed
-        .into_iter()
-        .chain(others.into_iter().filter(|record| record.reason == Reason::Handles))
+    for record in killed.into_iter().chain(others.into_iter().filter(|record| was_awaited(record)))
     {
         let ended = record.ended.map_or(outcome.now, |(at, _)| at).saturating_sub(journal.began);
         let name = format!("{} ({})", record.who.name, record.who.id.pid);
@@ -61,6 +63,11 @@ pub(crate) fn message(journal: &Journal, outcome: Outcome) -> String {
         };
     }
     text
+}
+
+/// adieu waited for it: it got the signal as a handler.
+fn was_awaited(record: &Record) -> bool {
+    record.who.role == Role::Handler && record.signal.is_some()
 }
 
 /// The report; `docs/report.schema.json` describes it.
@@ -89,7 +96,7 @@ pub(crate) fn to_json(
             "pid": record.who.id.pid,
             "name": record.who.name,
             "role": role(record.who.role),
-            "reason": reason(record.reason),
+            "reason": reason(&record.who, record.reason),
             "signal": record.signal.map(name),
             "signalled_ms": record.who.signalled.map(since),
             "killed_ms": record.killed.map(since),
@@ -212,5 +219,11 @@ mod tests {
              killed: hung (14), handler, after 1.00 s\n\
              waited for: server (12), exited 0 after 500 ms\n"
         );
+        let mut left = journal();
+        left.cause = Cause::MainEnded(End::Exited(3));
+        assert!(message(&left, Outcome { exit_status: 3, ..outcome() }).starts_with(
+            "adieu: the main process exited with 3; what it left behind ended in 1.00 s, exit \
+                 status 3\n"
+        ));
     }
 }

@@ -24,12 +24,15 @@ pub(crate) fn sentence(note: &Note, now: Time) -> String {
             format!("no process handles {signal}: all of them get it at once")
         }
         Note::Sends(who, reason, signal) => {
-            format!("{signal} to {}, {}: {}", named(who), role(who.role), because(*reason))
+            format!("{signal} to {}, {}: {}", named(who), role(who.role), because(who, *reason))
         }
         Note::Leaves(who, reason) => {
-            format!("{} is left alone, {}: {}", named(who), role(who.role), because(*reason))
+            format!("{} is left alone, {}: {}", named(who), role(who.role), because(who, *reason))
         }
         Note::Enters(Turn::Handlers) => "the stage of the handlers begins again".to_owned(),
+        Note::Enters(Turn::LastWord) => {
+            "the timeout is near: every process that is left gets the signal".to_owned()
+        }
         Note::Enters(stage) => format!("the {} begins", words::stage(*stage)),
         Note::Ended(who, Some(end)) => format!("{} {end}", named(who)),
         Note::Ended(who, None) => format!("{} ended", named(who)),
@@ -171,7 +174,20 @@ mod tests {
                 Note::Leaves(sh(), Reason::Above(12)),
                 "sh (7) is left alone, shielded: it has to be there for 12, a handler below it",
             ),
+            (
+                Note::Sends(ignoring(), Reason::LastCall, term),
+                "SIGTERM to sleep (15), handler: it ignores the signal",
+            ),
+            (
+                Note::Leaves(unsignalled(), Reason::NotChosen),
+                "tee (13) is left alone, handler: it handles the signal, but --deliver child \
+                 chooses another",
+            ),
             (Note::Enters(Turn::Epilogue), "the epilogue begins"),
+            (
+                Note::Enters(Turn::LastWord),
+                "the timeout is near: every process that is left gets the signal",
+            ),
             (Note::Enters(Turn::LastCall), "the last call begins"),
             (Note::Ended(server(), None), "server (12) ended"),
             (Note::Ended(server(), Some(exited)), "server (12) exited with 3"),

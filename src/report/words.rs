@@ -1,5 +1,6 @@
 //! The words that the log, the timeline, the report and `--explain` share: each stands here once.
 
+use crate::decide::ProcessNote;
 use crate::decide::role::{Reason, Role};
 use crate::decide::turn::Turn;
 use crate::exit::End;
@@ -39,12 +40,20 @@ pub(crate) fn when(turn: Turn) -> &'static str {
     }
 }
 
+/// The reason is that the process does nothing with the signal, and it ignores it: it has no
+/// handler, but the signal does not end it either.
+fn is_ignoring(who: &ProcessNote, reason: Reason) -> bool {
+    who.ignores && matches!(reason, Reason::Nothing | Reason::InForeground | Reason::LastCall)
+}
+
 /// The name that the report has for a reason.
-pub(crate) fn reason(reason: Reason) -> &'static str {
+pub(crate) fn reason(who: &ProcessNote, reason: Reason) -> &'static str {
     match reason {
+        _ if is_ignoring(who, reason) => "ignores the signal",
         Reason::Handles => "handles the signal",
         Reason::WasSignalled => "got the signal before",
         Reason::Chosen => "chosen by --deliver child",
+        Reason::NotChosen => "not chosen by --deliver child",
         Reason::Above(_) => "above a handler",
         Reason::Below(_) => "below a handler",
         Reason::AwaitedBy(_) => "a shell with a trap waits for it",
@@ -60,11 +69,15 @@ pub(crate) fn reason(reason: Reason) -> &'static str {
 }
 
 /// A reason as a sentence about the process.
-pub(crate) fn because(reason: Reason) -> String {
+pub(crate) fn because(who: &ProcessNote, reason: Reason) -> String {
     match reason {
+        _ if is_ignoring(who, reason) => "it ignores the signal".to_owned(),
         Reason::Handles => "it handles the signal".to_owned(),
         Reason::WasSignalled => "it got the signal before".to_owned(),
         Reason::Chosen => "--deliver child chooses it".to_owned(),
+        Reason::NotChosen => {
+            "it handles the signal, but --deliver child chooses another".to_owned()
+        }
         Reason::Above(pid) => format!("it has to be there for {pid}, a handler below it"),
         Reason::Below(pid) => format!("{pid}, a handler above it, looks after it"),
         Reason::AwaitedBy(pid) => format!("the shell {pid} runs its trap only when it has ended"),

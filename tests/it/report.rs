@@ -156,7 +156,7 @@ fn v_prints_one_line_for_each_event_with_its_time_its_process_and_the_reason() {
 fn v_draws_a_timeline_of_80_columns_with_roles_and_how_each_ended() {
     let script =
         "server --name hung --never & server --name one --work 300ms | cat; exec sleep 3600";
-    let finished = stopped(with(["-v", "-t", "1s", script]), 2, 143);
+    let finished = stopped(with(["-v", "-t", "1s", script]), 2, 137);
     let lines: Vec<String> = finished
         .err
         .iter()
@@ -177,7 +177,7 @@ fn v_draws_a_timeline_of_80_columns_with_roles_and_how_each_ended() {
     };
     assert!(shows("###", "#X", "killed 1."), "{finished}");
     assert!(shows("###", "##", "ended 3"), "{finished}");
-    assert!(shows("...", ".#", "SIGTERM 1."), "the shell, at its last word\n{finished}");
+    assert!(shows("...", ".#", "SIGTERM 8"), "the shell, near the timeout\n{finished}");
     assert!(bars.iter().any(|(bar, _)| bar.ends_with("     ")), "{finished}");
     for (name, role) in [("server", "handler"), ("sh", "shielded"), ("cat", "bystander")] {
         let row = lines.iter().find(|line| line.starts_with(&format!("adieu: {name} (")));
@@ -196,7 +196,7 @@ fn the_timeline_is_as_wide_as_the_terminal() {
             pty.wait_text("server ready");
         }
         pty.signal(SIGTERM);
-        assert_eq!(pty.exit(), 0);
+        assert_eq!(pty.exit(), 137);
         pty.wait_text("stopped in");
         pty.wait_text("cat (");
         pty.wait_text("\n");
@@ -242,7 +242,7 @@ fn without_v_a_stop_that_goes_well_says_nothing() {
 /// them delays a stop
 fn a_stop_that_lasts_names_what_it_waits_for_after_5_and_10_s() {
     let script = "server --name a --never & server --name b --work 7s & wait; exec sleep 3600";
-    let finished = stopped(with(["-t", "11s", script]), 2, 143);
+    let finished = stopped(with(["-t", "11s", script]), 2, 137);
     let waits: Vec<&String> =
         finished.err.iter().filter(|line| line.contains("still waiting")).collect();
     assert_eq!(waits.len(), 2, "{finished}");
@@ -271,7 +271,7 @@ fn the_timeout_names_each_process_that_is_killed_and_how_long_it_had_had() {
     running.wait_lines(11, " ready");
     running.wait_line("late started");
     running.signal(SIGTERM);
-    let finished = running.expect_exit(143);
+    let finished = running.expect_exit(137);
     let killing = finished.err.iter().find(|line| line.contains("timeout after 2.0")).unwrap();
     let signalled: Vec<f64> = killing
         .split("signalled ")
@@ -401,7 +401,7 @@ fn the_report_of_a_timeout_has_the_killed() {
     let stop = Reported::stopped(
         &["-t", "1s", "server --name hung --never & server --work 100ms & wait"],
         2,
-        143,
+        137,
     );
     let [timed_out, whole] = ["timed_out_ms", "duration_ms"].map(|it| stop.ms(&stop.report[it]));
     assert!((1000..2000).contains(&timed_out) && timed_out <= whole, "{:#}", stop.report);
@@ -628,6 +628,77 @@ fn no_stop_no_report() {
     assert!(!path.exists() && !log.exists());
 }
 
+// --- What the log, the timeline and the report agree on ------------------------------------------
+
+/// Promise (Explaining): the log, the timeline and the report show a process in the role that it
+/// had when it got the signal
+fn what_is_left_behind_is_shown_as_what_it_is_when_it_gets_the_signal() {
+    let script = "server --leave-worker --workers 1; exit 3";
+    let stop = Reported::stopped(&["-v", script], 2, 3);
+    let worker = stop.all("server").into_iter().find(|it| it["signalled_ms"] != 0).unwrap();
+    assert_eq!(
+        (&worker["role"], &worker["reason"]),
+        (&"handler".into(), &"handles the signal".into()),
+        "{:#}",
+        stop.report
+    );
+    let said = |part: &str| stop.finished.err.iter().filter(|line| line.contains(part)).count();
+    let pid = worker["pid"].to_string();
+    assert_eq!(said(&format!("server ({pid}) is left alone, worker:")), 1, "{}", stop.finished);
+    assert_eq!(said(&format!("SIGTERM to server ({pid}), handler:")), 1, "{}", stop.finished);
+    let drawn = |line: &&String| line.contains(&format!("server ({pid})")) && line.contains('|');
+    let drawn = stop.finished.err.iter().find(drawn).unwrap();
+    assert!(drawn.contains(") ") && drawn.contains(" handler "), "{}", stop.finished);
+}
+
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
+fn the_log_gives_the_reason_that_is_true_and_the_cause_before_its_consequence() {
+    let script = "server --name other --work 0s & server --work 300ms; exit 4";
+    let finished = stopped(with(["-v", "--deliver", "child", script]), 2, 4);
+    assert_warned(&finished, ["is left alone, bystander: it handles the signal, but --deliver"]);
+    finished.assert_no("it does not handle the signal");
+
+    let finished = stopped(with(["-v", "-t", "1s", "server --never; :"]), 1, 137);
+    let at = |part: &str| finished.err.iter().position(|line| line.contains(part));
+    let order = ["the timeout is near", " to sh (", "timeout after 1.0", "server (", "stopped in"];
+    let places = order.map(|part| match part {
+        "server (" => finished.err.iter().position(|line| line.ends_with(") ended")),
+        _ => at(part),
+    });
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}\n{finished}");
+
+    // Nothing is left for an epilogue, or to get the signal near the timeout.
+    let alone = stopped(with(["-v", "-t", "1h", "--", "server", "--work", "100ms"]), 1, 0);
+    alone.assert_no("epilogue");
+    let hung = stopped(with(["-v", "-t", "500ms", "--", "server", "--never"]), 1, 137);
+    assert!(!hung.err.iter().any(|line| line.contains("near")), "{hung}");
+
+    let adieu = with(["-v", "trap '' TERM; exec sleep 3600"]).start();
+    wait_for(&adieu, 1, "sleep");
+    adieu.signal(SIGTERM);
+    let ignoring = adieu.expect_exit(137);
+    assert_warned(&ignoring, ["SIGTERM to sleep (", "bystander: it ignores the signal"]);
+}
+
+/// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
+/// them delays a stop
+fn the_termination_log_says_that_the_main_process_ended_by_itself_and_what_it_left() {
+    let scratch = Scratch::new();
+    let log = scratch.join("log");
+    let script = "server --work 300ms & server --name tail --on none & read line; exit 3";
+    let adieu = with([&*format!("--termination-log={}", log.display()), script]);
+    let mut running = adieu.stdin(Stdio::piped()).start();
+    running.wait_lines(2, " ready");
+    drop(running.stdin());
+    running.expect_exit(3);
+    let text = fs::read_to_string(&log).unwrap();
+    let [first, second] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+    assert!(first.starts_with("adieu: the main process exited with 3; what it left"), "{text}");
+    assert!(first.ends_with(", exit status 3") && !text.contains("stopped by"), "{text}");
+    assert!(second.starts_with("waited for: server (") && second.contains("exited 0"), "{text}");
+}
+
 // --- Secrets -------------------------------------------------------------------------------------
 
 /// Promise (Explaining): `-v`, `--report` and `--termination-log` show what happened, and none of
@@ -639,7 +710,7 @@ fn command_lines_appear_only_where_they_are_asked_for() {
         let log = format!("--termination-log={}", log.display());
         let script = "server --name s3cret --never & server --name s3cret2 | cat; : s3cret3";
         let words = [options, &["-v", "-t", "1s", &log, script]].concat();
-        let stop = Reported::stopped(&words, 2, 0);
+        let stop = Reported::stopped(&words, 2, 137);
         let said = stop.finished.err.join("\n");
         let report = stop.report.to_string();
         let log = fs::read_to_string(scratch.join("log")).unwrap();
@@ -882,11 +953,11 @@ fn logged(before: &str, words: &[&str], ready: usize, code: i32) -> String {
 /// them delays a stop
 fn the_termination_log_says_what_was_waited_for_and_what_was_killed() {
     let script = "server --name hung --never & server --work 300ms; exit 3";
-    let text = logged("", &["-t", "1s", script], 2, 3);
+    let text = logged("", &["-t", "1s", script], 2, 137);
     let lines: Vec<&str> = text.lines().collect();
     assert!(
         lines[0].starts_with("adieu: stopped by SIGTERM in 1.")
-            && lines[0].ends_with(", exit status 3"),
+            && lines[0].ends_with(", exit status 137"),
         "{text}"
     );
     assert!(lines[1].starts_with("timeout after 1.0"), "{text}");
@@ -934,7 +1005,7 @@ fn the_termination_log_has_at_most_4096_bytes_in_all() {
 fn the_killed_are_in_the_termination_log_however_many_finished() {
     let all = "for i in $(seq 200); do server --name $i --work 0s & done; \
                sleep 1; server --name hung --never & wait; exec sleep 3600";
-    let text = logged("", &["-t", "3s", all], 201, 143);
+    let text = logged("", &["-t", "3s", all], 201, 137);
     assert!(text.contains("killed: server ("), "{text}");
 }
 
@@ -984,7 +1055,7 @@ fn no_output_without_a_reader_delays_a_stop() {
         ("closed and -", by_sh("exec \"$ADIEU\" \"$@\" 2>&-").args(["sh", "-v", "--report", "-"])),
     ];
     for (stderr, adieu) in cases {
-        let finished = stopped(adieu.args(options), 2, 143);
+        let finished = stopped(adieu.args(options), 2, 137);
         assert!(finished.took >= Duration::from_secs(1), "{stderr}\n{finished}");
         assert!(finished.took < Duration::from_secs(1) + AT_ONCE, "{stderr}\n{finished}");
         assert_eq!(
@@ -1092,6 +1163,9 @@ pub(crate) const TESTS: &[Test] = tests![
     the_report_takes_the_place_of_an_older_one_by_a_rename,
     what_a_killed_adieu_left_does_not_keep_the_next_from_writing,
     no_stop_no_report,
+    what_is_left_behind_is_shown_as_what_it_is_when_it_gets_the_signal,
+    the_log_gives_the_reason_that_is_true_and_the_cause_before_its_consequence,
+    the_termination_log_says_that_the_main_process_ended_by_itself_and_what_it_left,
     command_lines_appear_only_where_they_are_asked_for,
     a_path_that_cannot_be_written_is_a_warning,
     a_path_that_cannot_be_written_is_a_warning_at_the_start,

@@ -15,7 +15,7 @@ use crate::support::{
     Adieu, Finished, Scratch, adieu, eventually, pid_namespace, pid_namespace_or_less, process,
     server, tool, tool_or_less,
 };
-use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1};
+use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGUSR1};
 use nix::sys::signal::kill;
 
 /// adieu as an ordinary child, with `$ADIEU` and `$SERVER` for scripts.
@@ -477,7 +477,7 @@ fn a_wrapper_by_option_and_by_variable_is_shielded_and_its_child_gets_the_signal
     let (running, explained) = start(child().args(["-v", "-t", "500ms"]));
     assert!(!explained.contains("wait for server"), "{explained}");
     let finished = running.finish();
-    assert_says(&finished, &["left alone, worker", "timeout after 50"]);
+    assert_says(&finished, &["left alone, worker", "timeout after 5"]);
 }
 
 /// Promise (The command): every option and its variable works
@@ -937,6 +937,13 @@ fn ok_exit_turns_the_named_statuses_into_0_and_no_others() {
     eventually("sleep runs", || running.tree().iter().any(|it| it.name == "sleep"));
     running.signal(SIGTERM);
     running.expect_exit(0);
+    // A stop that had to kill is no success, whatever the shell around it made of that.
+    for options in [["-e", "143", "-t"], ["-e", "143,137", "-t"]] {
+        let killed = child().args(options).args(["500ms", "\"$SERVER\" --never; :"]).start();
+        killed.wait_line("server ready");
+        killed.signal(SIGTERM);
+        killed.expect_exit(137);
+    }
     // Only the main process's status is meant.
     assert_eq!(run(["-e", "127", "-e", "125", "--", "./no-such-program"]).code, 127);
 }
@@ -957,6 +964,24 @@ fn interrupt_ends_like_any_stop() {
     running.wait_line("server ready");
     running.signal(SIGINT);
     running.expect_exit(8).assert_order(["server ready", "server got INT", "server done"]);
+}
+
+/// Promise (The command): a shell's background job inherits INT and QUIT as ignored: they begin no
+/// stop, go only to programs that handle them, and TERM begins one
+fn a_background_job_is_stopped_by_term_and_not_by_int() {
+    let options = "--work 0s --print INT --on TERM";
+    let script = format!("\"$ADIEU\" -- \"$SERVER\" {options} & wait $!");
+    let running = shell(&script).start();
+    running.wait_line("server ready");
+    let adieu = running.process("adieu").pid;
+    kill(adieu, SIGINT).unwrap();
+    running.wait_line("server saw INT");
+    kill(adieu, SIGQUIT).unwrap();
+    running.wait_line("SIGQUIT dropped");
+    kill(adieu, SIGTERM).unwrap();
+    let finished = running.expect_exit(0);
+    finished.assert_order(["server ready", "server saw INT", "server got TERM", "server done"]);
+    assert_says(&finished, &["SIGQUIT dropped: adieu was started ignoring it, as a background"]);
 }
 
 // --- --install -----------------------------------------------------------------------------------
@@ -1097,6 +1122,7 @@ pub(crate) const TESTS: &[Test] = tests![
     ok_exit_turns_the_named_statuses_into_0_and_no_others,
     the_status_is_the_main_processs_whatever_else_ends,
     interrupt_ends_like_any_stop,
+    a_background_job_is_stopped_by_term_and_not_by_int,
     install_makes_a_copy_that_every_user_may_execute_whatever_the_umask,
     install_needs_less_memory_than_the_binary_is_long,
     install_into_a_directory_and_over_a_file,

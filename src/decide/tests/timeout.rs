@@ -20,7 +20,7 @@ fn every_process_has_the_signal_a_fifth_of_the_timeout_before_it_kills() {
     assert_eq!(sent(&world.step(arrives(TERM), 0)), [(3, TERM)]);
     assert_eq!(sent(&world.step(Input::Deadline, 2_399)), []);
     assert_eq!(sent(&world.step(Input::Deadline, 2_400)), [(2, TERM), (4, TERM)]);
-    assert_eq!(world.stage(), Some(Stage::LastWord { since: ms(2_400) }));
+    assert_eq!(world.stage(), Some(Stage::LastWord { last_call: None }));
     assert_eq!(sent(&world.step(Input::Deadline, 2_999)), []);
     let (notes, actions) = world.everything(Input::Deadline, 3_000);
     assert_eq!(sent(&actions), [2, 3, 4].map(|pid| (pid, Signal::KILL)));

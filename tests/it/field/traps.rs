@@ -59,7 +59,9 @@ fn node_in_the_background_gets_the_signal_from_the_trap_only() {
 fn node_in_the_background_of_a_shell_that_waits_twice_gets_the_signal_once() {
     tool("node");
     let folder = folder(&[("server.js", SERVER_JS)]);
-    for shell in Shell::all() {
+    // mksh and ksh93 catch TERM without a trap too, and their second `wait` looks like a foreground
+    // command.
+    for shell in Shell::each(&["dash", "bash", "busybox", "zsh", "yash"]) {
         let script = "trap 'kill -TERM $pid' TERM INT; node server.js & pid=$!; wait $pid; \
             trap - TERM INT; wait $pid; code=$?; echo server ended with $code; exit $code";
         let finished = shell.stops(&folder, script, 1);
