@@ -145,6 +145,8 @@ struct View {
     unwritten: bool,
     /// Neither it nor, for a wrapper, what is directly below shows that it is a background job.
     in_foreground: bool,
+    /// It shows so itself.
+    is_job: bool,
     command: u64,
     /// It is in the foreground of a shell with a trap, and its handler is gone: it may go on for as
     /// long as the epilogue.
@@ -314,7 +316,14 @@ impl Files {
 
     /// Whether what one child of the shell writes may be what the other reads, perhaps by way of
     /// further children.
-    fn are_connected(&self, shell: usize, one: usize, other: usize, parent: &[Option<usize>]) -> bool {
+    /// Where `deep`, a socket anywhere below one of them counts, too.
+    fn are_connected(
+        &self,
+        shell: usize,
+        (one, other): (usize, usize),
+        deep: bool,
+        parent: &[Option<usize>],
+    ) -> bool {
         let children: Vec<usize> =
             (0..parent.len()).filter(|at| parent[*at] == Some(shell)).collect();
         let feeds = |writer: usize, reader: usize| {
@@ -333,7 +342,15 @@ impl Files {
         while let Some(at) = reached.get(next).copied() {
             next += 1;
             for child in &children {
-                if !reached.contains(child) && (feeds(at, *child) || feeds(*child, at)) {
+                let perhaps = deep
+                    && (0..parent.len()).any(|it| {
+                        let of_both = self.is_in_branch(at, it, parent)
+                            || self.is_in_branch(*child, it, parent);
+                        of_both && self.stdin[it] != Stdin::Other
+                    });
+                if !reached.contains(child)
+                    && (perhaps || feeds(at, *child) || feeds(*child, at))
+                {
                     reached.push(*child);
                 }
             }
@@ -362,12 +379,12 @@ impl Files {
         handles: &[bool],
         settled: &dyn Fn(usize) -> bool,
         parent: &[Option<usize>],
-    ) -> (Vec<BTreeSet<usize>>, Vec<bool>) {
+    ) -> Vec<BTreeSet<usize>> {
         let n = parent.len();
         let mut certain: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n];
         let mut rings = vec![false; n];
         if self.stdin.iter().all(|stdin| *stdin == Stdin::Other) {
-            return (certain, rings);
+            return certain;
         }
         let mut all = certain.clone();
         let within = |top: usize, at: usize| self.is_in_branch(top, at, parent);
@@ -403,22 +420,25 @@ impl Files {
         // By way of filters. A program that reads itself in this way is in a ring, as are those that
         // read each other.
         loop {
-            let before = (certain.clone(), all.clone());
+            let before = certain.clone();
             for reader in 0..n {
                 let filters = (0..n).filter(|filter| {
                     let feeds = |at: &usize| within(*filter, *at);
-                    !within(reader, *filter) && writers[reader].iter().any(feeds)
+                    let elsewhere = !within(reader, *filter) && !within(*filter, reader);
+                    elsewhere && writers[reader].iter().any(feeds)
                 });
                 for filter in filters {
-                    rings[reader] |= before.0[filter].contains(&reader);
+                    rings[reader] |= before[filter].contains(&reader);
                     let outside = |from: &&usize| !within(reader, **from);
-                    certain[reader].extend(before.0[filter].iter().filter(outside));
-                    all[reader].extend(before.1[filter].iter().filter(outside));
+                    certain[reader].extend(before[filter].iter().filter(outside));
                 }
             }
-            if before.0 == certain && before.1 == all {
+            if before == certain {
                 break;
             }
+        }
+        for at in 0..n {
+            all[at].extend(certain[at].iter().copied());
         }
         for start in handlers {
             let mut reached: Vec<usize> = certain[start].iter().copied().collect();
@@ -436,7 +456,7 @@ impl Files {
         for at in (0..n).filter(|at| handles[*at] && rings[*at]) {
             all[at].clear();
         }
-        (all, rings)
+        all
     }
 }
 
@@ -723,8 +743,8 @@ impl Oracle {
                 above = parent[up];
             }
         }
-        let (reads, rings) = match fresh {
-            true => (vec![BTreeSet::new(); n], vec![false; n]),
+        let reads = match fresh {
+            true => vec![BTreeSet::new(); n],
             false => files.readers(&handles, &settled, &parent),
         };
         let may_be_written = |at: usize| {
@@ -735,40 +755,17 @@ impl Oracle {
             };
             (0..n).any(|other| files.feeds(other, at, &parent) || hides(other))
         };
-        // What reads, or has read, what a handler writes, also by way of other readers; and what the
-        // main process left, and reads a pipe of its own: its writer may be gone.
+        // What reads, or has read, what a handler writes; and what the main process left, and reads a
+        // pipe of its own: its writer may be gone.
         let left = |at: usize| {
             let own = files.is_own_pipe(at, &parent) && !may_be_written(at);
             !fresh && !self.by_signal && own
         };
-        let mut reader: Vec<bool> = (0..n)
+        let reader: Vec<bool> = (0..n)
             .map(|at| {
                 !reads[at].is_empty() || record(at).is_some_and(|m| m.reader) || left(at)
             })
             .collect();
-        loop {
-            let before = reader.clone();
-            for at in (0..n).filter(|at| !rings[*at] && !fresh) {
-                let own = |filter: usize| {
-                    let mut from = reads[filter].iter();
-                    let inside = |from: &usize| files.is_in_branch(at, *from, &parent);
-                    handles[at] && !reads[filter].is_empty() && from.all(inside)
-                };
-                reader[at] |= (0..n).any(|filter| {
-                    let feeds = |other: usize| {
-                        files.is_in_branch(filter, other, &parent)
-                            && files.feeds(other, at, &parent)
-                    };
-                    before[filter]
-                        && !files.is_in_branch(at, filter, &parent)
-                        && !own(filter)
-                        && (0..n).any(feeds)
-                });
-            }
-            if before == reader {
-                break;
-            }
-        }
         let shows_job = |up: Option<usize>, child: usize| {
             let (up, child) = (up.map(|up| &seen[up]), &seen[child]);
             [Signal::INT, Signal::QUIT].into_iter().any(|s| {
@@ -811,12 +808,12 @@ impl Oracle {
         let alone = |up: usize, child: usize| {
             let shell = &seen[up];
             let waits = world.in_wait(shell) && dispositions[up] == Disposition::Caught;
-            let later = |other: usize| {
+            let later = |other: usize, deep: bool| {
                 parent[other] == Some(up)
                     && (seen[other].id.start, seen[other].id.pid)
                         > (seen[child].id.start, seen[child].id.pid)
                     && !newcomer(other)
-                    && !files.are_connected(up, child, other, &parent)
+                    && !files.are_connected(up, (child, other), deep, &parent)
             };
             let record = record(up);
             let since = record.and_then(|m| m.first_signalled);
@@ -826,10 +823,13 @@ impl Oracle {
                 || known_handler(up) && newcomer(child)
                 || waits
                 || is_job(Some(up), child)
-                || (0..n).any(later)
+                || (0..n).any(|other| later(other, true))
                 || trap_ran[up] == Some(true)
             {
                 return Ground::Background;
+            }
+            if (0..n).any(|other| later(other, false)) {
+                return Ground::Loose;
             }
             match since {
                 // No trap can be seen to run there: nothing was sent before.
@@ -923,8 +923,7 @@ impl Oracle {
                     }
                     // It may have a while to read it to its end.
                     let known = record(at).is_some_and(|m| m.reader);
-                    let fed = (0..n).any(|it| files.feeds(it, at, &parent));
-                    let rest = reader[at] && (!known || fed || left(at));
+                    let rest = reader[at] && (!known || left(at));
                     match carries_on(at) {
                         Some(m) => {
                             let role = match m.role {
@@ -999,6 +998,7 @@ impl Oracle {
                     }
                     foreground
                 },
+                is_job: is_job(parent[at], at),
                 command: world.command(&seen[at]),
                 carries_on: f.carries_on,
                 process: seen[at].clone(),
@@ -1119,7 +1119,7 @@ impl Oracle {
             }
             m.left_behind |= view.role == Role::Worker;
             m.ignored = view.disposition == Disposition::Ignored;
-            m.reader |= view.reader && view.role != Role::Shielded;
+            m.reader |= view.reader;
             m.free_since = view.carries_on.then(|| m.free_since.unwrap_or(now));
             if m.role != Role::Shielded || view.role != Role::Bystander {
                 m.role = view.role;
@@ -1210,7 +1210,7 @@ impl Oracle {
             let program = p.kind(world.now) == Kind::Program && v.handles;
             m.role != Role::Worker
                 && shielded
-                && v.in_foreground
+                && !v.is_job
                 && (v.command == 0 || v.command != up.command)
                 && (again || program)
         })
