@@ -130,6 +130,7 @@ struct View {
     unclear: bool,
     /// By one reading of the rules it would get the signal now, by another it would not.
     loose: bool,
+    shields: bool,
     /// The handler that it is a worker of.
     worker_of: Option<ProcId>,
     /// That handler, where it was one before and is gone.
@@ -188,6 +189,8 @@ struct Record {
     pipe: Option<u64>,
     /// It is expected to end by itself: since when.
     expected_since: Option<Micros>,
+    /// It handles the signal and reads what no process writes any more: since when.
+    rest_since: Option<Micros>,
     /// A repeat of the signal has come since.
     asked_again: bool,
     /// How often it had been given a processor when it was first seen.
@@ -219,6 +222,8 @@ struct Found {
     role: Role,
     unclear: bool,
     loose: bool,
+    /// While that is unclear: it has a handler below it.
+    shields: bool,
     worker_of: Option<ProcId>,
     carries_on: bool,
 }
@@ -314,43 +319,35 @@ impl Files {
         pipe.is_some() && parent[at].and_then(|up| self.pipe(up)) != pipe
     }
 
-    /// Whether what one child of the shell writes may be what the other reads, perhaps by way of
-    /// further children.
-    /// Where `deep`, a socket anywhere below one of them counts, too.
+    /// Whether what one child of the shell writes may be what the other reads, or a process below
+    /// it, perhaps by way of further children.
     fn are_connected(
         &self,
         shell: usize,
         (one, other): (usize, usize),
-        deep: bool,
         parent: &[Option<usize>],
     ) -> bool {
         let children: Vec<usize> =
             (0..parent.len()).filter(|at| parent[*at] == Some(shell)).collect();
+        let within = |top: usize| {
+            (0..parent.len()).filter(move |at| self.is_in_branch(top, *at, parent))
+        };
         let feeds = |writer: usize, reader: usize| {
-            let below = (0..parent.len()).filter(|at| self.is_in_branch(writer, *at, parent));
-            match self.stdin[reader] {
+            within(reader).any(|at| match self.stdin[at] {
                 Stdin::Other => false,
                 Stdin::Unknown => true,
-                Stdin::Pipe(file) => below.into_iter().any(|at| {
-                    self.outputs[at].contains(&Some(file.inode))
-                        || self.hidden[at] && self.is_own_pipe(reader, parent)
-                }),
-            }
+                // What the shell itself writes (`exec > >(filter)`) joins no commands.
+                Stdin::Pipe(file) if self.outputs[shell].contains(&Some(file.inode)) => false,
+                Stdin::Pipe(file) => within(writer)
+                    .any(|it| self.outputs[it].contains(&Some(file.inode)) || self.hidden[it]),
+            })
         };
         let mut reached = vec![one];
         let mut next = 0;
         while let Some(at) = reached.get(next).copied() {
             next += 1;
             for child in &children {
-                let perhaps = deep
-                    && (0..parent.len()).any(|it| {
-                        let of_both = self.is_in_branch(at, it, parent)
-                            || self.is_in_branch(*child, it, parent);
-                        of_both && self.stdin[it] != Stdin::Other
-                    });
-                if !reached.contains(child)
-                    && (perhaps || feeds(at, *child) || feeds(*child, at))
-                {
+                if !reached.contains(child) && (feeds(at, *child) || feeds(*child, at)) {
                     reached.push(*child);
                 }
             }
@@ -808,28 +805,27 @@ impl Oracle {
         let alone = |up: usize, child: usize| {
             let shell = &seen[up];
             let waits = world.in_wait(shell) && dispositions[up] == Disposition::Caught;
-            let later = |other: usize, deep: bool| {
+            let later = |other: usize| {
                 parent[other] == Some(up)
                     && (seen[other].id.start, seen[other].id.pid)
                         > (seen[child].id.start, seen[child].id.pid)
                     && !newcomer(other)
-                    && !files.are_connected(up, (child, other), deep, &parent)
+                    && !files.are_connected(up, (child, other), &parent)
             };
             let record = record(up);
             let since = record.and_then(|m| m.first_signalled);
-            let known_stack = stacks[up].is_some()
-                || since.is_some() && record.is_some_and(|m| m.stack.is_some());
+            let known_stack = match since {
+                None => stacks[up].is_some(),
+                Some(_) => record.is_some_and(|m| m.stack.is_some()),
+            };
             if shell.kind(world.now) != Kind::Shell
                 || known_handler(up) && newcomer(child)
                 || waits
                 || is_job(Some(up), child)
-                || (0..n).any(|other| later(other, true))
+                || (0..n).any(later)
                 || trap_ran[up] == Some(true)
             {
                 return Ground::Background;
-            }
-            if (0..n).any(|other| later(other, false)) {
-                return Ground::Loose;
             }
             match since {
                 // No trap can be seen to run there: nothing was sent before.
@@ -857,10 +853,12 @@ impl Oracle {
             .collect();
         // What such a command reads is written by a job: the job has to end for the shell's sake.
         for at in 0..n {
-            let feeds_foreground = |reader: usize| {
-                parent[reader] == parent[at]
-                    && grounds[reader] == Ground::Foreground
-                    && reads[reader].iter().any(|from| files.is_in_branch(at, *from, &parent))
+            let feeds_foreground = |child: usize| {
+                let mut from = reads[child].iter();
+                parent[child] == parent[at]
+                    && grounds[child] == Ground::Foreground
+                    && (from.any(|from| files.is_in_branch(at, *from, &parent))
+                        || reader[child] && files.feeds_visibly(at, child, &parent))
             };
             if grounds[at] == Ground::Background
                 && parent[at].is_some_and(|up| seen[up].kind(world.now) == Kind::Shell)
@@ -901,7 +899,9 @@ impl Oracle {
         let of = |at: usize, above: Option<(usize, Found)>| {
             let mine = by_itself(at);
             match above {
-                Some((_, up)) if up.role == Role::Worker => up,
+                Some((_, up)) if up.role == Role::Worker => {
+                    Found { shields: up.unclear && mine == Role::Shielded, ..up }
+                }
                 Some((_, up)) if up.role == Role::Foreground => plain(Role::Foreground),
                 Some((up, Found { role: Role::Handler, .. })) => {
                     let worker_of = Some(seen[up].id);
@@ -914,7 +914,9 @@ impl Oracle {
                         ground @ (Ground::Unclear | Ground::Loose) => {
                             let loose = ground == Ground::Loose;
                             let unclear = true;
-                            return Found { worker_of, unclear, loose, ..plain(Role::Worker) };
+                            let shields = mine == Role::Shielded;
+                            let found = plain(Role::Worker);
+                            return Found { worker_of, unclear, loose, shields, ..found };
                         }
                         Ground::Foreground => {}
                     }
@@ -959,10 +961,12 @@ impl Oracle {
                 files.outputs[other].contains(&Some(pipe))
                     && !files.is_in_branch(at, other, &parent)
             };
-            let is_above = |up: ProcId| {
-                (0..n).any(|other| seen[other].id == up && files.is_in_branch(other, at, &parent))
-            };
-            let was = record.and_then(|m| m.worker_of);
+            let below_handler = (0..n).any(|other| {
+                other != at
+                    && files.is_in_branch(other, at, &parent)
+                    && found[other].is_some_and(|f| f.role == Role::Handler)
+            });
+            let was = record.is_some_and(|m| m.worker_of.is_some());
             View {
                 role: f.role,
                 disposition: dispositions[at],
@@ -973,15 +977,18 @@ impl Oracle {
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
                 unclear: f.unclear,
                 loose: f.loose,
+                shields: f.shields,
                 worker_of: f.worker_of,
-                left: f.role == Role::Handler && was.is_some_and(|up| !is_above(up)),
+                left: f.role == Role::Handler && was && !below_handler,
                 trap_ran: trap_ran[at],
                 in_wait: world.in_wait(&seen[at]) && dispositions[at] == Disposition::Caught,
                 handles: handles[at],
                 stack: stacks[at],
                 stdin: files.stdin[at],
                 unwritten: files.pipe(at).is_none_or(|pipe| {
-                    !files.outputs.iter().any(|outputs| outputs.contains(&Some(pipe)))
+                    let mut all = files.outputs.iter();
+                    let own = files.is_own_pipe(at, &parent);
+                    !all.any(|it| it.contains(&Some(pipe))) && !(own && may_be_written(at))
                 }),
                 in_foreground: {
                     let mut here = Some(at);
@@ -1074,6 +1081,7 @@ impl Oracle {
                     reader: false,
                     pipe: None,
                     expected_since: None,
+                    rest_since: None,
                     asked_again: false,
                     switches: world.switches(p),
                     worker_of: None,
@@ -1096,7 +1104,7 @@ impl Oracle {
             let asks_pending = self.signal;
             let Some(m) = self.record_mut(p.id) else { continue };
             m.moved |= world.switches(p) != m.switches || World::is_pending(p, asks_pending);
-            m.left = (m.left || view.left) && view.role == Role::Handler;
+            m.left = view.left;
             m.worker_of = view.worker_of.or(m.worker_of);
             if m.first_signalled.is_none() {
                 m.stack = view.stack;
@@ -1110,6 +1118,8 @@ impl Oracle {
                 && !m.as_handler
                 && (view.deferred && !view.has_writer
                     || m.left && m.moved && !view.deferred);
+            let at_end = view.handles && m.reader && !view.has_writer;
+            m.rest_since = at_end.then(|| m.rest_since.unwrap_or(now));
             let expected = expected && (!m.newcomer || m.left_behind);
             m.expected_since = expected.then(|| m.expected_since.unwrap_or(now));
             m.asked_again &= expected;
@@ -1122,7 +1132,7 @@ impl Oracle {
             m.reader |= view.reader;
             m.free_since = view.carries_on.then(|| m.free_since.unwrap_or(now));
             if m.role != Role::Shielded || view.role != Role::Bystander {
-                m.role = view.role;
+                m.role = if view.shields { Role::Shielded } else { view.role };
             }
         }
         // Pids are not given out again that soon, so no record of a process that is gone is needed.
@@ -1632,7 +1642,7 @@ impl Oracle {
             return Ok(());
         }
         let expected_until =
-            m.expected_since.map(|at| at.saturating_add(self.options.epilogue));
+            m.rest_since.or(m.expected_since).map(|at| at.saturating_add(self.options.epilogue));
         if expected_until.is_some_and(|until| until <= now) {
             return Ok(());
         }

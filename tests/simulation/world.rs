@@ -373,6 +373,10 @@ impl World {
         let copy = if may_be_copy { self.random.below(1_500) } else { 0 };
         let registers = spec.program.registers(now);
         let stdin = match spec.input {
+            // A command reads what the one before it in the pipeline writes.
+            Input::Inherited | Input::Fifo(_) if from.is_some() => {
+                In::Pipe(from.unwrap_or_default())
+            }
             Input::Inherited if background => In::Nothing,
             Input::Inherited => stdin_above,
             Input::Pipe => In::Pipe(from.unwrap_or_else(|| self.new_pipe())),
@@ -493,8 +497,7 @@ impl World {
         }
         for (at, spec) in specs.iter().enumerate().filter(|(_, spec)| !spec.background) {
             let next = specs[at + 1..].iter().find(|spec| !spec.background);
-            let piped = next.is_some_and(|it| matches!(it.input, Input::Pipe | Input::Socket));
-            let to = piped.then(|| self.new_pipe());
+            let to = next.is_some().then(|| self.new_pipe());
             line.push(self.start(spec, shell, ignored, from, to));
             from = to;
         }
