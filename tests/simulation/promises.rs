@@ -196,6 +196,8 @@ struct Record {
     /// How often it had been given a processor when it was first seen.
     switches: u64,
     worker_of: Option<ProcId>,
+    /// It was that beyond doubt.
+    was_worker: bool,
     /// It was left behind by a handler.
     left: bool,
     moved: bool,
@@ -338,6 +340,8 @@ impl Files {
                 Stdin::Unknown => true,
                 // What the shell itself writes (`exec > >(filter)`) joins no commands.
                 Stdin::Pipe(file) if self.outputs[shell].contains(&Some(file.inode)) => false,
+                // The command that wrote it is gone, and with it what joined the two.
+                Stdin::Pipe(_) if self.is_own_pipe(at, parent) && !self.is_fed(at, parent) => true,
                 Stdin::Pipe(file) => within(writer)
                     .any(|it| self.outputs[it].contains(&Some(file.inode)) || self.hidden[it]),
             })
@@ -361,6 +365,10 @@ impl Files {
         pipe.is_some()
             && self.outputs[writer].contains(&pipe)
             && !self.is_in_branch(reader, writer, parent)
+    }
+
+    fn is_fed(&self, reader: usize, parent: &[Option<usize>]) -> bool {
+        (0..parent.len()).any(|writer| self.feeds(writer, reader, parent))
     }
 
     /// Whether a process of this branch is seen to write what the other reads.
@@ -629,6 +637,10 @@ impl Oracle {
                     .iter_mut()
                     .filter(|m| m.as_handler || child)
                     .for_each(|m| m.signalled = false);
+                if self.last_word {
+                    // By then everybody has had it.
+                    self.records.iter_mut().for_each(|m| m.signalled = false);
+                }
                 // What was expected to end without it gets it now.
                 self.records.iter_mut().for_each(|m| m.asked_again = m.expected_since.is_some());
             }
@@ -861,6 +873,7 @@ impl Oracle {
                         || reader[child] && files.feeds_visibly(at, child, &parent))
             };
             if grounds[at] == Ground::Background
+                && (handles[at] || settled_below[at])
                 && parent[at].is_some_and(|up| seen[up].kind(world.now) == Kind::Shell)
             {
                 let mut readers = (0..n).filter(|reader| feeds_foreground(*reader)).peekable();
@@ -905,7 +918,11 @@ impl Oracle {
                 Some((_, up)) if up.role == Role::Foreground => plain(Role::Foreground),
                 Some((up, Found { role: Role::Handler, .. })) => {
                     let worker_of = Some(seen[up].id);
-                    match grounds[at] {
+                    let ground = match grounds[at] {
+                        Ground::Unclear | Ground::Loose if known_handler(at) => Ground::Foreground,
+                        ground => ground,
+                    };
+                    match ground {
                         // That one gets no signal yet.
                         _ if deferred(up) => return Found { worker_of, ..plain(Role::Worker) },
                         Ground::Background => {
@@ -1085,6 +1102,7 @@ impl Oracle {
                     asked_again: false,
                     switches: world.switches(p),
                     worker_of: None,
+                    was_worker: false,
                     left: false,
                     moved: false,
                     stack: None,
@@ -1106,6 +1124,7 @@ impl Oracle {
             m.moved |= world.switches(p) != m.switches || World::is_pending(p, asks_pending);
             m.left = view.left;
             m.worker_of = view.worker_of.or(m.worker_of);
+            m.was_worker |= view.role == Role::Worker && !view.unclear;
             if m.first_signalled.is_none() {
                 m.stack = view.stack;
             }
@@ -1488,6 +1507,10 @@ impl Oracle {
                 // adieu looks at once after it learns this.
                 self.inputs += 1;
                 self.records.retain(|m| m.id != order.id);
+            } else if order.signal == Signal::KILL {
+                if let Some(m) = self.record_mut(order.id) {
+                    m.killed = true;
+                }
             } else if let Some(m) =
                 self.record_mut(order.id).filter(|_| order.signal != Signal::CONT)
             {
@@ -1625,16 +1648,23 @@ impl Oracle {
             }
             return Ok(());
         }
+        // Whether its shell waited for it was never known.
+        let left_unclear = m.left && !m.was_worker;
         let half = self.stage == Stage::Handlers
             && self.half_at().is_some_and(|at| at <= now)
             && view.role == Role::Bystander
             && m.role == Role::Bystander
             && view.in_foreground
             && !m.reader;
-        let in_last_call = self.stage == Stage::LastCall && (view.unclear || view.deferred);
+        let in_last_call = match self.stage {
+            Stage::LastCall => view.unclear || view.deferred,
+            Stage::Epilogue(_) => view.unclear && !view.handles,
+            _ => false,
+        };
         if self.options.deliver == "child"
             || in_last_call
             || half
+            || left_unclear
             || self.due.iter().any(|(id, _)| *id == p.id)
             || self.loose.contains(&p.id)
             || self.last_word_at().is_some_and(|at| at <= now)
@@ -1703,7 +1733,9 @@ impl Oracle {
             let in_time = until.is_some_and(|until| until <= now + MS);
             // There are no roles otherwise, by which the last call could be known.
             let programs = self.options.deliver == "programs" && !self.ever_without_proc;
-            if programs && !(ignorer && in_time) || !programs && !p.ignores(self.signal) {
+            let ignored =
+                self.view(p.id).is_some_and(|view| view.disposition == Disposition::Ignored);
+            if programs && !(ignorer && in_time) || !programs && !ignored {
                 return broken(Promise::KillEarly, format!("{name} is killed"));
             }
             if let Some(m) = self.record_mut(p.id) {
@@ -1981,7 +2013,7 @@ impl Oracle {
     }
 
     /// Checks that the stop does not last too long, and what adieu has to do within a time.
-    pub(crate) fn lasts(&self, now: Micros, look: Micros) -> Check {
+    pub(crate) fn lasts(&self, world: &World, now: Micros, look: Micros) -> Check {
         let kill_limit = u64::try_from(KILL_LIMIT.as_micros()).expect("small");
         let slack = 100 * MS + 8 * look;
         if self.deadline.is_some_and(|deadline| now > deadline + kill_limit + slack) {
@@ -2008,6 +2040,7 @@ impl Oracle {
             let there = self.record(v.process.id).is_some_and(|m| !m.killed && !m.refused);
             let until = self.ignorer_until(v.process.id, true);
             there
+                && world.by_id(v.process.id).is_some()
                 && self.is_ignorer(v)
                 && self.deadline.is_none_or(|deadline| now < deadline)
                 && until.is_some_and(|until| until + slack < now)

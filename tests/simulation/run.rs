@@ -139,7 +139,7 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             let now = self.world.now;
-            self.oracle.lasts(now, scenario.world.look)?;
+            self.oracle.lasts(&self.world, now, scenario.world.look)?;
             if self.state.deadline().is_some_and(|at| at <= time(now)) {
                 self.oracle.deadline(now);
                 if self.step(Input::Deadline)? {

@@ -259,6 +259,8 @@ struct Maker {
     left: u32,
     /// How many command lines there are so far.
     commands: u64,
+    /// How many FIFOs there are so far.
+    fifos: u8,
 }
 
 impl Scenario {
@@ -332,6 +334,7 @@ impl Scenario {
             limited,
             namespaces,
             commands: 0,
+            fifos: 0,
         };
         let mut roots = vec![maker.main()];
         while maker.random.one_in(6) {
@@ -385,12 +388,17 @@ impl Maker {
         if !self.one_in(4) {
             return;
         }
-        let [zero, one] = [0, 1].map(|n| n + self.random.pick(&[0, 2]));
+        let [zero, one] = [self.fifos, self.fifos + 1];
+        self.fifos += 2;
         match self.random.below(4) {
             // `mkfifo f; ./server >f & cat <f`
             0 | 1 => {
                 let mut writer = self.spec(2);
-                (writer.output, writer.background) = (Output::Fifo(zero), true);
+                writer.output = match self.one_in(4) {
+                    true => Output::ErrorsToFifo(zero),
+                    false => Output::Fifo(zero),
+                };
+                writer.background = true;
                 if self.one_in(2) {
                     writer.program = self.server(4);
                 }
@@ -400,7 +408,8 @@ impl Maker {
                 if !self.one_in(4) {
                     (reader.program, reader.life) = (Program::Plain, None);
                 }
-                if !self.one_in(4) {
+                // A shell starts nothing else while a command is in its foreground.
+                if !reader.background {
                     spec.children.retain(|child| child.background);
                 }
                 spec.children.extend([writer, reader]);
@@ -419,11 +428,12 @@ impl Maker {
             }
             // Each reads what the other writes.
             _ => {
+                spec.children.retain(|child| child.background);
                 for (from, to) in [(zero, one), (one, zero)] {
                     let mut member = self.spec(2);
                     member.program = self.server(4);
                     (member.input, member.output) = (Input::Fifo(from), Output::Fifo(to));
-                    member.background = self.one_in(2);
+                    member.background = from == zero || self.one_in(2);
                     spec.children.push(member);
                 }
             }
@@ -583,17 +593,8 @@ impl Maker {
             program,
             own_group: self.one_in(10),
             background: false,
-            input: match self.random.below(48) {
-                0..=1 => Input::Pipe,
-                2 => Input::Fifo(self.random.pick(&[0, 1, 2, 3])),
-                _ => Input::Inherited,
-            },
-            output: match self.random.below(48) {
-                0..=1 => Output::File,
-                2 => Output::Fifo(self.random.pick(&[0, 1, 2, 3])),
-                3 => Output::ErrorsToFifo(self.random.pick(&[0, 1, 2, 3])),
-                _ => Output::Inherited,
-            },
+            input: if self.one_in(24) { Input::Pipe } else { Input::Inherited },
+            output: if self.one_in(16) { Output::File } else { Output::Inherited },
             at_eof: self.one_in(3),
             busy: self.one_in(5),
             slow: if self.one_in(10) { self.random.below(30 * MS) } else { 0 },
