@@ -9,12 +9,16 @@
 # in the namespace of processes, and what was mounted there is gone. SIGTERM to PID 1 of the
 # namespace, the one child of this process, is passed on to COMMAND. With COMMAND, PID 1 ends.
 #
+# Where the machine has cgroup v1, COMMAND does not see the cgroup2 beside it: crun refuses to start
+# a container in such a "hybrid mode" if the cgroup2 has a controller.
+#
 # It needs setpriv(1) and unshare(1), of Debian's util-linux.
 set -eu
 # shellcheck disable=SC2016 # for the inner shell
 exec setpriv --pdeathsig KILL unshare --kill-child --fork --pid --mount-proc --mount --net sh -euc '
   mount -t tmpfs -o mode=755 tmpfs /run
   mount -t tmpfs tmpfs /dev/shm
+  [ ! -d /sys/fs/cgroup/unified ] || mount -t tmpfs tmpfs /sys/fs/cgroup/unified
   for directory in /etc /opt /var/lib; do
     mkdir -p "/run/machine$directory"
     mount --bind "$directory" "/run/machine$directory"

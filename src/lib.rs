@@ -35,6 +35,7 @@
 //!     outputs: Outputs { files: [(name == "server").then_some(pipe), None], hidden: false },
 //!     in_wait: false,
 //!     stack: None,
+//!     waits: false,
 //!     switches: 0,
 //!     pending: false,
 //!     command: 0,
@@ -138,7 +139,8 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(Request::Explain(typed)) => {
             let colour = sys::standard(libc::STDOUT_FILENO).is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-            explain::explain(&typed, colour).and_then(|text| report::print(&text)).map(|()| 0)
+            explain::explain(&typed, colour)
+                .and_then(|(text, status)| report::print(&text).map(|()| status))
         }
         Ok(Request::Print(text)) => report::print(&text).map(|()| 0),
         Err(e) => Err(e),

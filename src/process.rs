@@ -110,10 +110,12 @@ pub struct Process {
     /// It is a shell that sits in its `wait` builtin, not in a foreground command. (Only dash and
     /// busybox ash show this.)
     pub in_wait: bool,
-    /// Of a shell with a trap: its stack pointer in the system call that it waits in. While a trap
+    /// Of a shell with a trap: its stack pointer in the system call that it is in. While a trap
     /// runs, that is another one than before. (dash and busybox ash show [`Process::in_wait`]
     /// instead.)
     pub stack: Option<u64>,
+    /// Of such a shell: it waits in that call for a child or for a signal.
+    pub waits: bool,
     /// How often its first thread was given a processor and lost it again. A process that has got a
     /// signal has moved.
     pub switches: u64,

@@ -20,6 +20,8 @@ enum Class {
     Init(ContainerInit),
     /// An init of a whole system, which refuses to run unless it is PID 1.
     SystemInit,
+    /// Runs programs as its configuration says, and stops them so.
+    Supervisor,
 }
 
 /// The inits of containers, by the options that they have.
@@ -75,6 +77,7 @@ const PROGRAMS: &[(Class, &[&str])] = &[
         // s6-overlay's is `/init`.
         &["init", "systemd", "s6-svscan", "runit", "runit-init", "openrc-init"],
     ),
+    (Class::Supervisor, &["supervisord", "runsvdir"]),
 ];
 
 fn class(name: &str) -> Option<Class> {
@@ -102,6 +105,17 @@ pub(crate) fn container_init(name: &str) -> Option<ContainerInit> {
     match class(name) {
         Some(Class::Init(init)) => Some(init),
         _ => None,
+    }
+}
+
+/// Whether a program of this name stops what it runs by rules that only its own configuration
+/// shows.
+pub(crate) fn has_own_rules(name: &str) -> bool {
+    let of_init = |init| matches!(init, ContainerInit::Other | ContainerInit::MyInit);
+    match class(name) {
+        Some(Class::SystemInit | Class::Supervisor) => true,
+        Some(Class::Init(init)) => of_init(init),
+        _ => false,
     }
 }
 

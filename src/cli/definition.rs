@@ -9,6 +9,7 @@ use crate::cli::usage::{self, Foreign};
 use crate::cli::{Request, Typed, TypedCommand, TypedExplain, is_option, words};
 use crate::error::Error;
 use clap::builder::{OsStringValueParser, ValueHint};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -21,7 +22,7 @@ const USAGE: &str = "\
 adieu [OPTIONS] 'SHELL STRING'
        adieu [OPTIONS] -c 'SHELL STRING' [NAME ARG...]
        adieu [OPTIONS] -- PROGRAM [ARG...]
-       adieu --explain [PID] [--signal SIG] [--format json]
+       adieu --explain [PID|all] [--check] [--signal SIG] [--format json]
        adieu --install PATH";
 
 const AFTER_HELP: &str = "\
@@ -196,12 +197,15 @@ fn output() -> [Arg; 5] {
     ]
 }
 
-fn explaining() -> [Arg; 3] {
+fn explaining() -> [Arg; 4] {
     [
-        value("explain", "PID", "Say what a stop would do to the tree below PID [1]")
+        value("explain", "PID", "Say what a stop would do to the tree below PID, or all [1]")
             .allow_hyphen_values(false)
             .num_args(0..=1)
             .default_missing_value(""),
+        flag("check", "With --explain: exit with 1 where the signal is ignored or cuts off")
+            .long("check")
+            .requires("explain"),
         value("signal", "SIG", "With --explain: say what this signal would do [TERM]")
             .allow_hyphen_values(false)
             .requires("explain"),
@@ -263,8 +267,10 @@ pub(super) fn read(args: &[OsString]) -> Result<Request, Error> {
     if let Some(pid) = one(&mut found, "explain") {
         let pid = explained(pid, &mut words);
         alone("--explain", "adieu --explain 1 --signal HUP", words.first().or(first.as_ref()))?;
+        only_explaining(&found)?;
         return Ok(Request::Explain(TypedExplain {
             pid,
+            check: found.get_flag("check"),
             signal: one(&mut found, "signal"),
             format: one(&mut found, "format"),
             show_args: found.get_flag("show-args"),
@@ -377,6 +383,20 @@ fn explained(typed: OsString, words: &mut Vec<OsString>) -> OsString {
         [word] if typed.is_empty() && is_process(word) => words.remove(0),
         _ if typed.is_empty() => "1".into(),
         _ => typed,
+    }
+}
+
+/// Refuses options beside `--explain` that would say how a stop goes: a running adieu has its own.
+fn only_explaining(found: &ArgMatches) -> Result<(), Error> {
+    let own = ["explain", "check", "signal", "format", "show-args"];
+    let mut others = found.ids().map(clap::Id::as_str).filter(|id| !own.contains(id));
+    let typed = |id: &&str| found.value_source(id) == Some(ValueSource::CommandLine);
+    match others.find(typed) {
+        None => Ok(()),
+        Some(id) => Err(Error::Usage(format!(
+            "--explain takes no --{id}: it reads the options of the adieu that runs; beside it \
+             stand --check, --signal, --format and --show-args"
+        ))),
     }
 }
 

@@ -64,8 +64,10 @@ pub struct Typed {
 /// The options of `--explain`, nothing checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypedExplain {
-    /// The process whose tree is wanted.
+    /// The process whose tree is wanted, or `all` for every container.
     pub pid: OsString,
+    /// `--check`
+    pub check: bool,
     /// `--signal`
     pub signal: Option<OsString>,
     /// `--format`
@@ -227,6 +229,7 @@ mod tests {
         assert_eq!(explain(&["--explain", "--format", "json", "7"]), ("7".into(), None));
         assert_eq!(explain(&["--explain", "--format=json"]), ("1".into(), None));
         assert_eq!(explain(&["--explain", "--show-args", "--", "7"]), ("7".into(), None));
+        assert_eq!(explain(&["--explain", "--check", "all"]), ("all".into(), None));
     }
 
     fn refused(words: &[&str]) -> String {
@@ -253,10 +256,15 @@ mod tests {
                 &["--format", "json", "x"],
                 &["belong to --explain", "adieu --explain 1 --format json"],
             ),
-            (&["--signal=HUP", "x"], &["--signal and --format belong to --explain"]),
+            (&["--signal=HUP", "x"], &["--signal, --format and --check belong to --explain"]),
             (&["--explain", "1", "x"], &["--explain runs no command", "'x'"]),
             (&["--explain", "1", "7"], &["--explain runs no command", "'7'"]),
             (&["--explain", "-v", "x"], &["--explain runs no command", "'x'"]),
+            (&["--explain", "-v"], &["--explain takes no --verbose", "--signal"]),
+            (&["-r", "TERM=QUIT", "--explain", "1"], &["--explain takes no --rewrite"]),
+            (&["--explain", "1", "-t", "9s"], &["--explain takes no --timeout"]),
+            (&["-g", "--explain=1"], &["--explain takes no --group"]),
+            (&["--check", "x"], &["belong to --explain"]),
             (
                 &["--report", "true"],
                 &["no command", "'true', for its file", "adieu --report stop.json 'true'"],

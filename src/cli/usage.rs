@@ -58,7 +58,7 @@ pub(crate) fn explain(error: &clap::Error, command: &Command, help: &str) -> Err
         }
         ErrorKind::TooManyValues => format!("{name} takes no value (got '{given}') ({help})"),
         ErrorKind::MissingRequiredArgument => {
-            "--signal and --format belong to --explain; write for example adieu --explain 1 \
+            "--signal, --format and --check belong to --explain; write for example adieu --explain 1 \
              --format json"
                 .to_owned()
         }

@@ -62,7 +62,9 @@ pub(crate) struct Record {
     reader: bool,
     /// It handles the signal and is expected to end without one from adieu, until then.
     expected_until: Option<Time>,
-    /// Of a shell with a trap: its stack when it got the signal, and what is known of the trap.
+    /// The signal of the stop that it got first.
+    signal: Option<Signal>,
+    /// Of a shell with a trap: its stack when it got that, and what is known of the trap.
     stack: Option<u64>,
     trap: Trap,
     /// In the foreground of a shell with a trap: since when its handler is gone.
@@ -86,6 +88,7 @@ impl Record {
             switches: process.switches,
             reader: false,
             expected_until: None,
+            signal: None,
             stack: None,
             trap: Trap::Pending,
             finishing_since: None,
@@ -147,13 +150,15 @@ impl Record {
 
     /// What follows of the stack of a shell with a trap, which got the signal a while before this
     /// look began: while the trap runs, it is another one than before.
-    fn watch_trap(&mut self, process: &Process, look: Time) {
+    fn watch_trap(&mut self, process: &Process, asked: Signal, look: Time) {
         let Some(first) = self.delivery.first() else { return };
         let given_up = first + LONGEST_TRAP_MOMENT <= look;
         self.trap = match (self.trap, process.stack) {
             (Trap::Ran, _) => Trap::Ran,
             // The trap itself, or what follows it, has taken the trap away.
-            _ if process.disposition != Disposition::Caught => Trap::Ran,
+            _ if process.disposition != Disposition::Caught && self.signal == Some(asked) => {
+                Trap::Ran
+            }
             (Trap::Waits, _) => Trap::Waits,
             _ if look < first + TRAP_MOMENT => Trap::Pending,
             (Trap::Pending, Some(stack)) if self.stack != Some(stack) => Trap::Ran,
@@ -356,10 +361,10 @@ impl Ledger {
     }
 
     /// Takes in what a look that began then shows of the shells with a trap that got the signal.
-    pub(crate) fn watch_traps(&mut self, snapshot: &Snapshot, look: Time) {
+    pub(crate) fn watch_traps(&mut self, snapshot: &Snapshot, asked: Signal, look: Time) {
         for process in snapshot.processes.iter().filter(|it| it.kind == Kind::Shell) {
             if let Some(record) = self.records.get_mut(&process.id) {
-                record.watch_trap(process, look);
+                record.watch_trap(process, asked, look);
             }
         }
     }
@@ -429,13 +434,14 @@ impl Ledger {
             let maybe_copy = tree.may_be_a_copy(process);
             let handler = verdict.role == Role::Handler;
             if record.delivery == Delivery::Pending {
-                record.stack = process.stack;
-                record.trap = match process.stack {
+                record.stack = process.stack.filter(|_| process.waits);
+                record.trap = match record.stack {
                     // It runs the trap at once.
                     _ if process.in_wait => Trap::Ran,
                     Some(_) => Trap::Pending,
                     None => Trap::Waits,
                 };
+                record.signal = Some(request.signal);
             }
             record.delivery = record.delivery.sent(request.now, handler, maybe_copy);
             let watch = record.was_handler() && record.presence == Presence::Seen(None);
@@ -585,14 +591,16 @@ impl Ledger {
         let is_started = |(at, (process, verdict)): (usize, (&Process, &Verdict))| {
             let record = self.records.get(&process.id)?;
             let parent = tree.snapshot.processes.get(process.above?)?;
-            let by_script = record.origin == Origin::DuringStop
+            let by_script = record.is_started_since()
+                && parent.kind == Kind::Shell
                 && self.records.get(&parent.id).is_some_and(|it| it.role == Role::Shielded)
                 && !role::shows_background(tree.snapshot, at, question);
             // A shell's copy of itself has its command line until it executes a program.
+            let is_copy = process.kind == Kind::Shell && process.command == parent.command;
             let again = process.command != 0
                 && process.command != parent.command
                 && self.commands.contains(&process.command);
-            let next = verdict.role == Role::Handler && process.kind == Kind::Program;
+            let next = verdict.role == Role::Handler && !is_copy;
             (by_script && (again || next)).then(|| record.note())
         };
         tree.iter().enumerate().find_map(is_started)
@@ -750,7 +758,8 @@ impl Ledger {
         let since = record.finishing_since;
         let in_time = since.is_none_or(|since| now < since.saturating_add(epilogue));
         let keeps = record.role == Role::Shielded || record.reader;
-        let finishing = (keeps && in_time && record.delivery.is_due()).then_some(record.role);
+        let role = if record.role == Role::Shielded { Role::Shielded } else { Role::Bystander };
+        let finishing = (keeps && in_time && record.delivery.is_due()).then_some(role);
         Some(Known {
             known_handler: record.was_handler(),
             newcomer: record.origin == Origin::DuringStop,
@@ -777,9 +786,10 @@ impl Ledger {
     }
 
     /// Whether a process has not had the signal that holds now, and has a use for more time. The
-    /// signal ends nothing that ignores it, unless that reads to the end of a pipe.
+    /// signal ends nothing that ignores it, unless that reads to the end of a pipe or is a script.
     pub(crate) fn has_due(&self) -> bool {
-        let has_use = |record: &Record| !record.ignores || record.reader;
+        let has_use =
+            |record: &Record| !record.ignores || record.reader || record.role == Role::Shielded;
         self.seen().any(|record| record.delivery.is_due() && has_use(record))
     }
 

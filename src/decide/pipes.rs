@@ -129,13 +129,18 @@ impl<'a> Pipes<'a> {
         self.writers_for(reader).any(|writer| self.is_within(writer, job))
     }
 
+    /// Whether a process is left that is seen to write what this one reads.
+    pub(super) fn is_seen_written(&self, reader: usize) -> bool {
+        self.writers_for(reader).next().is_some()
+    }
+
     /// Whether a process is left that writes what this one reads, or may write it.
     pub(super) fn is_written(&self, reader: usize) -> bool {
         let mut others =
             (0..self.processes.len()).filter(|it| !self.are_on_one_branch(reader, *it));
         match self.processes.get(reader).map(|process| process.stdin) {
             Some(Stdin::Pipe(_)) => {
-                self.writers_for(reader).next().is_some()
+                self.is_seen_written(reader)
                     || self.has_pipe_of_its_own(reader) && others.any(|it| self.hides_outputs(it))
             }
             Some(Stdin::Unknown) => true,
@@ -179,14 +184,14 @@ impl<'a> Pipes<'a> {
             self.processes.get(shell).is_some_and(|it| it.outputs.files.contains(&Some(*file)))
         };
         let hidden = || self.within(writer).any(|at| self.hides_outputs(at));
-        self.within(reader).any(|at| match self.processes.get(at).map(|it| it.stdin) {
+        match self.processes.get(reader).map(|process| process.stdin) {
             Some(Stdin::Unknown) => true,
             Some(Stdin::Pipe(file)) if !held(&file) => {
                 let writers = self.writers.get(&file).map(Vec::as_slice).unwrap_or_default();
                 writers.iter().any(|at| self.is_within(*at, writer)) || hidden()
             }
             _ => false,
-        })
+        }
     }
 
     /// Whether what this process reads comes from itself in the end.

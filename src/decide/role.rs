@@ -243,6 +243,13 @@ impl<'a> Assignment<'a> {
                 Some((above, Verdict { role: Role::Handler, reason, .. })) => {
                     let reads = matches!(reason, Reason::ReadsPipeline | Reason::ReadsRest);
                     let ground = self.ground(at, above).filter(|_| !reads);
+                    let has_handler = self.is_handler(at) || self.handler_below(at).is_some();
+                    let ground = match ground {
+                        Some(Ground::Background) if has_handler => {
+                            self.ground_of_readers(at, above).or(ground)
+                        }
+                        ground => ground,
+                    };
                     if ground == Some(Ground::Unclear) {
                         shell = self.snapshot.processes.get(above).map(|shell| shell.id.pid);
                     }
@@ -291,7 +298,7 @@ impl<'a> Assignment<'a> {
                 (Role::Handler, Reason::WasSignalled)
             }
             (_, Reads::Handler | Reads::Rest) if self.is_handler(at) => {
-                let is_written = self.pipes.is_written(at);
+                let is_written = self.pipes.is_seen_written(at);
                 let rest = if is_written { Reason::ReadsPipeline } else { Reason::ReadsRest };
                 (Role::Handler, rest)
             }
@@ -320,14 +327,8 @@ impl<'a> Assignment<'a> {
         };
         let has_handler = self.is_handler(at) || self.handler_below(at).is_some();
         match ground {
-            Some(Ground::Foreground | Ground::Unclear) if has_handler => {
-                self.by_itself(at, process)
-            }
-            // What the shell waits for may itself wait for what a background job writes.
-            Some(Ground::Background) if has_handler && self.feeds_foreground(at, above) => {
-                self.by_itself(at, process)
-            }
             None | Some(Ground::Background) => (Role::Worker, Reason::Below(handler.id.pid)),
+            Some(_) if has_handler => self.by_itself(at, process),
             Some(_) if self.reads(at) == Reads::Handler => (Role::Bystander, Reason::ReadsPipeline),
             Some(_) => match self.known(at).finishing {
                 Some(role) => (role, Reason::Finishing),
@@ -352,20 +353,26 @@ impl<'a> Assignment<'a> {
                 Trap::Ran => Ground::Background,
                 // A signal that does not stop makes no shell wait.
                 _ if self.question.only_known_handlers => Ground::Foreground,
-                Trap::Pending if its.known_handler || shell.stack.is_some() => Ground::Unclear,
+                Trap::Pending if its.known_handler || shell.stack.is_some() && shell.waits => {
+                    Ground::Unclear
+                }
                 Trap::Pending | Trap::Waits => Ground::Foreground,
             }
         })
     }
 
-    /// Whether a command in the foreground of the shell reads what this background job writes.
-    fn feeds_foreground(&self, job: usize, shell: usize) -> bool {
-        (shell..self.snapshot.processes.len()).any(|other| {
-            self.snapshot.processes.get(other).is_some_and(|it| it.above == Some(shell))
-                && self.reads(other) != Reads::Nothing
-                && matches!(self.ground(other, shell), Some(Ground::Foreground | Ground::Unclear))
-                && self.pipes.is_fed_by(other, job)
-        })
+    /// Where the commands run that read what this background job of the shell writes, if any of
+    /// them is not in the background itself. The shell waits for them, and so for the job.
+    fn ground_of_readers(&self, job: usize, shell: usize) -> Option<Ground> {
+        let is_reader = |other: &usize| {
+            self.snapshot.processes.get(*other).is_some_and(|it| it.above == Some(shell))
+                && self.reads(*other) != Reads::Nothing
+                && self.pipes.is_fed_by(*other, job)
+        };
+        let readers = (shell..self.snapshot.processes.len()).filter(is_reader);
+        let grounds: Vec<Ground> = readers.filter_map(|it| self.ground(it, shell)).collect();
+        let has = |wanted: Ground| grounds.contains(&wanted).then_some(wanted);
+        has(Ground::Foreground).or_else(|| has(Ground::Unclear))
     }
 
     /// Whether a bystander is in the foreground and reads no pipe.

@@ -149,12 +149,22 @@ impl Stop {
             (Alarm::LastWord, Stage::LastWord { .. } | Stage::Killing { .. }) => None,
             (Alarm::LastWord, _) => self.last_word,
             (Alarm::HalfTime, Stage::Handlers { .. }) => self.half_time,
-            (Alarm::ExpectedOver, Stage::Handlers { .. }) => self.ledger.expected_over(),
-            (Alarm::IgnorersOver, stage) => self.ledger.ignorers_over(stage.last_call()?),
+            (Alarm::ExpectedOver, Stage::Handlers { .. }) => {
+                self.ledger.expected_over().filter(|at| self.is_ahead(*at))
+            }
+            (Alarm::IgnorersOver, stage) => {
+                let over = self.ledger.ignorers_over(stage.last_call()?);
+                over.filter(|at| self.is_ahead(*at))
+            }
             (Alarm::Look, _) => Some(self.pace.next()),
             (Alarm::KilledTooLong | Alarm::HalfTime, _)
             | (Alarm::EpilogueOver | Alarm::ExpectedOver, _) => None,
         }
+    }
+
+    /// Whether no look has been made since then. One that has seen nothing is made again later.
+    fn is_ahead(&self, at: Time) -> bool {
+        at > self.pace.last()
     }
 
     /// Answers every alarm that is due.
@@ -311,7 +321,7 @@ impl Stop {
         self.half_time = self.half_time.filter(|at| now < *at);
         let Some(snapshot) = snapshot else { return self.looked_in_vain(terms, main, now) };
         self.ledger.forget_copies(snapshot);
-        self.ledger.watch_traps(snapshot, now.saturating_sub(took));
+        self.ledger.watch_traps(snapshot, self.signal, now.saturating_sub(took));
         let main_ended = !self.asked_for;
         let question = Question { main_ended, ..Question::stop(self.signal, terms) };
         let view = self.view;

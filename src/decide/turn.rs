@@ -62,8 +62,7 @@ pub fn turn(verdict: &Verdict, process: &Process, past: Past, question: &Questio
         _ if past.unreadable_filter || past.started_since => Turn::LastCall,
         Role::Worker | Role::Bystander | Role::Handler if in_group && at_once => Turn::Handlers,
         // Its handler would end it before it has read the last lines.
-        Role::Handler if verdict.reason == Reason::ReadsPipeline => Turn::LastWord,
-        Role::Handler if past.expected => Turn::LastCall,
+        Role::Handler if past.expected || verdict.reason == Reason::ReadsPipeline => Turn::LastCall,
         Role::Handler => Turn::Handlers,
         Role::Foreground if at_once => Turn::Handlers,
         _ if ends_by_itself => Turn::LastCall,

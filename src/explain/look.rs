@@ -7,7 +7,7 @@ use crate::decide::terms::Deliver;
 use crate::decide::turn::{Past, Turn, is_forwarded, turn};
 use crate::error::Error;
 use crate::explain::top::{Top, top};
-use crate::process::{Process, Snapshot};
+use crate::process::{Kind, Process, Snapshot};
 use crate::procfs::{self, Detail, Observer};
 use crate::signal::{Signal, SignalSet};
 
@@ -20,6 +20,9 @@ pub(super) struct Explained {
     pub(super) root: Process,
     /// The root is PID 1 of its namespace: the kernel drops signals that it does not handle.
     pub(super) root_is_init: bool,
+    /// The root is not PID 1, and the first process of a container that shares a PID namespace: its
+    /// engine kills what is left of the container when it has ended.
+    pub(super) shares: bool,
     /// The environment of adieu may not be read, so the settings in it are not known.
     pub(super) hidden_settings: bool,
     /// The process that explains is below the root itself, and is left out.
@@ -31,6 +34,9 @@ pub(super) struct Explained {
     pub(super) question: Question,
     pub(super) snapshot: Snapshot,
     pub(super) verdicts: Vec<Verdict>,
+    /// What is below the root to an adieu above it, if the root were its only child. That shows for
+    /// what a shell with a trap waits.
+    pub(super) below_root: Vec<Verdict>,
     pub(super) zombies: Vec<(i32, String, usize)>,
 }
 
@@ -62,12 +68,13 @@ pub(super) fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explaine
     })?;
     let zombies = procfs::zombies(pid, &snapshot);
     let root_is_init = root.nested_init || pid == 1;
+    let shares = !root_is_init && procfs::machine::is_first(pid);
     let explained = judge(signal, top, root, root_is_init, snapshot);
-    Ok(Explained { hidden_settings, explains_within, zombies, ..explained })
+    Ok(Explained { hidden_settings, explains_within, zombies, shares, ..explained })
 }
 
 /// What a stop would make of a tree that was read.
-fn judge(
+pub(super) fn judge(
     signal: Signal,
     top: Top,
     root: Process,
@@ -96,11 +103,13 @@ fn judge(
         }
     };
     let verdicts = role::assign(&snapshot, &question, |_| None);
+    let below_root = below(&root, &snapshot, &question);
     Explained {
         signal,
         sent,
         root,
         root_is_init,
+        shares: false,
         hidden_settings: false,
         explains_within: false,
         top,
@@ -108,8 +117,24 @@ fn judge(
         question,
         snapshot,
         verdicts,
+        below_root,
         zombies: Vec::new(),
     }
+}
+
+/// The roles of what is below the root, with the root among the processes.
+fn below(root: &Process, snapshot: &Snapshot, question: &Question) -> Vec<Verdict> {
+    if root.kind != Kind::Shell || !role::handles(root, true) {
+        return Vec::new();
+    }
+    let others = snapshot.processes.iter().cloned().map(|process| {
+        let above = Some(process.above.map_or(0, |above| above + 1));
+        Process { above, own_child: false, ..process }
+    });
+    let root = Process { above: None, own_child: true, ..root.clone() };
+    let processes = [root].into_iter().chain(others).collect();
+    let whole = Snapshot { processes, tick: snapshot.tick, last_pid: snapshot.last_pid };
+    role::assign(&whole, question, |_| None).into_iter().skip(1).collect()
 }
 
 /// What a signal asks of adieu, and what adieu then asks of the tree. `found` is the main process,
@@ -142,7 +167,7 @@ fn asked(
 }
 
 /// The signal that is sent in place of this one.
-fn sent(signal: Signal, top: &Top) -> Option<Signal> {
+pub(super) fn sent(signal: Signal, top: &Top) -> Option<Signal> {
     match top {
         Top::Adieu(settings) => settings.rewrites.apply(signal),
         _ => Some(signal),

@@ -1,15 +1,15 @@
 //! The tree as text for a person and as JSON for a program.
 
 use crate::decide::role::Role;
+use crate::explain::all::{Class, init_name};
 use crate::explain::look::Explained;
-use crate::explain::top::Top;
 use crate::explain::verdict::names;
 use crate::process::{Disposition, Process};
 use crate::report::words::role;
 use serde_json::{Value, json};
 
-/// The version of the form of `--format json`.
-const SCHEMA: i32 = 2;
+/// The version of the forms of `--format json`.
+pub(super) const SCHEMA: i32 = 2;
 
 impl Explained {
     pub(super) fn to_text(&self, colour: bool) -> String {
@@ -20,7 +20,7 @@ impl Explained {
             (true, Role::Shielded) => format!("\x1b[36m{text}\x1b[0m"),
             (true, Role::Worker | Role::Bystander) => format!("\x1b[2m{text}\x1b[0m"),
         };
-        let acts = matches!(self.top, Top::Adieu(_));
+        let acts = self.has_roles();
         let mut lines = Vec::new();
         let head = format!(
             "{:>7} {:<22} {:<10} {:<10} {}",
@@ -75,7 +75,7 @@ impl Explained {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let acts = matches!(self.top, Top::Adieu(_));
+        let acts = self.has_roles();
         let processes = self.rows().map(|(process, verdict)| {
             let mut fields = fields(process);
             if let (true, Value::Object(fields)) = (acts, &mut fields) {
@@ -84,11 +84,7 @@ impl Explained {
             }
             fields
         });
-        let init = match &self.top {
-            Top::Adieu(_) => "adieu",
-            Top::SignalsChild(name) | Top::SignalsGroup(name) | Top::Rewrites(name) => name,
-            Top::Bare => "none",
-        };
+        let judgement = self.judgement();
         let zombies = self
             .zombies
             .iter()
@@ -97,9 +93,10 @@ impl Explained {
             "schema": SCHEMA,
             "signal": self.signal.to_string(),
             "delivered": self.sent.map(|signal| signal.to_string()),
-            "init": init,
+            "init": init_name(&self.top),
             "root": fields(&self.root),
-            "verdict": self.verdict(),
+            "outcome": Class::of(&judgement.outcome).name(),
+            "verdict": judgement.text,
             "processes": processes.collect::<Value>(),
             "zombies": zombies.collect::<Value>(),
         })
@@ -160,7 +157,7 @@ fn hard_wrap(text: &str, width: usize) -> impl Iterator<Item = String> {
 }
 
 /// Breaks a text at blanks.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {

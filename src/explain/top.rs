@@ -3,7 +3,7 @@
 use crate::cli::settings::{self, Settings};
 use crate::cli::{self, Request};
 use crate::procfs;
-use crate::programs::{self, ContainerInit};
+use crate::programs::{self, ContainerInit, base_name};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -18,6 +18,8 @@ pub(super) enum Top {
     SignalsGroup(String),
     /// An init that sends other signals than it gets.
     Rewrites(String),
+    /// A program that stops what it runs by rules that only its configuration shows.
+    OwnRules(String),
     /// Anything else.
     Bare,
 }
@@ -30,10 +32,23 @@ pub(super) fn top(pid: i32) -> (Top, bool) {
         let trimmed = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
         trimmed.split(|b| *b == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
     };
+    let command = words(read("cmdline").unwrap_or_default());
+    let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let file = executable.as_deref().or_else(|| command.first().map(AsRef::as_ref));
+    let name = file.and_then(std::path::Path::file_name).map(|n| n.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    let init = programs::container_init(&name);
+    let is_adieu = init == Some(ContainerInit::Adieu) || is_this_program(pid);
+    // The second word is the script that an interpreter runs.
+    let of_rules = |name: &str| programs::has_own_rules(name).then(|| name.to_owned());
+    let first_words = command.iter().take(2).map(|word| base_name(word.as_encoded_bytes()));
+    let own_rules = of_rules(&name).or_else(|| first_words.filter_map(of_rules).next());
+    if !is_adieu && init.is_none() | own_rules.is_some() {
+        return (own_rules.map_or(Top::Bare, Top::OwnRules), false);
+    }
     let environment = read("environ");
     let hidden = environment.is_err();
-    let (command, environment) =
-        (words(read("cmdline").unwrap_or_default()), words(environment.unwrap_or_default()));
+    let environment = words(environment.unwrap_or_default());
     let variable = |name: &str| {
         let value = |entry: &OsString| {
             let bytes = entry.as_encoded_bytes().strip_prefix(name.as_bytes())?;
@@ -41,24 +56,18 @@ pub(super) fn top(pid: i32) -> (Top, bool) {
         };
         environment.iter().find_map(value)
     };
-    let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
-    let file = executable.as_deref().or_else(|| command.first().map(AsRef::as_ref));
-    let name = file.and_then(std::path::Path::file_name).map(|n| n.to_string_lossy().into_owned());
-    let name = name.unwrap_or_default();
     let options: Vec<OsString> = command.into_iter().skip(1).collect();
-    let top = match programs::container_init(&name) {
-        init if init == Some(ContainerInit::Adieu) || is_this_program(pid) => {
-            match cli::parse(options) {
-                Ok(Request::Run(typed)) => {
-                    let settings = settings::resolve(&typed, variable);
-                    return (
-                        settings.map_or(Top::Bare, |settings| Top::Adieu(Box::new(settings))),
-                        hidden,
-                    );
-                }
-                _ => Top::Bare,
+    let top = match init {
+        _ if is_adieu => match cli::parse(options) {
+            Ok(Request::Run(typed)) => {
+                let settings = settings::resolve(&typed, variable);
+                return (
+                    settings.map_or(Top::Bare, |settings| Top::Adieu(Box::new(settings))),
+                    hidden,
+                );
             }
-        }
+            _ => Top::Bare,
+        },
         Some(ContainerInit::Tini)
             if has_flag(&options, 'g', "", "pe")
                 || variable("TINI_KILL_PROCESS_GROUP").is_some() =>

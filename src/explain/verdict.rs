@@ -6,161 +6,248 @@ use crate::decide::role::{self, Reason, Role, Verdict};
 use crate::decide::turn::Turn;
 use crate::explain::look::Explained;
 use crate::explain::top::Top;
-use crate::process::{Disposition, Process, Stdin};
+use crate::process::{Disposition, Kind, Process, Stdin};
 use crate::report::words::{self, duration};
 use crate::signal::Signal;
+
+/// What comes of the signal, in one word for a list, from the worst on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome<'a> {
+    /// Nothing happens until SIGKILL. These handle the signal, and would not get it.
+    Ignores(Vec<&'a Process>),
+    /// These handle the signal, and are killed before they can have finished.
+    CutsOff(Vec<&'a Process>),
+    /// This decides, and what it decides does not show.
+    Depends(String),
+    /// What decides may not be read.
+    Unreadable,
+    /// It begins no stop: this comes of it instead.
+    NoStop(String),
+    /// The stop lasts until these have finished.
+    Waits(Vec<&'a Process>),
+    /// All of it is gone within a moment.
+    Stops,
+}
+
+/// What comes of the signal.
+pub(super) struct Judgement<'a> {
+    pub(super) outcome: Outcome<'a>,
+    /// In a sentence or two.
+    pub(super) text: String,
+}
+
+impl<'a> Judgement<'a> {
+    pub(super) fn new(outcome: Outcome<'a>, text: String) -> Self {
+        Self { outcome, text }
+    }
+}
 
 impl Explained {
     /// What would happen to this one.
     pub(super) fn when(&self, process: &Process, verdict: &Verdict) -> String {
         let gets_it = match self.meaning {
             None => return String::new(),
-            Some(Meaning::Stop(_)) if self.signal.can_be_caught() => {
-                return self.when_stopped(process, verdict);
+            // Nobody is asked before these two act on adieu itself.
+            Some(_) if self.signal == Signal::KILL && self.root_is_init => {
+                return "killed with adieu".to_owned();
             }
+            Some(_) if !self.signal.can_be_caught() => false,
+            Some(Meaning::Stop(_)) => return self.when_stopped(process, verdict),
             Some(Meaning::Forward(..)) => self.gets_forwarded(process, verdict),
             Some(Meaning::Group(_)) => process.group == self.question.main,
-            Some(Meaning::Stop(_) | Meaning::Ignore) => false,
+            Some(Meaning::Ignore) => false,
         };
         if gets_it { "gets it" } else { "left alone" }.to_owned()
+    }
+
+    /// Whether there are roles to show: a signal that nobody can handle makes no difference.
+    pub(super) fn has_roles(&self) -> bool {
+        matches!(self.top, Top::Adieu(_)) && self.signal.can_be_caught()
     }
 
     /// When a stop would signal this one.
     fn when_stopped(&self, process: &Process, verdict: &Verdict) -> String {
         let unhandled = self.with_role(Role::Handler).is_empty();
-        let ends_with_its_pipe =
-            verdict.role == Role::Bystander && matches!(process.stdin, Stdin::Pipe(_));
+        let ends_with_its_pipe = is_reader(process, verdict);
         let gets_it = |turn: Turn| format!("gets it {}", words::when(turn));
         match self.turn(process, verdict) {
             _ if process.nested_init && process.disposition == Disposition::Default => {
                 "killed when it is alone".to_owned()
             }
+            _ if self.is_killed_for_ignoring(process, verdict) && unhandled => {
+                "killed 1 s later".to_owned()
+            }
+            _ if self.is_killed_for_ignoring(process, verdict) => {
+                "killed 1 s after last call".to_owned()
+            }
             _ if unhandled => gets_it(Turn::Handlers),
+            Turn::Handlers if matches!(verdict.reason, Reason::PerhapsAwaitedBy(_)) => {
+                "at once or by the trap".to_owned()
+            }
             Turn::Handlers if verdict.role == Role::Handler => {
                 format!("{}, waited for", gets_it(Turn::Handlers))
             }
-            Turn::LastCall if ends_with_its_pipe => "ends at end of file".to_owned(),
-            Turn::Timeout => match verdict.reason {
+            Turn::LastCall | Turn::LastWord if ends_with_its_pipe => {
+                "ends at end of file".to_owned()
+            }
+            turn @ (Turn::LastWord | Turn::Timeout) => match verdict.reason {
                 Reason::Below(pid) => format!("left to handler {pid}"),
-                _ => gets_it(Turn::Timeout),
+                _ => gets_it(turn),
             },
             turn => gets_it(turn),
         }
     }
 
+    /// Whether a process is waited for only one second beyond the last call, because it ignores the
+    /// signal. One with a handler below it is there for that, and a handler's workers are its own.
+    fn is_killed_for_ignoring(&self, process: &Process, verdict: &Verdict) -> bool {
+        // In place of these two a shell's background job gets TERM.
+        let ctrl = matches!(self.question.signal, Signal::INT | Signal::QUIT);
+        process.disposition == Disposition::Ignored
+            && matches!(verdict.role, Role::Bystander | Role::Foreground)
+            && !is_reader(process, verdict)
+            && !(ctrl && !process.ignored.has(Signal::TERM))
+    }
+
     /// The verdict in a sentence or two.
     pub(super) fn verdict(&self) -> String {
+        self.judgement().text
+    }
+
+    /// What comes of the signal.
+    pub(super) fn judgement(&self) -> Judgement<'_> {
+        let Judgement { outcome, text } = self.whatever_is_read();
+        // What may not be read is taken for a handler, which is no more than a precaution.
+        let outcome = match outcome {
+            Outcome::Ignores(whom) => Outcome::Ignores(read(whom)),
+            Outcome::CutsOff(whom) | Outcome::Waits(whom) if read(whom.clone()).is_empty() => {
+                Outcome::Unreadable
+            }
+            Outcome::CutsOff(whom) => Outcome::CutsOff(read(whom)),
+            Outcome::Waits(whom) => Outcome::Waits(read(whom)),
+            other => other,
+        };
+        Judgement { outcome, text }
+    }
+
+    fn whatever_is_read(&self) -> Judgement<'_> {
         let signal = self.signal;
         let root = named(&self.root);
-        let handlers = self.with_role(Role::Handler);
         if !signal.can_be_caught() {
-            let below = match (signal, self.root_is_init) {
-                (Signal::KILL, true) => "would end at once, and everything below it",
-                (Signal::KILL, false) => "would end at once, and leave behind what is below it",
-                _ => "itself would stop, and pass nothing on until SIGCONT",
+            let (outcome, below) = match (signal, self.root_is_init) {
+                (Signal::KILL, true) => {
+                    (Outcome::Stops, "would end at once, and everything below it")
+                }
+                (Signal::KILL, false) => {
+                    (Outcome::Stops, "would end at once, and leave behind what is below it")
+                }
+                _ => (
+                    Outcome::NoStop("is suspended".to_owned()),
+                    "itself would stop, and pass nothing on until SIGCONT",
+                ),
             };
-            return format!("{signal} cannot be handled: sent from outside, {root} {below}.");
+            let text = format!("{signal} cannot be handled: sent from outside, {root} {below}.");
+            return Judgement::new(outcome, text);
         }
         match &self.top {
-            Top::Adieu(_) if self.sent.is_none() => {
-                format!("{signal} would be dropped: adieu rewrites it to 0.")
-            }
-            Top::Adieu(settings) => {
-                let text = match self.meaning.unwrap_or(Meaning::Ignore) {
-                    Meaning::Stop(_) => self.by_adieu(settings),
-                    Meaning::Forward(_, unhandled) => self.forwarded(unhandled),
-                    Meaning::Group(_) => {
-                        let group = self.question.main;
-                        format!("{signal} would go to every process of group {group}.")
-                    }
-                    Meaning::Ignore => {
-                        format!("adieu would keep {signal} for itself: no process gets it.")
-                    }
-                };
-                match self.sent.filter(|to| *to != signal) {
-                    Some(to) => format!("{to} is sent in place of {signal}. {text}"),
-                    None => text,
-                }
-            }
+            Top::Adieu(_) if self.sent.is_none() => Judgement::new(
+                Outcome::NoStop("dropped".to_owned()),
+                format!("{signal} would be dropped: adieu rewrites it to 0."),
+            ),
+            Top::Adieu(settings) => self.under_adieu(settings),
             Top::SignalsChild(_) | Top::SignalsGroup(_) => {
                 self.by_an_init_that_ends_with_its_child()
             }
-            Top::Rewrites(_) => {
-                format!("{root} rewrites signals, as its options say, before it passes them on.")
-            }
-            Top::Bare => self.by_no_init(&root, &handlers),
+            Top::Rewrites(name) => Judgement::new(
+                Outcome::Depends(format!("{name}'s options")),
+                format!("{root} rewrites signals, as its options say, before it passes them on."),
+            ),
+            Top::OwnRules(name) => self.by_own_rules(name, &root),
+            Top::Bare => self.by_no_init(&root),
         }
     }
 
-    fn forwarded(&self, unhandled: Unhandled) -> String {
+    fn under_adieu(&self, settings: &Settings) -> Judgement<'_> {
+        let signal = self.signal;
+        let mut judgement = match self.meaning.unwrap_or(Meaning::Ignore) {
+            Meaning::Stop(_) => self.by_adieu(settings),
+            Meaning::Forward(_, unhandled) => self.forwarded(unhandled),
+            Meaning::Group(_) => {
+                let group = self.question.main;
+                Judgement::new(
+                    Outcome::NoStop(format!("goes to group {group}")),
+                    format!("{signal} would go to every process of group {group}."),
+                )
+            }
+            Meaning::Ignore => Judgement::new(
+                Outcome::NoStop("kept by adieu".to_owned()),
+                format!("adieu would keep {signal} for itself: no process gets it."),
+            ),
+        };
+        let begins_none = !matches!(self.meaning, Some(Meaning::Stop(_)));
+        if begins_none
+            && settings.stop_on.has(signal)
+            && self.question.inherited_ignored.has(signal)
+        {
+            judgement.text = format!(
+                "{} was started with {signal} ignored, as a shell starts a job in the background \
+                 and nohup a program: it begins no stop. {}",
+                named(&self.root),
+                judgement.text
+            );
+        }
+        if let Some(to) = self.sent.filter(|to| *to != signal) {
+            judgement.text = format!("{to} is sent in place of {signal}. {}", judgement.text);
+        }
+        judgement
+    }
+
+    fn forwarded(&self, unhandled: Unhandled) -> Judgement<'_> {
         let signal = self.signal;
         let rows = self.rows().filter(|(p, v)| self.gets_forwarded(p, v));
         let receivers: Vec<&Process> = rows.map(|(p, _)| p).collect();
+        let dropped = || Outcome::NoStop("dropped".to_owned());
         match (receivers.as_slice(), unhandled) {
-            ([], Unhandled::Drop) => {
-                format!("Nothing here handles {signal}: it would be dropped, without a warning.")
-            }
-            ([], _) => {
-                format!("Nothing here handles {signal}: it would be dropped, with a warning.")
-            }
-            (receivers, _) => {
-                format!("{signal} would go to {}; it begins no stop.", names(receivers))
-            }
+            ([], Unhandled::Drop) => Judgement::new(
+                dropped(),
+                format!("Nothing here handles {signal}: it would be dropped, without a warning."),
+            ),
+            ([], _) => Judgement::new(
+                dropped(),
+                format!("Nothing here handles {signal}: it would be dropped, with a warning."),
+            ),
+            (receivers, _) => Judgement::new(
+                Outcome::NoStop(format!("goes to {}", shortly(receivers))),
+                format!("{signal} would go to {}; it begins no stop.", names(receivers)),
+            ),
         }
     }
 
-    fn alone(&self) -> String {
+    pub(super) fn alone(&self) -> Judgement<'_> {
         let but = if self.explains_within { " but this --explain" } else { "" };
-        format!("Nothing runs below {}{but}.", named(&self.root))
+        let text = format!("Nothing runs below {}{but}.", named(&self.root));
+        Judgement::new(Outcome::Stops, text)
     }
 
-    /// Of an init that ends with its direct child: a handler that is still at work then is cut off.
-    fn by_an_init_that_ends_with_its_child(&self) -> String {
-        let Some(child) = self.snapshot.processes.iter().find(|p| p.own_child) else {
-            return self.alone();
-        };
-        let (root, signal, whom) = (named(&self.root), self.signal, named(child));
-        let passes = if matches!(self.top, Top::SignalsGroup(_)) {
-            let group = format!("every process of {}'s group", child.name);
-            format!("{root} would pass {signal} to {group} and end with {whom}")
-        } else {
-            format!("{root} would pass {signal} to {whom} alone and end with it")
-        };
-        let handlers = self.with_role(Role::Handler);
-        let others: Vec<&Process> = handlers.into_iter().filter(|p| p.id != child.id).collect();
-        if child.disposition != Disposition::Default {
-            return format!("{passes}.");
-        }
-        if others.is_empty() {
-            return format!("{passes}: it would be gone at once.");
-        }
-        let rest =
-            if self.root_is_init { "the kernel would then kill" } else { "left behind would be" };
-        format!("{passes}: {} dies at once, and {rest} {}.", child.name, names(&others))
-    }
-
-    fn by_adieu(&self, settings: &Settings) -> String {
+    fn by_adieu(&self, settings: &Settings) -> Judgement<'_> {
         let signal = self.signal;
         let handlers = self.with_role(Role::Handler);
         if self.snapshot.processes.is_empty() {
             return self.alone();
         }
+        let killed = self.rows().filter(|(p, v)| self.is_killed_for_ignoring(p, v));
+        let killed: Vec<&Process> = killed.map(|(p, _)| p).collect();
+        let ignore = if killed.len() == 1 { "ignores" } else { "ignore" };
         if handlers.is_empty() {
-            let ignoring: Vec<&Process> = self
-                .snapshot
-                .processes
-                .iter()
-                .filter(|p| p.disposition == Disposition::Ignored)
-                .collect();
-            if ignoring.is_empty() {
-                return format!("Nothing here handles {signal}: the container would stop at once.");
-            }
-            let ignores = if ignoring.len() == 1 { "ignores" } else { "ignore" };
-            return format!(
-                "Nothing here handles {signal}, but adieu would wait for {}, which {ignores} it{}.",
-                names(&ignoring),
-                limit(settings)
-            );
+            let text = if killed.is_empty() {
+                format!("Nothing here handles {signal}: the container would stop at once.")
+            } else {
+                format!(
+                    "Nothing here handles {signal}. {} {ignore} it, and would be killed 1 s later.",
+                    names(&killed)
+                )
+            };
+            return Judgement::new(Outcome::Stops, text);
         }
         let mut parts = vec![format!(
             "On {signal} adieu would wait for {}{}",
@@ -171,9 +258,8 @@ impl Explained {
         if !shielded.is_empty() {
             parts.push(format!("{} {} shielded", names(&shielded), is_or_are(&shielded)));
         }
-        let readers = self.with_role(Role::Bystander).into_iter();
-        let readers: Vec<&Process> =
-            readers.filter(|p| matches!(p.stdin, Stdin::Pipe(_))).collect();
+        let readers = self.rows().filter(|(p, v)| is_reader(p, v)).map(|(p, _)| p);
+        let readers: Vec<&Process> = readers.collect();
         if !readers.is_empty() {
             parts.push(format!(
                 "{} {} at end of file",
@@ -181,42 +267,70 @@ impl Explained {
                 if readers.len() == 1 { "ends" } else { "end" }
             ));
         }
-        format!("{}.", parts.join("; "))
+        if !killed.is_empty() {
+            parts.push(format!(
+                "{} {ignore} it, and would be killed 1 s after the last call",
+                names(&killed)
+            ));
+        }
+        let mut text = format!("{}.", parts.join("; "));
+        for handler in &handlers {
+            text.extend(self.unreached(handler));
+        }
+        Judgement::new(Outcome::Waits(handlers), text)
     }
 
-    fn by_no_init(&self, root: &str, handlers: &[&Process]) -> String {
-        let signal = self.signal;
-        let has = if self.root.disposition == Disposition::Ignored {
-            "ignores the signal"
-        } else {
-            "has no handler"
-        };
-        let below = match handlers {
-            [] => String::new(),
-            _ => format!(" {} would not get it.", names(handlers)),
-        };
-        match self.root.disposition {
-            Disposition::Unreadable | Disposition::Hidden => {
-                format!(
-                    "What {root} does with {signal} may not be read. Run --explain as its user, or \
-                     as root with CAP_SYS_PTRACE."
-                )
+    /// Of an awaited handler: which programs below it handle the signal too and would get none from
+    /// adieu, and what to do about that. On each branch the first counts, and not one that is a
+    /// copy of the handler: those of a prefork server are its own.
+    fn unreached(&self, handler: &Process) -> Option<String> {
+        let mut firsts: Vec<&Process> = Vec::new();
+        // Whether each process is the handler, or one below it with no such program between.
+        let mut open: Vec<bool> = Vec::with_capacity(self.verdicts.len());
+        for (process, verdict) in self.rows() {
+            let above = process.above.and_then(|at| open.get(at)) == Some(&true);
+            let first = above
+                && verdict.role == Role::Worker
+                && process.kind != Kind::Wrapper
+                && role::handles(process, true)
+                && self.turn(process, verdict) >= Turn::LastWord;
+            if first && process.name != handler.name {
+                firsts.push(process);
             }
-            _ if role::handles(&self.root, true) => format!(
-                "{root} handles {signal} itself; what is below it is its own business{}.",
-                if self.root_is_init { ", and is killed by the kernel when it ends" } else { "" }
-            ),
-            _ if self.root_is_init => {
-                let who = match self.root.id.pid {
-                    1 => format!("PID 1 is {}, which", self.root.name),
-                    _ => format!("{root} is PID 1 of its container and"),
-                };
-                format!("{who} {has}: {signal} would be ignored until SIGKILL.{below}")
-            }
-            Disposition::Ignored => format!("{root} ignores {signal}.{below}"),
-            _ => format!("{root} has no handler: {signal} would end it at once.{below}"),
+            open.push(process.id == handler.id || above && !first);
         }
+        if firsts.is_empty() {
+            return None;
+        }
+        let (handle, them) = if firsts.len() == 1 { ("handles", "it") } else { ("handle", "them") };
+        let remedy = if handler.kind == Kind::Shell {
+            format!("the trap of {} has to pass it on", handler.name)
+        } else {
+            format!(
+                "if {} does not pass it on, write --wrapper {} or --deliver group",
+                handler.name, handler.name
+            )
+        };
+        Some(format!(
+            " Below {}, {} {handle} {} too, and adieu would leave {them} to it: {remedy}.",
+            named(handler),
+            names(&firsts),
+            self.signal
+        ))
     }
+}
+
+/// Those of which it may be read what they do with the signal.
+fn read(whom: Vec<&Process>) -> Vec<&Process> {
+    let hidden =
+        |p: &&Process| matches!(p.disposition, Disposition::Hidden | Disposition::Unreadable);
+    whom.into_iter().filter(|p| !hidden(p)).collect()
+}
+
+/// Whether a process is seen to read what a handler writes.
+fn is_reader(process: &Process, verdict: &Verdict) -> bool {
+    matches!(verdict.reason, Reason::ReadsPipeline | Reason::ReadsRest)
+        && matches!(process.stdin, Stdin::Pipe(_))
 }
 
 fn limit(settings: &Settings) -> String {
@@ -227,8 +341,17 @@ fn is_or_are(whom: &[&Process]) -> &'static str {
     if whom.len() == 1 { "is" } else { "are" }
 }
 
-fn named(process: &Process) -> String {
+pub(super) fn named(process: &Process) -> String {
     format!("{} ({})", process.name, process.id.pid)
+}
+
+/// The first name and how many more there are, for a column.
+pub(super) fn shortly(whom: &[&Process]) -> String {
+    match whom {
+        [] => "nobody".to_owned(),
+        [one] => named(one),
+        [first, others @ ..] => format!("{} and {} more", named(first), others.len()),
+    }
 }
 
 /// Up to ten names, as in a sentence.
@@ -248,6 +371,7 @@ pub(super) fn names(whom: &[&Process]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::terms::Deliver;
     use crate::decide::tests::process;
     use crate::explain::look::tests::{
         adieu, adieu_with, explained, explained_beside, pipeline, root,
@@ -281,42 +405,14 @@ mod tests {
                 pids.iter().map(|pid| process(*pid, 1, "sleep", Disposition::Ignored)).collect();
             explained(adieu(), root("adieu", Disposition::Blocked), below).verdict()
         };
-        let nothing = "Nothing here handles SIGTERM, but";
+        let nothing = "Nothing here handles SIGTERM.";
         assert_eq!(
             ignoring(&[2]),
-            format!("{nothing} adieu would wait for sleep (2), which ignores it.")
+            format!("{nothing} sleep (2) ignores it, and would be killed 1 s later.")
         );
         assert_eq!(
             ignoring(&[2, 3]),
-            format!("{nothing} adieu would wait for sleep (2) and sleep (3), which ignore it.")
-        );
-    }
-
-    #[test]
-    fn a_bare_shell_as_pid_1_ignores_the_signal() {
-        let verdict = explained(Top::Bare, root("sh", Disposition::Default), pipeline()).verdict();
-        assert_eq!(
-            verdict,
-            "PID 1 is sh, which has no handler: SIGTERM would be ignored until SIGKILL. java (12) \
-             would not get it."
-        );
-        let from_the_host =
-            explained(Top::Bare, process(77, 0, "sh", Disposition::Default), Vec::new()).verdict();
-        assert_eq!(
-            from_the_host,
-            "sh (77) is PID 1 of its container and has no handler: SIGTERM would be ignored until \
-             SIGKILL."
-        );
-    }
-
-    #[test]
-    fn tini_ends_with_the_shell_and_the_server_is_killed() {
-        let tini = Top::SignalsChild("tini".to_owned());
-        let verdict = explained(tini, root("tini", Disposition::Waiting), pipeline()).verdict();
-        assert_eq!(
-            verdict,
-            "tini (1) would pass SIGTERM to sh (7) alone and end with it: sh dies at once, and the \
-             kernel would then kill java (12)."
+            format!("{nothing} sleep (2) and sleep (3) ignore it, and would be killed 1 s later.")
         );
     }
 
@@ -375,5 +471,94 @@ mod tests {
             [("supervisor", "left alone".to_owned()), ("server", "gets it".to_owned())]
         );
         assert_eq!(explained.verdict(), "SIGUSR1 would go to server (3); it begins no stop.");
+    }
+
+    #[test]
+    fn what_ignores_it_beside_a_handler_is_killed_after_the_last_call() {
+        let below = vec![
+            process(2, 1, "server", Disposition::Caught),
+            process(3, 1, "sleep", Disposition::Ignored),
+            process(4, 2, "sleep", Disposition::Ignored),
+        ];
+        let explained = explained(adieu(), root("adieu", Disposition::Blocked), below);
+        assert_eq!(
+            explained.verdict(),
+            "On SIGTERM adieu would wait for server (2); sleep (3) ignores it, and would be killed \
+             1 s after the last call."
+        );
+        assert_eq!(
+            each_when(&explained),
+            [
+                ("server", "gets it at once, waited for".to_owned()),
+                ("sleep", "killed 1 s after last call".to_owned()),
+                ("sleep", "left to handler 2".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn what_handles_it_below_a_handler_is_named_once_on_each_branch_with_what_to_do() {
+        let below = |name: &str| {
+            vec![
+                process(2, 1, name, Disposition::Caught),
+                process(3, 2, "sh", Disposition::Default),
+                process(4, 3, "server", Disposition::Caught),
+                process(5, 4, "worker", Disposition::Caught),
+                process(6, 2, "other", Disposition::Caught),
+                process(7, 2, "cat", Disposition::Default),
+                // A copy, as a prefork server has them.
+                process(8, 2, name, Disposition::Caught),
+            ]
+        };
+        let said = |top: Top, name: &str| {
+            explained(top, root("adieu", Disposition::Blocked), below(name)).verdict()
+        };
+        assert_eq!(
+            said(adieu(), "manager"),
+            "On SIGTERM adieu would wait for manager (2). Below manager (2), server (4) and other \
+             (6) handle SIGTERM too, and adieu would leave them to it: if manager does not pass it \
+             on, write --wrapper manager or --deliver group."
+        );
+        assert!(said(adieu(), "server").contains("Below server (2), other (6) handles"));
+        // Those of its group get it then.
+        let group = adieu_with(|settings| settings.deliver = Deliver::Group);
+        assert_eq!(said(group, "manager"), "On SIGTERM adieu would wait for manager (2).");
+    }
+
+    #[test]
+    fn why_a_signal_that_adieu_was_started_ignoring_begins_no_stop() {
+        let below = || vec![process(2, 1, "server", Disposition::Default)];
+        let mut job = root("adieu", Disposition::Blocked);
+        job.ignored = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
+        let said = explained_beside("INT", adieu(), job, below()).verdict();
+        assert!(
+            said.starts_with("adieu (1) was started with SIGINT ignored, as a shell"),
+            "{said}"
+        );
+        assert!(said.contains("it begins no stop. Nothing here handles SIGINT"), "{said}");
+        let said = explained_beside("INT", adieu(), root("adieu", Disposition::Blocked), below())
+            .verdict();
+        assert_eq!(said, "Nothing here handles SIGINT: the container would stop at once.");
+    }
+
+    #[test]
+    fn of_a_signal_that_nobody_can_handle_no_process_is_said_to_get_it() {
+        for signal in ["STOP", "KILL"] {
+            let top = root("adieu", Disposition::Default);
+            let explained = explained_beside(signal, adieu(), top, pipeline());
+            assert!(!explained.has_roles(), "{signal}");
+            let lines = explained.to_text(false);
+            assert!(!lines.contains("gets it") && !lines.contains("WHAT WOULD"), "{lines}");
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_no_answer() {
+        let below = vec![process(2, 1, "server", Disposition::Hidden)];
+        let hidden = explained(adieu(), root("adieu", Disposition::Blocked), below.clone());
+        assert_eq!(hidden.judgement().outcome, Outcome::Unreadable);
+        let seen = [below, vec![process(3, 1, "java", Disposition::Caught)]].concat();
+        let seen = explained(adieu(), root("adieu", Disposition::Blocked), seen);
+        assert!(matches!(seen.judgement().outcome, Outcome::Waits(whom) if whom.len() == 1));
     }
 }

@@ -45,7 +45,7 @@ impl Table {
     }
 
     /// Every process of this /proc.
-    fn all(proc: &mut Proc) -> Result<Self, NoDescriptor> {
+    pub(super) fn all(proc: &mut Proc) -> Result<Self, NoDescriptor> {
         let pids = match proc.numbers("/proc") {
             Err(e) if is_exhausted(&e) => return Err(NoDescriptor),
             pids => pids.unwrap_or_default(),
@@ -81,7 +81,7 @@ impl Table {
         Ok(Self::of(stats))
     }
 
-    fn of(stats: BTreeMap<i32, Stat>) -> Self {
+    pub(super) fn of(stats: BTreeMap<i32, Stat>) -> Self {
         let mut by_age: Vec<&Stat> = stats.values().collect();
         by_age.sort_by_key(|stat| (stat.start, stat.pid));
         let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
@@ -99,7 +99,16 @@ impl Table {
         self.stats.contains_key(&pid)
     }
 
-    fn children_of(&self, pid: i32) -> impl DoubleEndedIterator<Item = &Stat> {
+    pub(super) fn stat_of(&self, pid: i32) -> Option<&Stat> {
+        self.stats.get(&pid)
+    }
+
+    /// Those whose parent is not in the table.
+    pub(super) fn tops(&self) -> impl Iterator<Item = &Stat> {
+        self.stats.values().filter(|stat| !self.stats.contains_key(&stat.parent))
+    }
+
+    pub(super) fn children_of(&self, pid: i32) -> impl DoubleEndedIterator<Item = &Stat> {
         let children = self.children.get(&pid).map(Vec::as_slice).unwrap_or_default();
         children.iter().filter_map(|child| self.stats.get(child))
     }

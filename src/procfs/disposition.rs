@@ -160,6 +160,8 @@ const SIGNAL_WAITS: [libc::c_long; 3] = [libc::SYS_rt_sigtimedwait, 177, 421];
 /// `rt_sigsuspend`, likewise. No shell makes the 64-bit call with the second number, or it does not
 /// wait.
 const SIGNAL_SUSPENDS: [libc::c_long; 2] = [libc::SYS_rt_sigsuspend, 179];
+/// The calls in which a shell waits for a child: `wait4`, `waitid` and `rt_sigsuspend`.
+const CHILD_WAITS: [libc::c_long; 3] = [libc::SYS_wait4, libc::SYS_waitid, libc::SYS_rt_sigsuspend];
 
 /// What `/proc/<pid>/task/<tid>/syscall` shows of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,6 +247,8 @@ pub(super) struct ShellWait {
     /// that is another one than before. While a foreground command runs it stays, also when the
     /// signal arrives (seen with bash 5.2, zsh 5.9, ksh93u+m 1.0, mksh 59 and yash 2.54).
     pub(super) stack: Option<u64>,
+    /// It waits for a child or for a signal.
+    pub(super) waits: bool,
 }
 
 /// What a shell with a trap is waiting for.
@@ -257,11 +261,13 @@ pub(super) fn shell_wait(proc: &mut Proc, pid: i32) -> ShellWait {
     match name {
         Some("dash" | "busybox") => call(|text| ShellWait {
             in_wait: system_call(text).is_some_and(|it| SIGNAL_SUSPENDS.contains(&it)),
-            stack: None,
+            ..ShellWait::default()
         }),
-        Some("bash" | "zsh" | "ksh93" | "mksh" | "yash") => {
-            call(|text| ShellWait { in_wait: false, stack: stack_pointer(text) })
-        }
+        Some("bash" | "zsh" | "ksh93" | "mksh" | "yash") => call(|text| ShellWait {
+            stack: stack_pointer(text),
+            waits: system_call(text).is_some_and(|it| CHILD_WAITS.contains(&it)),
+            in_wait: false,
+        }),
         _ => ShellWait::default(),
     }
 }

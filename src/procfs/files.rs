@@ -152,9 +152,10 @@ impl Proc {
     }
 }
 
-/// A whole file of a process.
+/// A file of a process, up to a MiB: the kernel shows as a command line or an environment as much
+/// of its memory as the process says (`PR_SET_MM`, `prctl(2)`).
 pub(crate) fn read_file(pid: i32, name: &str) -> io::Result<Vec<u8>> {
-    Proc::default().whole(format_args!("{pid}/{name}"))
+    read_up_to(&Proc::default().file(format_args!("{pid}/{name}"))?, 1024 * 1024, false)
 }
 
 /// The line of a file that is open and has been read before, as it is now.

@@ -9,8 +9,10 @@ mod descent;
 mod disposition;
 mod files;
 mod identity;
+pub(crate) mod machine;
 mod parse;
 mod pipes;
+pub(crate) mod place;
 
 pub(crate) use descent::zombies;
 pub use files::NoDescriptor;
@@ -225,10 +227,15 @@ fn tick() -> u64 {
 pub(crate) fn one(observer: &Observer, pid: i32, signal: Signal) -> Option<Process> {
     let proc = &mut Proc::default();
     let stat = proc.stat(pid).ok()?;
-    let observed = observe(proc, pid, signal).ok()?;
+    of_stat(proc, observer, &stat, signal)
+}
+
+/// The process of this `stat`.
+fn of_stat(proc: &mut Proc, observer: &Observer, stat: &Stat, signal: Signal) -> Option<Process> {
+    let observed = observe_living(proc, stat, signal).ok()??;
     // Counted from the reader: the observer's own namespace is no nested one for what is below it.
     let nested_init = observed.status.as_ref().is_some_and(|it| it.innermost == Some(1));
-    let process = basics(proc, observer, &stat, None, &observed, signal);
+    let process = basics(proc, observer, stat, None, &observed, signal);
     let process = complete(proc, observer, process, observed, signal, false)?;
     Some(Process { nested_init, ..process })
 }
@@ -261,6 +268,7 @@ fn basics(
         outputs: Outputs::default(),
         in_wait: false,
         stack: None,
+        waits: false,
         switches: status.map_or(0, |status| status.switches),
         pending: status.is_some_and(|status| status.pending.has(signal)),
         command: 0,
@@ -312,7 +320,7 @@ fn complete(
     let handles = process.disposition == Disposition::Caught;
     if process.kind == Kind::Shell && handles {
         let wait = shell_wait(proc, pid);
-        (process.in_wait, process.stack) = (wait.in_wait, wait.stack);
+        (process.in_wait, process.stack, process.waits) = (wait.in_wait, wait.stack, wait.waits);
     }
     Some(process)
 }

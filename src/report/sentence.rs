@@ -44,10 +44,14 @@ pub(crate) fn sentence(note: &Note, now: Time) -> String {
             if below.is_empty() {
                 return waits;
             }
+            let above = match whom.as_slice() {
+                [one] => &one.name,
+                _ => "NAME-ABOVE",
+            };
             let below = list(below, |_| String::new());
             format!(
                 "{waits}; below, {below}: handles {signal} and has not got it from adieu; if no \
-                 program above passes it on, use --wrapper NAME-ABOVE or --deliver group"
+                 program above passes it on, use --wrapper {above} or --deliver group"
             )
         }
         Note::CutsEpilogue(time, whom) => format!(
@@ -202,7 +206,7 @@ mod tests {
                 Note::Waits(at(5), term, vec![who(11, "task", Some(0))], vec![server()]),
                 "still waiting 5.00 s after SIGTERM for task (11); below, server (12): handles \
                  SIGTERM and has not got it from adieu; if no program above passes it on, use \
-                 --wrapper NAME-ABOVE or --deliver group",
+                 --wrapper task or --deliver group",
             ),
             (
                 Note::CutsEpilogue(at(5), vec![who(16, "sleep", None)]),

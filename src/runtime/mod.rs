@@ -22,7 +22,7 @@ use decide::Decision;
 use nix::errno::Errno;
 use options::Own;
 use serde_json::json;
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -103,43 +103,69 @@ fn setting(option: Option<&OsString>, variable: &str) -> Option<OsString> {
     option.cloned().or_else(|| std::env::var_os(variable).filter(|value| !value.is_empty()))
 }
 
-/// The real runtime: by its path, or by its name on `PATH`, where this program itself is passed
-/// over.
+/// The real runtimes that are looked for where none is named, the first that is there.
+const DEFAULTS: [&str; 2] = ["runc", "crun"];
+
+/// The real runtime: by its path, or by its name on `PATH`.
 fn real_runtime(own: &Own) -> Result<PathBuf, Error> {
-    let name = setting(own.runtime.as_ref(), "ADIEU_RUNTIME").unwrap_or_else(|| "runc".into());
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
-    let by_path = name.as_bytes().contains(&b'/');
+    let named = setting(own.runtime.as_ref(), "ADIEU_RUNTIME");
+    let by_path = named.as_ref().is_some_and(|name| name.as_bytes().contains(&b'/'));
+    let names = named.map_or_else(|| DEFAULTS.map(OsString::from).to_vec(), |name| vec![name]);
     // Not the working directory, which is the bundle.
     let listed = std::env::split_paths(&path).filter(|directory| directory.is_absolute());
     let directories = if by_path { vec![PathBuf::new()] } else { listed.collect() };
-    let itself = fs::metadata("/proc/self/exe").ok();
     let mut met_itself = false;
-    for directory in directories {
-        let file = directory.join(&name);
-        match fs::metadata(&file) {
-            Ok(found) if itself.as_ref().is_some_and(|itself| same_file(itself, &found)) => {
-                met_itself = true
-            }
-            Ok(found) if found.is_file() && found.mode() & 0o111 != 0 => return Ok(file),
-            _ => {}
+    for name in &names {
+        match look_up(name, &directories) {
+            Found::Runtime(file) => return Ok(file),
+            Found::Itself => met_itself = true,
+            Found::Nothing => {}
         }
     }
-    let name = name.display();
+    let names: Vec<String> = names.iter().map(|name| format!("'{}'", name.display())).collect();
+    let name = names.join(" or ");
     Err(match (by_path, met_itself) {
         (_, true) => Error::Usage(format!(
-            "the real runtime '{name}' is {NAME} itself; name runc, crun or the like by \
+            "the real runtime {name} is {NAME} itself; name runc, crun or the like by \
              --adieu-runtime= or ADIEU_RUNTIME"
         )),
         (true, false) => Error::NotFound(format!(
-            "the real runtime '{name}' is missing or cannot be executed; name one that is there by \
+            "the real runtime {name} is missing or cannot be executed; name one that is there by \
              --adieu-runtime= or ADIEU_RUNTIME"
         )),
         (false, false) => Error::NotFound(format!(
-            "there is no runtime '{name}' on the PATH ({}); name one by its path, by \
+            "there is no runtime {name} on the PATH ({}); name one by its path, by \
              --adieu-runtime= or ADIEU_RUNTIME",
             path.display()
         )),
     })
+}
+
+/// What directories have of a runtime's name.
+enum Found {
+    Runtime(PathBuf),
+    /// Only this program itself, which is passed over.
+    Itself,
+    Nothing,
+}
+
+fn look_up(name: &OsStr, directories: &[PathBuf]) -> Found {
+    let itself = fs::metadata("/proc/self/exe").ok();
+    let mut found = Found::Nothing;
+    for directory in directories {
+        let file = directory.join(name);
+        match fs::metadata(&file) {
+            Ok(other) if itself.as_ref().is_some_and(|itself| same_file(itself, &other)) => {
+                found = Found::Itself;
+            }
+            Ok(other) if other.is_file() && other.mode() & 0o111 != 0 => {
+                return Found::Runtime(file);
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 fn same_file(a: &Metadata, b: &Metadata) -> bool {

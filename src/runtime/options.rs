@@ -57,7 +57,7 @@ pub fn command() -> Command {
             value(
                 "adieu-runtime",
                 "RUNTIME",
-                "The real runtime, by path or name [runc] [ADIEU_RUNTIME]",
+                "The real runtime, by path or name [runc, or else crun] [ADIEU_RUNTIME]",
             )
             .value_hint(ValueHint::ExecutablePath),
         )

@@ -79,6 +79,8 @@ fn main() -> ExitCode {
         docker::TESTS,
         report::TESTS,
         explain::TESTS,
+        explain::all::TESTS,
+        explain::containers::TESTS,
         security::TESTS,
         services::TESTS,
         runtime::TESTS,
@@ -97,6 +99,6 @@ fn main() -> ExitCode {
     runner::main(&Tests {
         together: &together,
         in_turn: examples::IN_TURN,
-        alone: &[facts::ALONE, terminal::ALONE, harness::ALONE, load::ALONE],
+        alone: &[facts::ALONE, terminal::ALONE, harness::ALONE, load::ALONE, explain::all::ALONE],
     })
 }

@@ -15,7 +15,7 @@ use crate::support::engine::{AT_ONCE, Daemon};
 use crate::support::runner::{Test, tests};
 use crate::support::{
     Adieu, Finished, Running, Scratch, adieu, eventually, libraries, missing_package, output,
-    pid_namespace, repository, root, server, spawn, tool,
+    pid_namespace, repository, root, server, spawn, tool, tool_or_less,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -61,6 +61,9 @@ fn bundle(change: impl FnOnce(&mut Value)) -> Scratch {
     let bundle = Scratch::new();
     let mut config: Value = serde_json::from_str(RUNC_SPEC).unwrap();
     config["process"]["terminal"] = json!(false);
+    // runc 1.3 warns of ambient capabilities that are not inheritable, which `runc spec` of 1.1
+    // asked for.
+    config["process"]["capabilities"]["ambient"] = json!([]);
     change(&mut config);
     fs::write(bundle.join("config.json"), config.to_string()).unwrap();
     bundle
@@ -170,6 +173,15 @@ fn the_runtime_is_named_by_option_by_variable_or_found_on_the_path() {
     assert_eq!(said(runtime().env("ADIEU_RUNTIME", "")), ["runc state c"]);
     assert_eq!(said(runtime().env("ADIEU_RUNTIME", two.join("crun"))), ["crun state c"]);
     assert_eq!(said(runtime().env("ADIEU_RUNTIME", "crun").arg(real("runc"))), ["runc state c"]);
+
+    // Where there is no runc, as podman 5 needs none, it is crun.
+    fs::remove_file(two.join("runc")).unwrap();
+    let state = |path: String| runtime().env("PATH", path).args(["state", "c"]).start().finish();
+    let crun_alone = state(format!("{}:{}", one.display(), two.display()));
+    assert_eq!(crun_alone.out, ["crun state c"], "{crun_alone}");
+    let none = state(scratch.path().display().to_string());
+    assert_eq!(none.code, 127, "{none}");
+    assert_eq!(complaints(&none, "there is no runtime 'runc' or 'crun' on the PATH"), 1, "{none}");
 }
 
 /// Promise (As an OCI runtime): the real runtime is named by option or variable, or found on the
@@ -351,29 +363,50 @@ fn what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log() {
     call.args(["create", "-b"]).arg(alone.path()).start().expect_exit(0);
 }
 
-// --- runc ----------------------------------------------------------------------------------------
+// --- runc and crun -------------------------------------------------------------------------------
 
-/// A container of runc's, with a state directory of its own.
-struct Runc {
+/// The real runtimes below adieu-runtime. Without crun its part of a test is not run.
+fn runtimes() -> Vec<&'static str> {
+    root();
+    pid_namespace();
+    tool("busybox");
+    tool("runc");
+    ["runc"].into_iter().chain(tool_or_less("crun").map(|_| "crun")).collect()
+}
+
+/// A container of a real runtime, with a state directory of its own.
+struct Container {
+    below: &'static str,
     bundle: Scratch,
     id: String,
 }
 
-impl Runc {
-    fn new(change: impl FnOnce(&mut Value)) -> Self {
+impl Container {
+    fn new(below: &'static str, change: impl FnOnce(&mut Value)) -> Self {
         let bundle = bundle(change);
         make_root(&bundle.join("rootfs"));
         let id = bundle.path().file_name().unwrap().to_str().unwrap().to_owned();
-        Self { bundle, id }
+        Self { below, bundle, id }
     }
 
     fn call(&self, words: &[&str]) -> Adieu {
-        let state = self.bundle.join("state");
-        runtime()
-            .arg("--root")
-            .arg(state)
-            .args(words.iter().copied())
-            .current_dir(self.bundle.path())
+        // crun refuses the hierarchies of cgroup v1 beside a cgroup2 that has a controller: that is
+        // out of its sight.
+        let v1_alone = "[ ! -d /sys/fs/cgroup/unified ] || \
+            mount -t tmpfs tmpfs /sys/fs/cgroup/unified; exec \"$@\"";
+        let call = match self.below {
+            "crun" => Adieu::new().as_child().program("unshare").args([
+                "--mount",
+                "sh",
+                "-c",
+                v1_alone,
+                "sh",
+                wrapper().to_str().unwrap(),
+            ]),
+            _ => runtime(),
+        };
+        let call = call.arg(real(self.below)).arg("--root").arg(self.bundle.join("state"));
+        call.args(words.iter().copied()).current_dir(self.bundle.path())
     }
 
     fn run(&self) -> Running {
@@ -385,118 +418,132 @@ impl Runc {
     }
 }
 
-impl Drop for Runc {
+impl Drop for Container {
     fn drop(&mut self) {
         self.call(&["delete", "--force", &self.id]).start().finish();
     }
 }
 
-/// Ends the test where runc cannot run a container.
-fn runc() {
-    root();
-    pid_namespace();
-    tool("runc");
-    tool("busybox");
+/// Promise (As an OCI runtime): in runc and crun: stop, other users, directories, mounts, user
+/// namespaces; no file is left in the root
+fn in_runc_and_crun_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace() {
+    for below in runtimes() {
+        let script = "cd /app && ./server --work 200ms; cat /proc/1/comm; exit 3";
+        let container = Container::new(below, args(&["sh", "-c", script]));
+        let before = names(&container.bundle.join("rootfs"));
+        let run = container.run();
+        run.wait_line("server ready");
+        container.kill("TERM");
+        let ended = run.expect_exit(3);
+        assert_eq!(
+            ended.out,
+            ["server ready", "server got TERM", "server done", "adieu"],
+            "{ended}"
+        );
+        assert!(ended.err.is_empty(), "{ended}");
+        // The runtime itself makes the mount points of the specification.
+        let made = names(&container.bundle.join("rootfs"));
+        let made: Vec<_> = made.into_iter().filter(|name| !before.contains(name)).collect();
+        assert_eq!(made, ["dev", "proc", "sys"], "{below}");
+        assert!(names(&container.bundle.join("rootfs/dev")).is_empty(), "{below}");
+
+        let container = Container::new(below, args(&["sh", "-c", "sleep 3600; echo next"]));
+        let run = container.run();
+        eventually("the shell sleeps", || {
+            let ps = container.call(&["exec", &container.id, "ps"]).start().finish();
+            ps.count("sleep 3600") > 1
+        });
+        container.kill("TERM");
+        let ended = run.expect_exit(143);
+        ended.assert_no("next");
+    }
 }
 
-/// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no file is left in the root
-fn in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace() {
-    runc();
-    let script = "cd /app && ./server --work 200ms; cat /proc/1/comm; exit 3";
-    let container = Runc::new(args(&["sh", "-c", script]));
-    let before = names(&container.bundle.join("rootfs"));
-    let run = container.run();
-    run.wait_line("server ready");
-    container.kill("TERM");
-    let ended = run.expect_exit(3);
-    assert_eq!(ended.out, ["server ready", "server got TERM", "server done", "adieu"], "{ended}");
-    assert!(ended.err.is_empty(), "{ended}");
-    // runc itself makes the mount points of the specification.
-    let made =
-        names(&container.bundle.join("rootfs")).into_iter().filter(|name| !before.contains(name));
-    assert_eq!(made.collect::<Vec<_>>(), ["dev", "proc", "sys"]);
-    assert!(names(&container.bundle.join("rootfs/dev")).is_empty());
+/// Promise (As an OCI runtime): in runc and crun: stop, other users, directories, mounts, user
+/// namespaces; no file is left in the root
+fn in_runc_and_crun_user_directory_read_only_root_and_other_mounts_do_not_matter() {
+    for below in runtimes() {
+        let show = "id -u; cat /proc/1/comm; exec ./server --work 0s";
+        let container = Container::new(below, |config| {
+            args(&["../bin/sh", "-c", show])(config);
+            config["process"]["user"] = json!({ "uid": 1234, "gid": 1234 });
+            config["process"]["cwd"] = json!("/app");
+            config["process"]["noNewPrivileges"] = json!(true);
+            config["root"]["readonly"] = json!(true);
+            let mounts = config["mounts"].as_array_mut().unwrap();
+            mounts.push(json!({ "destination": "/run", "type": "tmpfs", "source": "tmpfs" }));
+        });
+        let run = container.run();
+        run.wait_line("server ready");
+        container.kill("TERM");
+        assert_eq!(
+            run.expect_exit(0).out,
+            ["1234", "adieu", "server ready", "server got TERM", "server done"]
+        );
 
-    let container = Runc::new(args(&["sh", "-c", "sleep 3600; echo next"]));
-    let run = container.run();
-    eventually("the shell sleeps", || {
-        container.call(&["exec", &container.id, "ps"]).start().finish().count("sleep 3600") > 1
-    });
-    container.kill("TERM");
-    let ended = run.expect_exit(143);
-    ended.assert_no("next");
-}
-
-/// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no file is left in the root
-fn in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter() {
-    runc();
-    let show = "id -u; cat /proc/1/comm; exec ./server --work 0s";
-    let container = Runc::new(|config| {
-        args(&["../bin/sh", "-c", show])(config);
-        config["process"]["user"] = json!({ "uid": 1234, "gid": 1234 });
-        config["process"]["cwd"] = json!("/app");
-        config["process"]["noNewPrivileges"] = json!(true);
-        config["root"]["readonly"] = json!(true);
-        let mounts = config["mounts"].as_array_mut().unwrap();
-        mounts.push(json!({ "destination": "/run", "type": "tmpfs", "source": "tmpfs" }));
-    });
-    let run = container.run();
-    run.wait_line("server ready");
-    container.kill("TERM");
-    assert_eq!(
-        run.expect_exit(0).out,
-        ["1234", "adieu", "server ready", "server got TERM", "server done"]
-    );
-
-    // Without a /dev of its own, an empty file stays in the container's root, as for every mount
-    // point.
-    let container = Runc::new(|config| {
-        args(&["sh", "-c", "cat /proc/1/comm; touch /.adieu 2>&1; exec sh -c 'exit 4'"])(config);
-        let mounts = config["mounts"].as_array_mut().unwrap();
-        mounts.retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
-    });
-    let ended = container.run().expect_exit(4);
-    assert_eq!(ended.out[0], ".adieu", "{ended}");
-    assert_eq!(ended.count("Read-only file system"), 1, "{ended}");
-    assert_eq!(fs::metadata(container.bundle.join("rootfs/.adieu")).unwrap().len(), 0);
+        // Without a /dev of its own, an empty file stays in the container's root, as for every
+        // mount point.
+        let container = Container::new(below, |config| {
+            let show = "cat /proc/1/comm; touch /.adieu 2>&1; exec sh -c 'exit 4'";
+            args(&["sh", "-c", show])(config);
+            let mounts = config["mounts"].as_array_mut().unwrap();
+            mounts.retain(|mount| !mount["destination"].as_str().unwrap().starts_with("/dev"));
+        });
+        if below == "crun" {
+            // It needs the directory.
+            fs::create_dir(container.bundle.join("rootfs/dev")).unwrap();
+        }
+        let ended = container.run().expect_exit(4);
+        assert_eq!(ended.out[0], ".adieu", "{ended}");
+        assert_eq!(ended.count("Read-only file system"), 1, "{ended}");
+        assert_eq!(fs::metadata(container.bundle.join("rootfs/.adieu")).unwrap().len(), 0);
+    }
 }
 
 /// runc accepts a property's name in any case, and takes the last of several: one that the wrapper
-/// adds beside it would not count.
-/// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no file is left in the root
-fn in_runc_names_in_another_case_leave_the_container_as_it_is() {
-    runc();
-    let container = Runc::new(|config| {
-        args(&["sh", "-c", "cat /proc/1/comm"])(config);
-        config["Mounts"] = config["mounts"].take();
-        config.as_object_mut().unwrap().remove("mounts");
-    });
-    let ended = container.run().expect_exit(0);
-    assert_eq!(ended.out, ["cat"], "{ended}");
+/// adds beside it would not count. crun starts no container of such a configuration.
+/// Promise (As an OCI runtime): in runc and crun: stop, other users, directories, mounts, user
+/// namespaces; no file is left in the root
+fn in_runc_and_crun_names_in_another_case_leave_the_container_as_it_is() {
+    for below in runtimes() {
+        let container = Container::new(below, |config| {
+            args(&["sh", "-c", "cat /proc/1/comm"])(config);
+            config["Mounts"] = config["mounts"].take();
+            config.as_object_mut().unwrap().remove("mounts");
+        });
+        let before = config(&container.bundle);
+        let run = container.run();
+        if below == "crun" {
+            let ended = run.expect_exit(1);
+            assert_eq!(complaints(&ended, "mounts"), 1, "{ended}");
+        } else {
+            let ended = run.expect_exit(0);
+            assert_eq!(ended.out, ["cat"], "{ended}");
+        }
+        assert_eq!(config(&container.bundle), before);
+    }
 }
 
-/// Promise (As an OCI runtime): in runc: stop, other users, directories, mounts, user namespaces;
-/// no file is left in the root
-fn in_runc_with_a_user_namespace_adieu_is_mounted_too() {
-    runc();
-    let container = Runc::new(|config| {
-        args(&["sh", "-c", "id -u; cat /proc/1/comm /proc/self/uid_map"])(config);
-        config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "user" }));
-        let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 65536 }]);
-        config["linux"]["uidMappings"] = map.clone();
-        config["linux"]["gidMappings"] = map;
-    });
-    // The mapped root has to get into it.
-    let open = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(container.bundle.path(), open).unwrap();
-    let rootfs = container.bundle.join("rootfs");
-    std::os::unix::fs::chown(&rootfs, Some(100_000), Some(100_000)).unwrap();
-    let ended = container.run().expect_exit(0);
-    assert_eq!(ended.out[..2], ["0", "adieu"], "{ended}");
-    assert!(ended.out[2].contains("100000"), "{ended}");
+/// Promise (As an OCI runtime): in runc and crun: stop, other users, directories, mounts, user
+/// namespaces; no file is left in the root
+fn in_runc_and_crun_with_a_user_namespace_adieu_is_mounted_too() {
+    for below in runtimes() {
+        let container = Container::new(below, |config| {
+            args(&["sh", "-c", "id -u; cat /proc/1/comm /proc/self/uid_map"])(config);
+            config["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "user" }));
+            let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 65536 }]);
+            config["linux"]["uidMappings"] = map.clone();
+            config["linux"]["gidMappings"] = map;
+        });
+        // The mapped root has to get into it.
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(container.bundle.path(), open).unwrap();
+        let rootfs = container.bundle.join("rootfs");
+        std::os::unix::fs::chown(&rootfs, Some(100_000), Some(100_000)).unwrap();
+        let ended = container.run().expect_exit(0);
+        assert_eq!(ended.out[..2], ["0", "adieu"], "{ended}");
+        assert!(ended.out[2].contains("100000"), "{ended}");
+    }
 }
 
 // --- Engines -------------------------------------------------------------------------------------
@@ -535,7 +582,7 @@ fn image_archive(scratch: &Scratch) -> PathBuf {
     archive
 }
 
-/// A dockerd whose default runtime is adieu-runtime.
+/// A dockerd whose default runtime is adieu-runtime, with another one below that.
 struct Docker {
     client: PathBuf,
     host: String,
@@ -545,15 +592,22 @@ struct Docker {
 }
 
 impl Docker {
-    fn start() -> Self {
-        let (client, dockerd) = (tool("docker"), tool("dockerd"));
-        runc();
+    /// One for each of the runtimes, with `more` in its configuration.
+    fn each(more: &Value) -> impl Iterator<Item = Self> {
+        let programs = (tool("docker"), tool("dockerd"));
+        let more = more.clone();
+        runtimes().into_iter().map(move |below| Self::start(&programs, below, &more))
+    }
+
+    fn start((client, dockerd): &(PathBuf, PathBuf), below: &str, more: &Value) -> Self {
         let scratch = Scratch::new();
         let (socket, log) = (scratch.join("docker.sock"), scratch.join("log"));
-        let runtimes = json!({
+        // With runc, the default is tried.
+        let below = (below != "runc").then(|| format!("--adieu-runtime={below}"));
+        let mut config = json!({
             "default-runtime": "adieu",
             "runtimes": {
-                "adieu": { "path": wrapper() },
+                "adieu": { "path": wrapper(), "runtimeArgs": Vec::from_iter(below) },
                 "no-runtime": {
                     "path": wrapper(),
                     "runtimeArgs": ["--adieu-runtime=/missing/runc"],
@@ -564,7 +618,8 @@ impl Docker {
                 },
             },
         });
-        fs::write(scratch.join("daemon.json"), runtimes.to_string()).unwrap();
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        fs::write(scratch.join("daemon.json"), config.to_string()).unwrap();
         let host = format!("unix://{}", socket.display());
         let mut command = Command::new(dockerd);
         command.arg("--config-file").arg(scratch.join("daemon.json"));
@@ -590,6 +645,7 @@ impl Docker {
         command.arg("--ip-forward=false");
         let daemon = Daemon::start(&name, &command, &log);
         let archive = image_archive(&scratch);
+        let client = client.clone();
         let mut docker = Self { client, host, daemon, _scratch: scratch };
         docker.wait_for_daemon(&log);
         docker.call(&["load", "--input", archive.to_str().unwrap()]).start().expect_exit(0);
@@ -642,120 +698,212 @@ impl Drop for Docker {
 
 /// Promise (As an OCI runtime): in Docker, as the default runtime
 fn docker_runs_containers_with_adieu_and_leaves_alone_what_has_an_init_or_says_so() {
-    let docker = Docker::start();
-    for options in [
-        &[][..],
-        &["--read-only"],
-        &["--user", "1234:1234"],
-        &["--workdir", "/app"],
-        &["--tmpfs", "/run"],
-        &[
-            "--read-only",
-            "--user",
-            "1234",
-            "--cap-drop",
-            "ALL",
-            "--security-opt",
-            "no-new-privileges",
-        ],
-    ] {
-        let pid1 = docker.pid1(options);
-        assert!(pid1.starts_with("/dev/adieu -- sh -c "), "{options:?}: {pid1}");
-    }
-    assert!(docker.pid1(&["--volume", "/dev:/dev"]).starts_with("/.adieu -- sh "));
-    assert!(!Path::new("/dev/adieu").exists());
-    assert!(docker.pid1(&["--init"]).starts_with("/sbin/docker-init -- sh "));
-    assert!(docker.pid1(&["--env", "ADIEU_INJECT=false"]).starts_with("sh -c "));
-    assert!(!docker.pid1(&["--pid", "host"]).contains("adieu --"));
+    for docker in Docker::each(&json!({})) {
+        for options in [
+            &[][..],
+            &["--read-only"],
+            &["--user", "1234:1234"],
+            &["--workdir", "/app"],
+            &["--tmpfs", "/run"],
+            &[
+                "--read-only",
+                "--user",
+                "1234",
+                "--cap-drop",
+                "ALL",
+                "--security-opt",
+                "no-new-privileges",
+            ],
+        ] {
+            let pid1 = docker.pid1(options);
+            assert!(pid1.starts_with("/dev/adieu -- sh -c "), "{options:?}: {pid1}");
+        }
+        assert!(docker.pid1(&["--volume", "/dev:/dev"]).starts_with("/.adieu -- sh "));
+        assert!(!Path::new("/dev/adieu").exists());
+        assert!(docker.pid1(&["--init"]).starts_with("/sbin/docker-init -- sh "));
+        assert!(docker.pid1(&["--env", "ADIEU_INJECT=false"]).starts_with("sh -c "));
+        assert!(!docker.pid1(&["--pid", "host"]).contains("adieu --"));
 
-    // Nothing but the server is in /app; it is run without a shell, from there.
-    let server = ["./server", "--work", "100ms"];
-    let options = ["--name", "relative", "--workdir", "/app", "--env", "ADIEU_TIMEOUT=9s"];
-    let run = docker.run(&options, &server).start();
-    run.wait_line("server ready");
-    docker.said(&["stop", "relative"]);
-    assert_eq!(run.expect_exit(0).out, ["server ready", "server got TERM", "server done"]);
-    assert!(docker.said(&["diff", "relative"]).out.iter().all(|line| !line.contains("adieu")));
+        // Nothing but the server is in /app; it is run without a shell, from there.
+        let server = ["./server", "--work", "100ms"];
+        let options = ["--name", "relative", "--workdir", "/app", "--env", "ADIEU_TIMEOUT=9s"];
+        let run = docker.run(&options, &server).start();
+        run.wait_line("server ready");
+        docker.said(&["stop", "relative"]);
+        assert_eq!(run.expect_exit(0).out, ["server ready", "server got TERM", "server done"]);
+        assert!(docker.said(&["diff", "relative"]).out.iter().all(|line| !line.contains("adieu")));
 
-    for (code, command) in
-        [(0, "true"), (3, "exit 3"), (143, "kill -TERM $$"), (127, "no-such-command")]
-    {
-        docker.run(&["--rm"], &["sh", "-c", command]).start().expect_exit(code);
+        for (code, command) in
+            [(0, "true"), (3, "exit 3"), (143, "kill -TERM $$"), (127, "no-such-command")]
+        {
+            docker.run(&["--rm"], &["sh", "-c", command]).start().expect_exit(code);
+        }
+        let missing = docker.run(&["--rm"], &["no-such-command"]).start().expect_exit(127);
+        assert!(missing.err[0].starts_with("adieu: cannot run no-such-command: "), "{missing}");
     }
-    let missing = docker.run(&["--rm"], &["no-such-command"]).start().expect_exit(127);
-    assert!(missing.err[0].starts_with("adieu: cannot run no-such-command: "), "{missing}");
 }
 
 /// Promise (As an OCI runtime): in Docker, as the default runtime
 fn docker_stops_restarts_and_enters_containers_as_usual() {
-    let docker = Docker::start();
-    let start = ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"];
-    docker.run(&["--detach", "--name", "web"], &start).start().expect_exit(0);
-    let lines = ["server ready", "server got TERM", "server done"];
-    let wait_ready = |times: usize| {
-        eventually("the server is ready", || {
-            docker.said(&["logs", "web"]).count("server ready") == times
+    for docker in Docker::each(&json!({})) {
+        let start = ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"];
+        docker.run(&["--detach", "--name", "web"], &start).start().expect_exit(0);
+        let lines = ["server ready", "server got TERM", "server done"];
+        let wait_ready = |times: usize| {
+            eventually("the server is ready", || {
+                docker.said(&["logs", "web"]).count("server ready") == times
+            });
+        };
+        wait_ready(1);
+        let inside = docker.said(&["exec", "web", "ps", "-o", "pid,args"]);
+        assert_eq!(inside.count("1 /dev/adieu -- sh -c cd /app"), 1, "{inside}");
+        // The engine writes its configuration anew for each start.
+        docker.said(&["restart", "web"]);
+        wait_ready(2);
+        docker.said(&["stop", "web"]);
+        let code = ["inspect", "--format", "{{.State.ExitCode}} {{.Path}}", "web"];
+        assert_eq!(docker.said(&code).out, ["5 sh"]);
+        docker.said(&["start", "web"]);
+        wait_ready(3);
+        docker.said(&["kill", "--signal", "HUP", "web"]);
+        eventually("the signal is dropped", || {
+            complaints(&docker.said(&["logs", "web"]), "SIGHUP dropped") == 1
         });
-    };
-    wait_ready(1);
-    let inside = docker.said(&["exec", "web", "ps", "-o", "pid,args"]);
-    assert_eq!(inside.count("1 /dev/adieu -- sh -c cd /app"), 1, "{inside}");
-    // The engine writes its configuration anew for each start.
-    docker.said(&["restart", "web"]);
-    wait_ready(2);
-    docker.said(&["stop", "web"]);
-    let code = ["inspect", "--format", "{{.State.ExitCode}} {{.Path}}", "web"];
-    assert_eq!(docker.said(&code).out, ["5 sh"]);
-    docker.said(&["start", "web"]);
-    wait_ready(3);
-    docker.said(&["kill", "--signal", "HUP", "web"]);
-    eventually("the signal is dropped", || {
-        complaints(&docker.said(&["logs", "web"]), "SIGHUP dropped") == 1
-    });
-    docker.said(&["stop", "web"]);
-    assert_eq!(docker.said(&["logs", "web"]).out, [lines, lines, lines].concat());
+        docker.said(&["stop", "web"]);
+        assert_eq!(docker.said(&["logs", "web"]).out, [lines, lines, lines].concat());
 
-    docker
-        .run(&["--detach", "--name", "idle"], &["sh", "-c", "sleep 3600; echo next"])
-        .start()
-        .expect_exit(0);
-    eventually("it sleeps", || docker.said(&["top", "idle"]).count("sleep 3600") > 1);
-    let took = docker.said(&["stop", "idle"]).took;
-    assert!(took < AT_ONCE, "{took:?}");
-    docker.said(&["logs", "idle"]).assert_no("next");
+        docker
+            .run(&["--detach", "--name", "idle"], &["sh", "-c", "sleep 3600; echo next"])
+            .start()
+            .expect_exit(0);
+        eventually("it sleeps", || docker.said(&["top", "idle"]).count("sleep 3600") > 1);
+        let took = docker.said(&["stop", "idle"]).took;
+        assert!(took < AT_ONCE, "{took:?}");
+        docker.said(&["logs", "idle"]).assert_no("next");
 
-    // With a terminal.
-    let mut terminal = docker.run(&["--rm", "-it"], &["sh"]).start_on_pty();
-    terminal.type_keys("cat /proc/1/comm; stty size >/dev/null && echo a $((6 * 7)); exit 4\r");
-    terminal.wait_text("adieu");
-    terminal.wait_text("a 42");
-    assert_eq!(terminal.exit(), 4);
+        // With a terminal.
+        let mut terminal = docker.run(&["--rm", "-it"], &["sh"]).start_on_pty();
+        terminal.type_keys("cat /proc/1/comm; stty size >/dev/null && echo a $((6 * 7)); exit 4\r");
+        terminal.wait_text("adieu");
+        terminal.wait_text("a 42");
+        assert_eq!(terminal.exit(), 4);
+    }
 }
 
 /// Promise (As an OCI runtime): errors are on stderr and in the engine's log, the engine shows
 /// them, and nothing is started
 fn docker_shows_what_is_wrong_and_has_no_half_started_container() {
-    let docker = Docker::start();
-    let cases: [(&[&str], &str); 3] = [
-        (
-            &["--runtime", "no-runtime"],
-            "adieu-runtime: the real runtime '/missing/runc' is missing",
-        ),
-        (
-            &["--runtime", "no-binary"],
-            "adieu-runtime: cannot mount the adieu binary /missing/adieu: No such file",
-        ),
-        (
-            &["--env", "ADIEU_INJECT=maybe"],
-            "ADIEU_INJECT in its environment is 'maybe'; write 'false'",
-        ),
-    ];
-    for (options, complaint) in cases {
-        let refused = docker.run(options, &["true"]).start().expect_exit(125);
-        assert_eq!(complaints(&refused, complaint), 1, "{refused}");
+    for docker in Docker::each(&json!({})) {
+        let cases: [(&[&str], &str); 3] = [
+            (
+                &["--runtime", "no-runtime"],
+                "adieu-runtime: the real runtime '/missing/runc' is missing",
+            ),
+            (
+                &["--runtime", "no-binary"],
+                "adieu-runtime: cannot mount the adieu binary /missing/adieu: No such file",
+            ),
+            (
+                &["--env", "ADIEU_INJECT=maybe"],
+                "ADIEU_INJECT in its environment is 'maybe'; write 'false'",
+            ),
+        ];
+        for (options, complaint) in cases {
+            let refused = docker.run(options, &["true"]).start().expect_exit(125);
+            assert_eq!(complaints(&refused, complaint), 1, "{refused}");
+        }
+        let states = docker.said(&["ps", "--all", "--format", "{{.State}}"]);
+        assert_eq!(states.out, ["created"; 3], "{states}");
     }
-    let states = docker.said(&["ps", "--all", "--format", "{{.State}}"]);
-    assert_eq!(states.out, ["created"; 3], "{states}");
+}
+
+/// How containerd is given the handler of `examples/oci-runtime`.
+#[derive(Clone, Copy)]
+struct Form {
+    /// Of the configuration.
+    version: u8,
+    /// From a file that the configuration imports.
+    imported: bool,
+}
+
+impl Form {
+    /// The forms that this containerd is to be tried with, each with the runtime below it.
+    fn all(containerd: &Path) -> Vec<(Self, &'static str)> {
+        let in_file = |version| Self { version, imported: false };
+        let [runc, crun] = ["runc", "crun"];
+        let forms = match containerd_version(containerd) {
+            1 => vec![(in_file(2), runc), (in_file(2), crun)],
+            _ => vec![
+                (in_file(3), runc),
+                (Self { version: 3, imported: true }, crun),
+                (in_file(2), runc),
+            ],
+        };
+        let there = runtimes();
+        forms.into_iter().filter(|(_, below)| there.contains(below)).collect()
+    }
+
+    /// The configuration of a node, with settings of its own for the CRI, and the handler.
+    fn write(self, directory: &Path) -> PathBuf {
+        let (own, handler) = match self.version {
+            2 => (
+                r#"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "IMAGE"
+  stream_server_port = "0"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "native"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+"#,
+                include_str!("../../examples/oci-runtime/config.toml"),
+            ),
+            _ => (
+                r#"
+[plugins.'io.containerd.grpc.v1.cri']
+  stream_server_port = "0"
+[plugins.'io.containerd.cri.v1.images']
+  snapshotter = "native"
+  [plugins.'io.containerd.cri.v1.images'.pinned_images]
+    sandbox = "IMAGE"
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = true
+  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+"#,
+                include_str!("../../examples/oci-runtime/config-version-3.toml"),
+            ),
+        };
+        let handler = handler.replace("/usr/local/bin/adieu-runtime", wrapper().to_str().unwrap());
+        let (path, import) = (directory.display(), directory.join("adieu.toml"));
+        let begin = format!(
+            "root = \"{path}/root\"\nstate = \"{path}/state\"\n\
+             disabled_plugins = [\"io.containerd.internal.v1.opt\"]\n"
+        );
+        let grpc = format!("[grpc]\n  address = \"{path}/sock\"\n");
+        let rest = [&grpc, &own.replace("IMAGE", IMAGE)].map(String::as_str).concat();
+        let text = if self.imported {
+            fs::write(&import, &handler).unwrap();
+            let import = import.display();
+            format!("version = {}\n{begin}imports = [\"{import}\"]\n{rest}", self.version)
+        } else {
+            let version = format!("version = {}\n", self.version);
+            assert_eq!(handler.matches(&version).count(), 1, "{handler}");
+            format!("{version}{begin}{rest}{}", handler.replace(&version, ""))
+        };
+        let config = directory.join("config.toml");
+        fs::write(&config, text).unwrap();
+        config
+    }
+}
+
+/// The first number of its version.
+fn containerd_version(containerd: &Path) -> u32 {
+    let said = String::from_utf8(output(Command::new(containerd).arg("--version"))).unwrap();
+    // containerd github.com/containerd/containerd/v2 2.1.9 …
+    let version = said.split_whitespace().nth(2).unwrap().trim_start_matches('v');
+    version.split('.').next().unwrap().parse().unwrap()
 }
 
 /// A containerd whose CRI has a runtime handler `adieu`.
@@ -768,55 +916,45 @@ struct Containerd {
 }
 
 impl Containerd {
-    fn start() -> Self {
+    /// One for each form.
+    fn each() -> impl Iterator<Item = Self> {
         let (containerd, ctr) = (tool("containerd"), tool("ctr"));
-        runc();
         let python = PathBuf::from("/usr/bin/python3");
         let ask = "import importlib.util as it; print(it.find_spec('grpc') is not None)";
         if !python.exists() || output(Command::new(&python).args(["-c", ask])) != b"True\n" {
             missing_package("python3-grpcio");
         }
+        let forms = Form::all(&containerd);
+        let start =
+            move |(form, below)| Self::start(&containerd, &ctr, python.clone(), form, below);
+        forms.into_iter().map(start)
+    }
+
+    fn start(containerd: &Path, ctr: &Path, python: PathBuf, form: Form, below: &str) -> Self {
         let scratch = Scratch::new();
         let (socket, log) = (scratch.join("sock"), scratch.join("log"));
-        let path = scratch.path().display();
-        let text = format!(
-            r#"
-version = 2
-root = "{path}/root"
-state = "{path}/state"
-disabled_plugins = ["io.containerd.internal.v1.opt"]
-[grpc]
-  address = "{path}/sock"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{IMAGE}"
-  stream_server_port = "0"
-  restrict_oom_score_adj = true
-  [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "native"
-    default_runtime_name = "adieu"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.adieu]
-      runtime_type = "io.containerd.runc.v2"
-      pod_annotations = ["io.adieu.*"]
-      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.adieu.options]
-        BinaryName = "{}"
-"#,
-            wrapper().display()
-        );
-        fs::write(scratch.join("config.toml"), text).unwrap();
         let mut command = Command::new(containerd);
+        command.arg("--config").arg(form.write(scratch.path()));
         // What the daemon gets reaches the runtime: without this the sandbox would not start.
-        command.arg("--config").arg(scratch.join("config.toml")).env("ADIEU_BINARY", adieu());
+        command.env("ADIEU_BINARY", adieu());
+        if below != "runc" {
+            command.env("ADIEU_RUNTIME", below);
+        }
         let name = Daemon::name();
         let mut daemon = Daemon::start(&name, &command, &log);
-        let ctr = |words: &[&str]| {
-            let call = Adieu::new().as_child().program(&ctr).arg("--address").arg(&socket);
+        let call = |words: &[&str]| {
+            let call = Adieu::new().as_child().program(ctr).arg("--address").arg(&socket);
             call.args(words.iter().copied()).start().finish()
         };
         let archive = image_archive(&scratch);
-        daemon.wait_for("containerd answers", &log, || ctr(&["version"]).code == 0);
-        let archive = archive.to_str().unwrap();
-        let imported =
-            ctr(&["--namespace", "k8s.io", "images", "import", "--snapshotter", "native", archive]);
+        daemon.wait_for("containerd answers", &log, || call(&["version"]).code == 0);
+        let mut import = vec!["--namespace", "k8s.io", "images", "import"];
+        if containerd_version(containerd) > 1 {
+            // By ctr itself: the daemon's own service unpacks for its default snapshotter only.
+            import.push("--local");
+        }
+        import.extend(["--snapshotter", "native", archive.to_str().unwrap()]);
+        let imported = call(&import);
         assert_eq!(imported.code, 0, "{imported}");
         Self { python, socket, cgroup: format!("/{name}"), _daemon: daemon, _scratch: scratch }
     }
@@ -849,50 +987,84 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
 
 /// Promise (As an OCI runtime): in containerd's CRI, as a runtime handler
 fn containerds_cri_runs_pods_with_adieu_and_their_sandboxes_without() {
-    let containerd = Containerd::start();
-    let ps = |id: &Value| {
-        let said =
-            containerd.answer("exec", &json!({ "id": id, "command": ["ps", "-o", "pid,args"] }));
-        said["out"].as_str().unwrap().to_owned()
+    for containerd in Containerd::each() {
+        let ps = |id: &Value| {
+            let said = containerd
+                .answer("exec", &json!({ "id": id, "command": ["ps", "-o", "pid,args"] }));
+            said["out"].as_str().unwrap().to_owned()
+        };
+        let server = json!({
+            "command": ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"],
+            "annotations": { "io.adieu.timeout": "20s", "example.org/other": "x" },
+        });
+        let (pod, id) = containerd.container("server", server);
+        containerd.answer("start", &json!({ "id": id }));
+        eventually("the server runs", || ps(&id).contains(" ./server"));
+        assert!(ps(&id).contains("1 /dev/adieu --timeout=20s -- sh -c cd /app"), "{}", ps(&id));
+        containerd.answer("stop", &json!({ "id": id, "grace": 30 }));
+        // CONTAINER_EXITED, with the status of the script that went on after its server.
+        assert_eq!(
+            containerd.answer("status", &json!({ "id": id })),
+            json!({ "state": 2, "code": 5 })
+        );
+        containerd.answer("remove-pod", &json!({ "pod": pod }));
+
+        // A pod whose containers share a PID namespace: its sandbox is PID 1 there.
+        let (pod, id) = containerd
+            .container("shared", json!({ "command": ["sleep", "3600"], "share_pid": true }));
+        containerd.answer("start", &json!({ "id": id }));
+        let tree = ps(&id);
+        assert!(
+            tree.contains("1 /pause") && tree.contains(" sleep 3600") && !tree.contains("adieu"),
+            "{tree}"
+        );
+        containerd.answer("remove-pod", &json!({ "pod": pod }));
+
+        let off =
+            json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.inject": "false" } });
+        let (pod, id) = containerd.container("off", off);
+        containerd.answer("start", &json!({ "id": id }));
+        assert!(ps(&id).contains("1 sleep 3600"), "{}", ps(&id));
+        containerd.answer("remove-pod", &json!({ "pod": pod }));
+
+        let wrong =
+            json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.timeout": "soon" } });
+        let (pod, id) = containerd.container("wrong", wrong);
+        let refused = containerd.ask("start", &json!({ "id": id }));
+        assert_eq!(refused.code, 1, "{refused}");
+        assert_eq!(complaints(&refused, "the annotation io.adieu.timeout 'soon'"), 1, "{refused}");
+        containerd.answer("remove-pod", &json!({ "pod": pod }));
+    }
+}
+
+/// Whether an imported file is merged, by `containerd config dump`: containerd 1 replaces the whole
+/// section of the CRI, containerd 2 merges files of version 3 and drops what is of version 2.
+/// Promise (As an OCI runtime): in containerd's CRI, as a runtime handler
+fn containerd_takes_the_handler_from_an_imported_file_only_of_its_own_version() {
+    let containerd = tool("containerd");
+    let import = |main: u8, handler: u8| {
+        let scratch = Scratch::new();
+        let config = Form { version: main, imported: true }.write(scratch.path());
+        if main != handler {
+            let other = Scratch::new();
+            Form { version: handler, imported: true }.write(other.path());
+            fs::copy(other.join("adieu.toml"), scratch.join("adieu.toml")).unwrap();
+        }
+        let mut dump = Command::new(&containerd);
+        dump.arg("-c").arg(config).args(["config", "dump"]).stderr(Stdio::null());
+        let dump = output(&mut dump);
+        let dump = String::from_utf8(dump).unwrap();
+        // The handler, and the own setting of the file that imports it.
+        (dump.contains("runtimes.adieu]"), dump.contains(IMAGE))
     };
-    let server = json!({
-        "command": ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"],
-        "annotations": { "io.adieu.timeout": "20s", "example.org/other": "x" },
-    });
-    let (pod, id) = containerd.container("server", server);
-    containerd.answer("start", &json!({ "id": id }));
-    eventually("the server runs", || ps(&id).contains(" ./server"));
-    assert!(ps(&id).contains("1 /dev/adieu --timeout=20s -- sh -c cd /app"), "{}", ps(&id));
-    containerd.answer("stop", &json!({ "id": id, "grace": 30 }));
-    // CONTAINER_EXITED, with the status of the script that went on after its server.
-    assert_eq!(containerd.answer("status", &json!({ "id": id })), json!({ "state": 2, "code": 5 }));
-    containerd.answer("remove-pod", &json!({ "pod": pod }));
-
-    // A pod whose containers share a PID namespace: its sandbox is PID 1 there.
-    let (pod, id) =
-        containerd.container("shared", json!({ "command": ["sleep", "3600"], "share_pid": true }));
-    containerd.answer("start", &json!({ "id": id }));
-    let tree = ps(&id);
-    assert!(
-        tree.contains("1 /pause") && tree.contains(" sleep 3600") && !tree.contains("adieu"),
-        "{tree}"
-    );
-    containerd.answer("remove-pod", &json!({ "pod": pod }));
-
-    let off =
-        json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.inject": "false" } });
-    let (pod, id) = containerd.container("off", off);
-    containerd.answer("start", &json!({ "id": id }));
-    assert!(ps(&id).contains("1 sleep 3600"), "{}", ps(&id));
-    containerd.answer("remove-pod", &json!({ "pod": pod }));
-
-    let wrong =
-        json!({ "command": ["sleep", "3600"], "annotations": { "io.adieu.timeout": "soon" } });
-    let (pod, id) = containerd.container("wrong", wrong);
-    let refused = containerd.ask("start", &json!({ "id": id }));
-    assert_eq!(refused.code, 1, "{refused}");
-    assert_eq!(complaints(&refused, "the annotation io.adieu.timeout 'soon'"), 1, "{refused}");
-    containerd.answer("remove-pod", &json!({ "pod": pod }));
+    if containerd_version(&containerd) == 1 {
+        assert_eq!(import(2, 2), (true, false));
+    } else {
+        assert_eq!(import(3, 3), (true, true));
+        assert_eq!(import(2, 2), (true, true));
+        assert_eq!(import(3, 2), (false, true));
+        assert_eq!(import(2, 3), (true, false));
+    }
 }
 
 pub(crate) const TESTS: &[Test] = tests![
@@ -904,12 +1076,13 @@ pub(crate) const TESTS: &[Test] = tests![
     the_configuration_is_replaced_with_its_mode_and_user_and_only_once,
     create_run_and_restore_change_the_bundle_and_no_other_call_does,
     what_is_missing_or_broken_is_said_on_stderr_and_in_the_engines_log,
-    in_runc_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace,
-    in_runc_user_directory_read_only_root_and_other_mounts_do_not_matter,
-    in_runc_names_in_another_case_leave_the_container_as_it_is,
-    in_runc_with_a_user_namespace_adieu_is_mounted_too,
+    in_runc_and_crun_a_server_under_a_shell_finishes_and_the_root_keeps_no_trace,
+    in_runc_and_crun_user_directory_read_only_root_and_other_mounts_do_not_matter,
+    in_runc_and_crun_names_in_another_case_leave_the_container_as_it_is,
+    in_runc_and_crun_with_a_user_namespace_adieu_is_mounted_too,
     docker_runs_containers_with_adieu_and_leaves_alone_what_has_an_init_or_says_so,
     docker_stops_restarts_and_enters_containers_as_usual,
     docker_shows_what_is_wrong_and_has_no_half_started_container,
-    containerds_cri_runs_pods_with_adieu_and_their_sandboxes_without
+    containerds_cri_runs_pods_with_adieu_and_their_sandboxes_without,
+    containerd_takes_the_handler_from_an_imported_file_only_of_its_own_version
 ];

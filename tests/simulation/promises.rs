@@ -321,8 +321,8 @@ impl Files {
         pipe.is_some() && parent[at].and_then(|up| self.pipe(up)) != pipe
     }
 
-    /// Whether what one child of the shell writes may be what the other reads, or a process below
-    /// it, perhaps by way of further children.
+    /// Whether what one child of the shell writes, or a process below it, may be what the other
+    /// reads, perhaps by way of further children.
     fn are_connected(
         &self,
         shell: usize,
@@ -335,16 +335,20 @@ impl Files {
             (0..parent.len()).filter(move |at| self.is_in_branch(top, *at, parent))
         };
         let feeds = |writer: usize, reader: usize| {
-            within(reader).any(|at| match self.stdin[at] {
+            match self.stdin[reader] {
                 Stdin::Other => false,
                 Stdin::Unknown => true,
                 // What the shell itself writes (`exec > >(filter)`) joins no commands.
                 Stdin::Pipe(file) if self.outputs[shell].contains(&Some(file.inode)) => false,
                 // The command that wrote it is gone, and with it what joined the two.
-                Stdin::Pipe(_) if self.is_own_pipe(at, parent) && !self.is_fed(at, parent) => true,
+                Stdin::Pipe(_)
+                    if self.is_own_pipe(reader, parent) && !self.is_fed(reader, parent) =>
+                {
+                    true
+                }
                 Stdin::Pipe(file) => within(writer)
                     .any(|it| self.outputs[it].contains(&Some(file.inode)) || self.hidden[it]),
-            })
+            }
         };
         let mut reached = vec![one];
         let mut next = 0;
@@ -792,7 +796,11 @@ impl Oracle {
             shows_job(up, child)
                 || wrapper && (0..n).any(|at| parent[at] == Some(child) && shows_job(up, at))
         };
-        let stacks: Vec<Option<u64>> = seen.iter().map(|p| world.stack(p, signal)).collect();
+        let stacks: Vec<Option<u64>> =
+            seen.iter().map(|p| world.stack(p, signal).map(|(stack, _)| stack)).collect();
+        // Only while it waits for a child does its stack say something.
+        let known: Vec<bool> =
+            seen.iter().map(|p| world.stack(p, signal).is_some_and(|(_, waits)| waits)).collect();
         // `Some(true)` where the trap of a shell is seen to have run, `Some(false)` where it is seen
         // to wait. The first such look decides: by the next one its command has had the signal.
         let trap_ran: Vec<Option<bool>> = (0..n)
@@ -827,7 +835,7 @@ impl Oracle {
             let record = record(up);
             let since = record.and_then(|m| m.first_signalled);
             let known_stack = match since {
-                None => stacks[up].is_some(),
+                None => known[up],
                 Some(_) => record.is_some_and(|m| m.stack.is_some()),
             };
             if shell.kind(world.now) != Kind::Shell
@@ -864,11 +872,12 @@ impl Oracle {
             })
             .collect();
         // What such a command reads is written by a job: the job has to end for the shell's sake.
+        let mut of_readers: Vec<Option<Ground>> = vec![None; n];
         for at in 0..n {
-            let feeds_foreground = |child: usize| {
+            let feeds = |child: usize, ground: Ground| {
                 let mut from = reads[child].iter();
                 parent[child] == parent[at]
-                    && grounds[child] == Ground::Foreground
+                    && grounds[child] == ground
                     && (from.any(|from| files.is_in_branch(at, *from, &parent))
                         || reader[child] && files.feeds_visibly(at, child, &parent))
             };
@@ -876,14 +885,19 @@ impl Oracle {
                 && (handles[at] || settled_below[at])
                 && parent[at].is_some_and(|up| seen[up].kind(world.now) == Kind::Shell)
             {
-                let mut readers = (0..n).filter(|reader| feeds_foreground(*reader)).peekable();
-                let perhaps = readers.peek().is_some();
-                if readers.any(|reader| files.feeds_visibly(at, reader, &parent)) {
-                    grounds[at] = Ground::Foreground;
-                } else if perhaps {
-                    grounds[at] = Ground::Loose;
+                for ground in [Ground::Unclear, Ground::Loose, Ground::Foreground] {
+                    let mut readers = (0..n).filter(|it| feeds(*it, ground)).peekable();
+                    let perhaps = readers.peek().is_some();
+                    if readers.any(|reader| files.feeds_visibly(at, reader, &parent)) {
+                        of_readers[at] = Some(ground);
+                    } else if perhaps {
+                        of_readers[at] = Some(Ground::Loose);
+                    }
                 }
             }
+        }
+        for at in 0..n {
+            grounds[at] = of_readers[at].unwrap_or(grounds[at]);
         }
         let by_itself = |at: usize| match (handles[at], settled_below[at]) {
             (true, _) => Role::Handler,
@@ -1000,7 +1014,7 @@ impl Oracle {
                 trap_ran: trap_ran[at],
                 in_wait: world.in_wait(&seen[at]) && dispositions[at] == Disposition::Caught,
                 handles: handles[at],
-                stack: stacks[at],
+                stack: stacks[at].filter(|_| known[at]),
                 stdin: files.stdin[at],
                 unwritten: files.pipe(at).is_none_or(|pipe| {
                     let mut all = files.outputs.iter();
@@ -1236,12 +1250,12 @@ impl Oracle {
             let shielded = self.record(up.process.id).is_some_and(|m| m.role == Role::Shielded)
                 && up.process.kind(world.now) == Kind::Shell;
             let again = v.command != 0 && self.commands.contains(&v.command);
-            let program = p.kind(world.now) == Kind::Program && v.handles;
+            let copy = p.kind(world.now) == Kind::Shell && v.command == up.command;
+            let next = v.handles && !copy;
             m.role != Role::Worker
                 && shielded
                 && !v.is_job
-                && (v.command == 0 || v.command != up.command)
-                && (again || program)
+                && (v.command != up.command && again || next)
         })
     }
 

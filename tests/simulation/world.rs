@@ -972,8 +972,9 @@ impl World {
         self.alive.iter().any(|p| p.outputs.contains(&Some(pipe)))
     }
 
-    /// What /proc shows of the stack pointer of a bash with a trap.
-    pub(crate) fn stack(&self, process: &Proc, signal: Signal) -> Option<u64> {
+    /// What /proc shows of the stack pointer of a bash with a trap, and whether it is in a call that
+    /// waits for a child.
+    pub(crate) fn stack(&self, process: &Proc, signal: Signal) -> Option<(u64, bool)> {
         let Program::Shell { trap: Some(trap), dash: false, .. } = &*process.program else {
             return None;
         };
@@ -988,7 +989,12 @@ impl World {
             return None;
         }
         let in_trap = matches!(process.trap, TrapState::Runs | TrapState::Over) && !trap.flat;
-        Some(0x7ffd_0000_0000 + 0x1000 * pid - if in_trap { 0x730 } else { 0 })
+        // Between its commands it may read a line, or sleep.
+        let awaited = process.foreground.iter().any(|pid| self.find(*pid).is_some());
+        let reads = process.busy && !awaited && (pid + self.now / MS).is_multiple_of(3);
+        let waits = self.children(process.id.pid).next().is_some() && !reads;
+        let depth = if in_trap { 0x730 } else { 0 } + if waits { 0 } else { 0x100 };
+        Some((0x7ffd_0000_0000 + 0x1000 * pid - depth, waits))
     }
 
     /// What /proc shows of the context switches of its first thread.
@@ -1087,7 +1093,8 @@ impl World {
                         hidden: sim.access != Access::Full,
                     },
                     in_wait: disposition == Disposition::Caught && self.in_wait(sim),
-                    stack: self.stack(sim, signal),
+                    stack: self.stack(sim, signal).map(|(stack, _)| stack),
+                    waits: self.stack(sim, signal).is_some_and(|(_, waits)| waits),
                     switches: self.switches(sim),
                     pending: Self::is_pending(sim, signal),
                     command: self.command(sim),

@@ -71,6 +71,7 @@ pub(crate) fn process(pid: i32, parent: i32, name: &str, disposition: Dispositio
         outputs: Outputs::default(),
         in_wait: false,
         stack: None,
+        waits: false,
         switches: 0,
         pending: false,
         command: 0,

@@ -104,7 +104,7 @@ fn a_subshell_whose_own_trap_executes_a_program_gets_no_second_signal() {
 
 /// A bash with a trap and this stack pointer.
 fn bash(stack: u64) -> Process {
-    Process { stack: Some(stack), ..process(2, 1, "bash", Caught) }
+    Process { stack: Some(stack), waits: true, ..process(2, 1, "bash", Caught) }
 }
 
 #[test]
@@ -169,4 +169,21 @@ fn a_shell_that_takes_its_trap_away_has_run_it() {
     // trap 'kill $!' TERM; node & wait; trap - TERM; wait
     world.tree[0] = process(2, 1, "bash", Plain);
     assert_eq!(sent(&world.step(Input::Deadline, 10)), []);
+}
+
+#[test]
+fn the_stack_of_a_shell_that_waits_for_no_child_proves_nothing() {
+    let between = Process { waits: false, ..bash(6) };
+    let mut world = World::new(terms(|_| ()), vec![between, process(3, 2, "sleep", Plain)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (3, TERM)]);
+}
+
+#[test]
+fn another_signal_that_the_trap_does_not_catch_does_not_show_that_it_has_run() {
+    let mut world = World::new(terms(|_| ()), vec![bash(8), process(3, 2, "sleep", Plain)]);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM)]);
+    world.tree[0].disposition = Plain;
+    assert_eq!(sent(&world.step(arrives(Signal::QUIT), 5)), [(2, Signal::QUIT)], "a repeat");
+    world.tree[0].disposition = Caught;
+    assert_eq!(sent(&world.step(Input::Deadline, 15)), [(3, Signal::QUIT)]);
 }

@@ -1,8 +1,12 @@
 //! Files, directories and descriptors.
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::Mode;
 use std::ffi::{CStr, CString, c_void};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
 
 /// A descriptor that a system call has just returned.
 pub(super) fn own(fd: libc::c_long) -> Result<OwnedFd, Errno> {
@@ -112,6 +116,22 @@ pub(crate) fn list_directory<T>(
     // nothing left to do.
     unsafe { libc::closedir(directory) };
     result
+}
+
+/// The hostname in the UTS namespace behind this link (`uts_namespaces(7)`).
+///
+/// The process enters it and comes back. It must have one thread, or the others would stay behind.
+///
+/// # Errors
+/// Where the link may not be opened, or the namespace not be entered: that takes CAP_SYS_ADMIN.
+pub(crate) fn hostname_of(namespace: &str) -> Result<Vec<u8>, Errno> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let own = open("/proc/self/ns/uts", flags, Mode::empty())?;
+    let other = open(namespace, flags, Mode::empty())?;
+    setns(other, CloneFlags::CLONE_NEWUTS)?;
+    let name = nix::sys::utsname::uname().map(|it| it.nodename().as_bytes().to_vec());
+    setns(own, CloneFlags::CLONE_NEWUTS)?;
+    name
 }
 
 /// How many columns the terminal behind the descriptor has; `None` where there is none.

@@ -12,7 +12,7 @@ mod wait;
 
 pub(crate) use clone::{Spawn, SpawnError, c_strings, spawn, start_writer};
 pub(crate) use files::{
-    FileId, identify_file, list_directory, standard, terminal_width, write_no_wait,
+    FileId, hostname_of, identify_file, list_directory, standard, terminal_width, write_no_wait,
 };
 pub(crate) use memory::{environment, reserve_memory};
 pub(crate) use pidfd::{pidfd_open, pidfd_send_signal};

@@ -1,6 +1,11 @@
 //! What `--explain` promises: the tree with what a stop would do to it, under adieu, under other
 //! inits and under none. Each test compares what it says with what then happens.
 
+/// `--explain all`.
+pub(crate) mod all;
+/// The same in real engines of containers.
+pub(crate) mod containers;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;

@@ -1,0 +1,424 @@
+//! What other inits, and programs without one, would make of the signal: what is certain, and
+//! otherwise that it is not.
+
+use crate::decide::role::{self, Reason, Role};
+use crate::explain::look::Explained;
+use crate::explain::top::Top;
+use crate::explain::verdict::{Judgement, Outcome, named, names, shortly};
+use crate::process::{Disposition, Kind, Process};
+use crate::signal::Signal;
+
+impl Explained {
+    /// Of an init that ends with its direct child: a handler that is still at work then is cut off.
+    pub(super) fn by_an_init_that_ends_with_its_child(&self) -> Judgement<'_> {
+        let found = self.rows().enumerate().find(|(_, (process, _))| process.own_child);
+        let Some((at, (child, _))) = found else { return self.alone() };
+        let (root, signal, whom) = (named(&self.root), self.signal, named(child));
+        let to_group = matches!(self.top, Top::SignalsGroup(_));
+        let passes = if to_group {
+            let group = format!("every process of {}'s group", child.name);
+            format!("{root} would pass {signal} to {group} and end with {whom}")
+        } else {
+            format!("{root} would pass {signal} to {whom} alone and end with it")
+        };
+        let gets_it = |p: &Process| p.id == child.id || to_group && p.group == child.group;
+        let handlers = self.with_role(Role::Handler);
+        let others: Vec<&Process> = handlers.into_iter().filter(|p| p.id != child.id).collect();
+        let kills = |whom: &[&Process]| {
+            let rest = if self.root_is_init {
+                "the kernel would then kill"
+            } else {
+                "left behind would be"
+            };
+            format!("{rest} {}", names(whom))
+        };
+        match child.disposition {
+            Disposition::Unreadable | Disposition::Hidden => {
+                let text = format!("{passes}. {}", may_not_be_read(&whom, signal));
+                return Judgement::new(Outcome::Unreadable, text);
+            }
+            Disposition::Ignored if to_group => {
+                let on = format!("{whom}, which ignores it");
+                let text = format!(
+                    "{passes}. {} ignores it: whether it ends with the others of the group is its \
+                     own business.",
+                    child.name
+                );
+                return Judgement::new(Outcome::Depends(on), text);
+            }
+            Disposition::Ignored => {
+                let text = format!(
+                    "{passes}, and {} ignores it: nothing would happen until SIGKILL.{}",
+                    child.name,
+                    would_not_get_it(&others)
+                );
+                return Judgement::new(Outcome::Ignores(others), text);
+            }
+            _ => {}
+        }
+        if !role::handles(child, true) {
+            return if others.is_empty() {
+                let text = format!("{passes}: it would be gone at once.");
+                Judgement::new(Outcome::Stops, text)
+            } else {
+                let text =
+                    format!("{passes}: {} dies at once, and {}.", child.name, kills(&others));
+                Judgement::new(Outcome::CutsOff(others), text)
+            };
+        }
+        if child.kind == Kind::Wrapper && !others.is_empty() {
+            let text = format!(
+                "{passes}. What {} passes on, and whether it waits for {}, is its own business: \
+                 with its end {}.",
+                child.name,
+                names(&others),
+                kills(&others)
+            );
+            return Judgement::new(Outcome::Depends(whom), text);
+        }
+        let below = |process: &Process| self.is_below(process, at);
+        let (awaited, beside): (Vec<&Process>, Vec<&Process>) =
+            others.into_iter().partition(|p| below(p));
+        let awaited: Vec<&Process> = awaited.into_iter().filter(|p| !gets_it(p)).collect();
+        let foreground: Vec<&Process> =
+            self.with_role(Role::Foreground).into_iter().filter(|p| !gets_it(p)).collect();
+        let perhaps = self.rows().any(|(_, it)| matches!(it.reason, Reason::PerhapsAwaitedBy(_)));
+        if let Some(judgement) = trap_waits(child, &awaited, &foreground, perhaps) {
+            return Judgement { text: format!("{passes}. {}", judgement.text), ..judgement };
+        }
+        if !beside.is_empty() {
+            let text = format!("{passes}: when {} has ended, {}.", child.name, kills(&beside));
+            return if beside.iter().any(|p| gets_it(p)) {
+                Judgement::new(Outcome::Depends(format!("who ends first, {}", child.name)), text)
+            } else {
+                Judgement::new(Outcome::CutsOff(beside), text)
+            };
+        }
+        Judgement::new(Outcome::Waits(vec![child]), format!("{passes}."))
+    }
+
+    /// Whether a process is below the one at this place.
+    fn is_below(&self, process: &Process, at: usize) -> bool {
+        let mut above = process.above;
+        while let Some(place) = above.filter(|place| *place > at) {
+            above = self.snapshot.processes.get(place).and_then(|it| it.above);
+        }
+        above == Some(at)
+    }
+
+    /// Of a program that stops what it runs by rules of its own.
+    pub(super) fn by_own_rules(&self, name: &str, root: &str) -> Judgement<'_> {
+        let signal = self.signal;
+        // Of the handlers that it runs itself, and of those below shells.
+        let handlers = self.with_role(Role::Handler);
+        if name == "systemd" && signal == Signal::TERM && self.root_is_init {
+            // systemd(1), "Signals".
+            let text = format!(
+                "{root} executes itself anew on {signal} and goes on: it stops on SIGRTMIN+3 only \
+                 (docker run --stop-signal).{}",
+                would_not_get_it(&handlers)
+            );
+            return Judgement::new(Outcome::Ignores(handlers), text);
+        }
+        if !role::handles(&self.root, true) {
+            return self.by_no_init(root);
+        }
+        let whether = match handlers.as_slice() {
+            [] => String::new(),
+            _ => format!(": whether {} may finish does not show in /proc", names(&handlers)),
+        };
+        let text = format!("{root} stops what it runs by rules of its own configuration{whether}.");
+        Judgement::new(Outcome::Depends(format!("{name}'s configuration")), text)
+    }
+
+    pub(super) fn by_no_init(&self, root: &str) -> Judgement<'_> {
+        let signal = self.signal;
+        let handlers = self.with_role(Role::Handler);
+        let ignores = self.root.disposition == Disposition::Ignored;
+        let has = if ignores { "ignores the signal" } else { "has no handler" };
+        let below = would_not_get_it(&handlers);
+        match self.root.disposition {
+            Disposition::Unreadable | Disposition::Hidden => {
+                Judgement::new(Outcome::Unreadable, may_not_be_read(root, signal))
+            }
+            _ if role::handles(&self.root, true) => self.by_a_handler(root),
+            _ if self.root_is_init => {
+                let who = match self.root.id.pid {
+                    1 => format!("PID 1 is {}, which", self.root.name),
+                    _ => format!("{root} is PID 1 of its container and"),
+                };
+                let text = format!("{who} {has}: {signal} would be ignored until SIGKILL.{below}");
+                Judgement::new(Outcome::Ignores(handlers), text)
+            }
+            Disposition::Ignored => Judgement::new(
+                Outcome::Ignores(handlers),
+                format!("{root} ignores {signal}.{below}"),
+            ),
+            _ if self.shares && !handlers.is_empty() => {
+                let text = format!(
+                    "{root} has no handler: {signal} would end it at once, and its engine would \
+                     then kill {}.",
+                    names(&handlers)
+                );
+                Judgement::new(Outcome::CutsOff(handlers), text)
+            }
+            _ => Judgement::new(
+                Outcome::Stops,
+                format!("{root} has no handler: {signal} would end it at once.{below}"),
+            ),
+        }
+    }
+
+    /// Of a program at the top that handles the signal, with nothing above it.
+    fn by_a_handler(&self, root: &str) -> Judgement<'_> {
+        let signal = self.signal;
+        let handlers = self.with_role(Role::Handler);
+        let rows = || self.snapshot.processes.iter().zip(&self.below_root);
+        let with_role = |wanted: Role| -> Vec<&Process> {
+            rows().filter(|(_, verdict)| verdict.role == wanted).map(|(p, _)| p).collect()
+        };
+        let (awaited, foreground) = (with_role(Role::Handler), with_role(Role::Foreground));
+        let perhaps = rows().any(|(_, it)| matches!(it.reason, Reason::PerhapsAwaitedBy(_)));
+        if let Some(judgement) = trap_waits(&self.root, &awaited, &foreground, perhaps) {
+            return judgement;
+        }
+        if self.root.kind == Kind::Wrapper && !handlers.is_empty() {
+            let text = format!(
+                "{root} handles {signal} itself. What it passes on, and whether it waits for {}, \
+                 is its own business.",
+                names(&handlers)
+            );
+            return Judgement::new(Outcome::Depends(root.to_owned()), text);
+        }
+        let of_node = matches!(&*self.root.name, "node" | "nodejs")
+            && matches!(signal, Signal::TERM | Signal::INT);
+        if of_node && self.root_is_init {
+            // Seen with node 20: its own handler resets itself and raises the signal again, which
+            // the kernel drops for PID 1.
+            let text = format!(
+                "{root} is PID 1 of its container and shows a handler for {signal}, which node has \
+                 even where its program has none. Without one {signal} would be ignored until \
+                 SIGKILL; /proc does not show which it is."
+            );
+            return Judgement::new(Outcome::Depends("node's program".to_owned()), text);
+        }
+        let text = format!(
+            "{root} handles {signal} itself; what is below it is its own business{}.",
+            if self.root_is_init { ", and is killed by the kernel when it ends" } else { "" }
+        );
+        Judgement::new(Outcome::Waits(vec![&self.root]), text)
+    }
+}
+
+/// Of a shell with a trap that waits for these: the handlers, and other programs, in its foreground
+/// that get no signal. `perhaps`: whether they are there does not show.
+fn trap_waits<'a>(
+    shell: &Process,
+    awaited: &[&'a Process],
+    foreground: &[&'a Process],
+    perhaps: bool,
+) -> Option<Judgement<'a>> {
+    if shell.kind != Kind::Shell {
+        return None;
+    }
+    let only_when = |whom: &[&Process]| {
+        let has = if whom.len() == 1 { "has" } else { "have" };
+        format!("{} runs its trap only when {} {has} ended", named(shell), names(whom))
+    };
+    match (awaited, foreground) {
+        ([], []) => None,
+        _ if perhaps => {
+            let whom = [awaited, foreground].concat();
+            let text = format!(
+                "Whether {} waits for {} does not show. If so, its trap runs only when that has \
+                 ended, without a signal.",
+                named(shell),
+                names(&whom)
+            );
+            Some(Judgement::new(Outcome::Depends(format!("{}'s trap", shell.name)), text))
+        }
+        ([], foreground) => Some(Judgement::new(
+            Outcome::Depends(format!("when {} ends", shortly(foreground))),
+            format!("{} by itself, without a signal.", only_when(foreground)),
+        )),
+        (awaited, _) => Some(Judgement::new(
+            Outcome::Ignores(awaited.to_vec()),
+            format!(
+                "{}, which gets no signal: nothing would happen until SIGKILL.",
+                only_when(awaited)
+            ),
+        )),
+    }
+}
+
+fn would_not_get_it(whom: &[&Process]) -> String {
+    match whom {
+        [] => String::new(),
+        _ => format!(" {} would not get it.", names(whom)),
+    }
+}
+
+fn may_not_be_read(whom: &str, signal: Signal) -> String {
+    format!(
+        "What {whom} does with {signal} may not be read. Run --explain as its user, or as root with \
+         CAP_SYS_PTRACE."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::tests::process;
+    use crate::explain::all::Class;
+    use crate::explain::look::tests::{explained, explained_beside, pipeline, root};
+    use crate::signal::SignalSet;
+
+    #[test]
+    fn a_bare_shell_as_pid_1_ignores_the_signal() {
+        let verdict = explained(Top::Bare, root("sh", Disposition::Default), pipeline()).verdict();
+        assert_eq!(
+            verdict,
+            "PID 1 is sh, which has no handler: SIGTERM would be ignored until SIGKILL. java (12) \
+             would not get it."
+        );
+        let from_the_host =
+            explained(Top::Bare, process(77, 0, "sh", Disposition::Default), Vec::new()).verdict();
+        assert_eq!(
+            from_the_host,
+            "sh (77) is PID 1 of its container and has no handler: SIGTERM would be ignored until \
+             SIGKILL."
+        );
+    }
+
+    #[test]
+    fn tini_ends_with_the_shell_and_the_server_is_killed() {
+        let tini = Top::SignalsChild("tini".to_owned());
+        let verdict = explained(tini, root("tini", Disposition::Waiting), pipeline()).verdict();
+        assert_eq!(
+            verdict,
+            "tini (1) would pass SIGTERM to sh (7) alone and end with it: sh dies at once, and the \
+             kernel would then kill java (12)."
+        );
+    }
+
+    /// The class of SIGTERM's outcome, and the verdict, for a root that is PID 1.
+    fn outcome(top: Top, root: Process, below: Vec<Process>) -> (Class, String) {
+        let explained = explained(top, root, below);
+        let judgement = explained.judgement();
+        (Class::of(&judgement.outcome), judgement.text)
+    }
+
+    fn child(name: &str) -> Top {
+        Top::SignalsChild(name.to_owned())
+    }
+
+    fn group(name: &str) -> Top {
+        Top::SignalsGroup(name.to_owned())
+    }
+
+    #[test]
+    fn what_an_init_does_that_ends_with_its_child_is_certain_where_the_child_s_part_is() {
+        let one = |disposition| vec![process(7, 1, "sh", disposition)];
+        let init = || root("tini", Disposition::Waiting);
+        for (top, below, class) in [
+            (child("tini"), Vec::new(), Class::Stops),
+            (child("tini"), one(Disposition::Default), Class::Stops),
+            (child("tini"), pipeline(), Class::CutsOff),
+            (group("tini"), pipeline(), Class::CutsOff),
+            // `docker run -it --init IMAGE bash`
+            (child("tini"), one(Disposition::Ignored), Class::Ignores),
+            (group("tini"), one(Disposition::Ignored), Class::Depends),
+            (child("tini"), one(Disposition::Hidden), Class::Unreadable),
+            (child("tini"), vec![process(7, 1, "java", Disposition::Caught)], Class::Waits),
+        ] {
+            assert_eq!(outcome(top.clone(), init(), below.clone()).0, class, "{top:?} {below:?}");
+        }
+        let mut beside = vec![
+            process(7, 1, "java", Disposition::Caught),
+            process(9, 1, "daemon", Disposition::Caught),
+        ];
+        let (class, said) = outcome(child("tini"), init(), beside.clone());
+        assert_eq!(class, Class::CutsOff, "{said}");
+        assert!(said.ends_with("when java has ended, the kernel would then kill daemon (9)."));
+        assert_eq!(outcome(group("tini"), init(), beside.clone()).0, Class::Depends);
+        for process in &mut beside {
+            process.group = process.id.pid;
+        }
+        assert_eq!(outcome(group("tini"), init(), beside).0, Class::CutsOff, "of another group");
+    }
+
+    #[test]
+    fn a_shell_with_a_trap_does_nothing_while_it_waits_for_what_gets_no_signal() {
+        let below = |disposition| vec![process(12, 1, "java", disposition)];
+        let shell = || root("sh", Disposition::Caught);
+        let (class, said) = outcome(Top::Bare, shell(), below(Disposition::Caught));
+        assert_eq!(class, Class::Ignores);
+        assert_eq!(
+            said,
+            "sh (1) runs its trap only when java (12) has ended, which gets no signal: nothing \
+             would happen until SIGKILL."
+        );
+        let (class, said) = outcome(Top::Bare, shell(), below(Disposition::Default));
+        assert_eq!((class, said.contains("by itself")), (Class::Depends, true), "{said}");
+        // `server & wait`
+        let mut job = below(Disposition::Caught);
+        for process in &mut job {
+            process.ignored = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
+        }
+        assert_eq!(outcome(Top::Bare, shell(), job).0, Class::Waits);
+        let below = || {
+            vec![
+                process(7, 1, "sh", Disposition::Caught),
+                process(12, 7, "java", Disposition::Caught),
+            ]
+        };
+        assert_eq!(outcome(child("tini"), shell(), below()).0, Class::Ignores);
+        assert_eq!(outcome(group("tini"), shell(), below()).0, Class::Waits, "both get it");
+    }
+
+    #[test]
+    fn of_programs_with_rules_of_their_own_it_says_that_it_is_not_certain() {
+        let below = || vec![process(12, 1, "java", Disposition::Caught)];
+        for (name, kind, top) in [
+            ("s6-svscan", Kind::Program, Top::OwnRules("s6-svscan".to_owned())),
+            ("supervisord", Kind::Program, Top::OwnRules("supervisord".to_owned())),
+            ("npm start", Kind::Wrapper, Top::Bare),
+            ("node", Kind::Program, Top::Bare),
+            ("dumb-init", Kind::Wrapper, Top::Rewrites("dumb-init".to_owned())),
+        ] {
+            let root = Process { kind, ..root(name, Disposition::Caught) };
+            let (class, said) = outcome(top, root, below());
+            assert_eq!(class, Class::Depends, "{name}: {said}");
+        }
+        let systemd = Top::OwnRules("systemd".to_owned());
+        let (class, said) =
+            outcome(systemd.clone(), root("systemd", Disposition::Blocked), below());
+        assert_eq!(class, Class::Ignores, "{said}");
+        assert!(said.contains("SIGRTMIN+3"), "{said}");
+        let explained =
+            explained_beside("RTMIN+3", systemd, root("systemd", Disposition::Blocked), Vec::new());
+        assert!(matches!(explained.judgement().outcome, Outcome::Depends(_)));
+        // Its own handler shows for these two only, and is gone when it has run.
+        let node = || root("node", Disposition::Default);
+        assert_eq!(outcome(Top::Bare, node(), below()).0, Class::Ignores);
+        assert_eq!(outcome(Top::Bare, root("java", Disposition::Caught), below()).0, Class::Waits);
+    }
+
+    #[test]
+    fn in_a_shared_pid_namespace_the_engine_kills_what_is_left() {
+        let shared = |below: Vec<Process>| {
+            let sh = process(70, 1, "sh", Disposition::Default);
+            let explained = explained_beside("TERM", Top::Bare, sh, below);
+            Explained { shares: true, ..explained }
+        };
+        let cut = shared(vec![process(71, 70, "java", Disposition::Caught)]);
+        assert_eq!(
+            cut.verdict(),
+            "sh (70) has no handler: SIGTERM would end it at once, and its engine would then kill \
+             java (71)."
+        );
+        assert_eq!(Class::of(&cut.judgement().outcome), Class::CutsOff);
+        let nothing = shared(vec![process(71, 70, "sleep", Disposition::Default)]);
+        assert_eq!(Class::of(&nothing.judgement().outcome), Class::Stops);
+    }
+}
