@@ -340,9 +340,12 @@ impl Files {
                 Stdin::Unknown => true,
                 // What the shell itself writes (`exec > >(filter)`) joins no commands.
                 Stdin::Pipe(file) if self.outputs[shell].contains(&Some(file.inode)) => false,
-                // The command that wrote it is gone, and with it what joined the two.
+                // The command between the two, which wrote to the one what it read of the other, is
+                // gone.
                 Stdin::Pipe(_)
-                    if self.is_own_pipe(reader, parent) && !self.is_fed(reader, parent) =>
+                    if self.is_own_pipe(reader, parent)
+                        && !self.is_fed(reader, parent)
+                        && within(writer).any(|at| self.writes_for_nobody(shell, at)) =>
                 {
                     true
                 }
@@ -369,6 +372,14 @@ impl Files {
         pipe.is_some()
             && self.outputs[writer].contains(&pipe)
             && !self.is_in_branch(reader, writer, parent)
+    }
+
+    /// Whether it writes in a pipe that no process reads any more.
+    fn writes_for_nobody(&self, shell: usize, at: usize) -> bool {
+        self.outputs[at].iter().flatten().any(|pipe| {
+            let mut all = 0..self.stdin.len();
+            !self.outputs[shell].contains(&Some(*pipe)) && !all.any(|it| self.pipe(it) == Some(*pipe))
+        })
     }
 
     fn is_fed(&self, reader: usize, parent: &[Option<usize>]) -> bool {
