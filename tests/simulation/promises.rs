@@ -130,7 +130,7 @@ struct View {
     unclear: bool,
     /// By one reading of the rules it would get the signal now, by another it would not.
     loose: bool,
-    shields: bool,
+    mine: Option<Role>,
     /// The handler that it is a worker of.
     worker_of: Option<ProcId>,
     /// That handler, where it was one before and is gone.
@@ -224,8 +224,8 @@ struct Found {
     role: Role,
     unclear: bool,
     loose: bool,
-    /// While that is unclear: it has a handler below it.
-    shields: bool,
+    /// While that is unclear: what it is otherwise.
+    mine: Option<Role>,
     worker_of: Option<ProcId>,
     carries_on: bool,
 }
@@ -838,11 +838,14 @@ impl Oracle {
             let waits = world.in_wait(shell) && dispositions[up] == Disposition::Caught;
             let later = |other: usize| {
                 parent[other] == Some(up)
-                    && (seen[other].id.start, seen[other].id.pid)
-                        > (seen[child].id.start, seen[child].id.pid)
+                    && seen[other].id_order() > seen[child].id_order()
                     && !newcomer(other)
                     && !files.are_connected(up, (child, other), &parent)
             };
+            let mut siblings = (0..n).filter(|it| parent[*it] == Some(up) && !newcomer(*it));
+            let last = siblings.next().map(|first| {
+                siblings.fold(first, |last, it| if seen[it].id_order() > seen[last].id_order() { it } else { last })
+            });
             let record = record(up);
             let since = record.and_then(|m| m.first_signalled);
             let known_stack = match since {
@@ -854,9 +857,14 @@ impl Oracle {
                 || waits
                 || is_job(Some(up), child)
                 || (0..n).any(later)
+                    && !last.is_some_and(|it| files.are_connected(up, (child, it), &parent))
                 || trap_ran[up] == Some(true)
             {
                 return Ground::Background;
+            }
+            if (0..n).any(later) {
+                // It is connected with the last command, but not with one between.
+                return Ground::Loose;
             }
             match since {
                 // No trap can be seen to run there: nothing was sent before.
@@ -894,7 +902,10 @@ impl Oracle {
             };
             if grounds[at] == Ground::Background
                 && (handles[at] || settled_below[at])
-                && parent[at].is_some_and(|up| seen[up].kind(world.now) == Kind::Shell)
+                && parent[at].is_some_and(|up| {
+                    let of_the_trap = known_handler(up) && newcomer(at);
+                    seen[up].kind(world.now) == Kind::Shell && !of_the_trap
+                })
             {
                 for ground in [Ground::Unclear, Ground::Loose, Ground::Foreground] {
                     let mut readers = (0..n).filter(|it| feeds(*it, ground)).peekable();
@@ -937,13 +948,19 @@ impl Oracle {
         let of = |at: usize, above: Option<(usize, Found)>| {
             let mine = by_itself(at);
             match above {
-                Some((_, up)) if up.role == Role::Worker => {
-                    Found { shields: up.unclear && mine == Role::Shielded, ..up }
-                }
+                Some((_, up)) if up.role == Role::Worker => match up.mine {
+                    Some(Role::Handler | Role::Worker) => Found { mine: Some(Role::Worker), ..up },
+                    Some(_) if known_handler(at) => plain(Role::Handler),
+                    Some(_) => Found { mine: Some(mine), ..up },
+                    None => up,
+                },
                 Some((_, up)) if up.role == Role::Foreground => plain(Role::Foreground),
                 Some((up, Found { role: Role::Handler, .. })) => {
                     let worker_of = Some(seen[up].id);
+                    let expected = record(up).is_some_and(|m| m.expected_since.is_some());
                     let ground = match grounds[at] {
+                        // Its shell is expected to have got the signal, and got none from adieu.
+                        Ground::Foreground if expected && !known_handler(at) => Ground::Loose,
                         Ground::Unclear | Ground::Loose if known_handler(at) => Ground::Foreground,
                         ground => ground,
                     };
@@ -956,9 +973,15 @@ impl Oracle {
                         ground @ (Ground::Unclear | Ground::Loose) => {
                             let loose = ground == Ground::Loose;
                             let unclear = true;
-                            let shields = mine == Role::Shielded;
+                            let carries = carries_on(at).filter(|m| m.role == Role::Shielded);
+                            let mine = match (mine, carries) {
+                                (Role::Bystander, Some(m)) => m.role,
+                                _ => mine,
+                            };
+                            let carries_on = carries.is_some() && mine == Role::Shielded;
+                            let mine = Some(mine);
                             let found = plain(Role::Worker);
-                            return Found { worker_of, unclear, loose, shields, ..found };
+                            return Found { worker_of, unclear, loose, mine, carries_on, ..found };
                         }
                         Ground::Foreground => {}
                     }
@@ -1019,7 +1042,7 @@ impl Oracle {
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
                 unclear: f.unclear,
                 loose: f.loose,
-                shields: f.shields,
+                mine: f.mine,
                 worker_of: f.worker_of,
                 left: f.role == Role::Handler && was && !below_handler,
                 trap_ran: trap_ran[at],
@@ -1176,7 +1199,8 @@ impl Oracle {
             m.reader |= view.reader;
             m.free_since = view.carries_on.then(|| m.free_since.unwrap_or(now));
             if m.role != Role::Shielded || view.role != Role::Bystander {
-                m.role = if view.shields { Role::Shielded } else { view.role };
+                let shields = view.mine == Some(Role::Shielded);
+                m.role = if shields { Role::Shielded } else { view.role };
             }
         }
         // Pids are not given out again that soon, so no record of a process that is gone is needed.
@@ -1531,8 +1555,10 @@ impl Oracle {
             if !world.zombies.contains(&order.id) {
                 // adieu looks at once after it learns this.
                 self.inputs += 1;
+                self.killed.1 |= order.signal == Signal::KILL && self.stage == Stage::Killing;
                 self.records.retain(|m| m.id != order.id);
             } else if order.signal == Signal::KILL {
+                self.killed.1 |= self.stage == Stage::Killing;
                 if let Some(m) = self.record_mut(order.id) {
                     m.killed = true;
                 }

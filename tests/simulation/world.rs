@@ -134,6 +134,11 @@ pub(crate) struct World {
 }
 
 impl Proc {
+    /// Later processes have a higher one.
+    pub(crate) fn id_order(&self) -> (u64, i32) {
+        (self.id.start, self.id.pid)
+    }
+
     pub(crate) fn is_copy(&self, now: Micros) -> bool {
         now < self.copy_until
     }
