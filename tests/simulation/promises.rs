@@ -957,10 +957,7 @@ impl Oracle {
                 Some((_, up)) if up.role == Role::Foreground => plain(Role::Foreground),
                 Some((up, Found { role: Role::Handler, .. })) => {
                     let worker_of = Some(seen[up].id);
-                    let expected = record(up).is_some_and(|m| m.expected_since.is_some());
                     let ground = match grounds[at] {
-                        // Its shell is expected to have got the signal, and got none from adieu.
-                        Ground::Foreground if expected && !known_handler(at) => Ground::Loose,
                         Ground::Unclear | Ground::Loose if known_handler(at) => Ground::Foreground,
                         ground => ground,
                     };
@@ -973,13 +970,13 @@ impl Oracle {
                         ground @ (Ground::Unclear | Ground::Loose) => {
                             let loose = ground == Ground::Loose;
                             let unclear = true;
-                            let carries = carries_on(at).filter(|m| m.role == Role::Shielded);
-                            let mine = match (mine, carries) {
-                                (Role::Bystander, Some(m)) => m.role,
+                            let free = mine == Role::Bystander && reads[at].is_empty();
+                            let carries = carries_on(at).filter(|_| free);
+                            let carries_on = carries.is_some();
+                            let mine = Some(match carries {
+                                Some(m) if m.role == Role::Shielded => Role::Shielded,
                                 _ => mine,
-                            };
-                            let carries_on = carries.is_some() && mine == Role::Shielded;
-                            let mine = Some(mine);
+                            });
                             let found = plain(Role::Worker);
                             return Found { worker_of, unclear, loose, mine, carries_on, ..found };
                         }
@@ -1018,6 +1015,15 @@ impl Oracle {
                 }
             }
         }
+        let unwritten = |at: usize| match files.stdin[at] {
+            Stdin::Other => true,
+            Stdin::Unknown => false,
+            Stdin::Pipe(file) => {
+                let mut all = files.outputs.iter();
+                let own = files.is_own_pipe(at, &parent);
+                !all.any(|it| it.contains(&Some(file.inode))) && !(own && may_be_written(at))
+            }
+        };
         let of_view = |at: usize| {
             let f = found[at].unwrap_or_default();
             let record = record(at);
@@ -1050,11 +1056,7 @@ impl Oracle {
                 handles: handles[at],
                 stack: stacks[at].filter(|_| known[at]),
                 stdin: files.stdin[at],
-                unwritten: files.pipe(at).is_none_or(|pipe| {
-                    let mut all = files.outputs.iter();
-                    let own = files.is_own_pipe(at, &parent);
-                    !all.any(|it| it.contains(&Some(pipe))) && !(own && may_be_written(at))
-                }),
+                unwritten: unwritten(at),
                 in_foreground: {
                     let mut here = Some(at);
                     let mut foreground = true;
@@ -1064,8 +1066,8 @@ impl Oracle {
                             break;
                         }
                         // What is below a filter or a background job is a part of it.
-                        foreground &= !is_job(parent[it], it)
-                            && (it == at || !reader[it]);
+                        let part = reader[it] || !unwritten(it);
+                        foreground &= !is_job(parent[it], it) && (it == at || !part);
                         here = parent[it];
                     }
                     foreground
@@ -1393,8 +1395,7 @@ impl Oracle {
                 && view.in_foreground
                 && !m.reader
                 && !m.ignored
-                && (view.stdin == Stdin::Other
-                    || matches!(view.stdin, Stdin::Pipe(_)) && view.unwritten);
+                && view.unwritten;
             let due = match self.stage {
                 _ if why == Promise::LastWord => true,
                 Stage::Handlers => {
@@ -1771,6 +1772,7 @@ impl Oracle {
     fn kills(&mut self, p: &Proc, world: &World, now: Micros) -> Check {
         let name = p.name();
         if self.is_unreachable_init(p.id) && !self.has_others_inside(p.id) {
+            self.killed.1 |= self.stage == Stage::Killing;
             if let Some(m) = self.record_mut(p.id) {
                 m.killed = true;
             }
@@ -2001,7 +2003,7 @@ impl Oracle {
             let id = shell.process.id;
             let since = self.record(id).filter(|m| m.as_handler && m.signalled);
             let Some(since) = since.and_then(|m| m.last_signalled) else { continue };
-            if shell.role != Role::Handler || now < since + 300 * MS {
+            if shell.role != Role::Handler || now < since + 1_500 * MS {
                 continue;
             }
             for waits_for in world.trap_waits_for(id) {
@@ -2091,6 +2093,9 @@ impl Oracle {
             let there = self.record(v.process.id).is_some_and(|m| !m.killed && !m.refused);
             let until = self.ignorer_until(v.process.id, true);
             there
+                && v.role != Role::Worker
+                // By then the timeout is near.
+                && !self.last_word
                 && world.by_id(v.process.id).is_some()
                 && self.is_ignorer(v)
                 && self.deadline.is_none_or(|deadline| now < deadline)
