@@ -222,12 +222,19 @@ struct Record {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Found {
     role: Role,
-    unclear: bool,
+    /// Whether a shell with a trap waits for it, or for one above it, is still to be found out.
+    doubt: Option<Doubt>,
+    /// By another reading of the rules it would have another role.
     loose: bool,
-    /// While that is unclear: what it is otherwise.
-    mine: Option<Role>,
     worker_of: Option<ProcId>,
     carries_on: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    Unclear,
+    /// By one reading of the rules it is unclear, by another it is not.
+    Loose,
 }
 
 /// Where a child of a shell with a trap runs.
@@ -944,66 +951,48 @@ impl Oracle {
                 && !known_handler(at)
                 && dispositions[at] != Disposition::Hidden
         };
-        let plain = |role: Role| Found { role, ..Found::default() };
         let of = |at: usize, above: Option<(usize, Found)>| {
             let mine = by_itself(at);
-            match above {
-                Some((_, up)) if up.role == Role::Worker => match up.mine {
-                    Some(Role::Handler | Role::Worker) => Found { mine: Some(Role::Worker), ..up },
-                    Some(_) if known_handler(at) => plain(Role::Handler),
-                    Some(_) => Found { mine: Some(mine), ..up },
-                    None => up,
+            // What is below a process in doubt is in doubt, too.
+            let inherited = match above {
+                Some((_, up)) => Found { carries_on: false, ..up },
+                None => Found::default(),
+            };
+            let (doubt, worker_of) = match above {
+                Some((_, up)) if up.role == Role::Worker => return inherited,
+                Some((up, Found { role: Role::Handler, .. })) => match grounds[at] {
+                    // That one gets no signal yet.
+                    _ if deferred(up) => (None, Some(seen[up].id)),
+                    Ground::Background => (None, Some(seen[up].id)),
+                    Ground::Unclear => (Some(Doubt::Unclear), Some(seen[up].id)),
+                    Ground::Loose => (Some(Doubt::Loose), Some(seen[up].id)),
+                    Ground::Foreground => (inherited.doubt, inherited.worker_of),
                 },
-                Some((_, up)) if up.role == Role::Foreground => plain(Role::Foreground),
-                Some((up, Found { role: Role::Handler, .. })) => {
-                    let worker_of = Some(seen[up].id);
-                    let ground = match grounds[at] {
-                        Ground::Unclear | Ground::Loose if known_handler(at) => Ground::Foreground,
-                        ground => ground,
-                    };
-                    match ground {
-                        // That one gets no signal yet.
-                        _ if deferred(up) => return Found { worker_of, ..plain(Role::Worker) },
-                        Ground::Background => {
-                            return Found { worker_of, ..plain(Role::Worker) };
-                        }
-                        ground @ (Ground::Unclear | Ground::Loose) => {
-                            let loose = ground == Ground::Loose;
-                            let unclear = true;
-                            let free = mine == Role::Bystander && reads[at].is_empty();
-                            let carries = carries_on(at).filter(|_| free);
-                            let carries_on = carries.is_some();
-                            let mine = Some(match carries {
-                                Some(m) if m.role == Role::Shielded => Role::Shielded,
-                                _ => mine,
-                            });
-                            let found = plain(Role::Worker);
-                            return Found { worker_of, unclear, loose, mine, carries_on, ..found };
-                        }
-                        Ground::Foreground => {}
-                    }
-                    if mine != Role::Bystander || !reads[at].is_empty() {
-                        return plain(mine);
-                    }
-                    // It may have a while to read it to its end.
-                    let known = record(at).is_some_and(|m| m.reader);
-                    let rest = reader[at] && (!known || left(at));
-                    match carries_on(at) {
-                        Some(m) => {
-                            let role = match m.role {
-                                Role::Shielded => Role::Shielded,
-                                _ => Role::Bystander,
-                            };
-                            Found { carries_on: true, loose: rest, ..plain(role) }
-                        }
-                        None if rest => {
-                            Found { carries_on: true, loose: true, ..plain(Role::Bystander) }
-                        }
-                        None => plain(Role::Foreground),
-                    }
-                }
-                _ => plain(mine),
+                _ => (inherited.doubt, inherited.worker_of),
+            };
+            let found = Found { role: mine, doubt, worker_of, carries_on: false, loose: false };
+            let Some((up, above)) = above else { return found };
+            match above.role {
+                Role::Foreground => return Found { role: Role::Foreground, ..found },
+                Role::Handler => {}
+                _ => return found,
             }
+            if deferred(up) || grounds[at] == Ground::Background {
+                return Found { role: Role::Worker, doubt: None, ..found };
+            }
+            if mine != Role::Bystander || !reads[at].is_empty() {
+                return found;
+            }
+            // It may have a while to read it to its end.
+            let known = record(at).is_some_and(|m| m.reader);
+            let rest = reader[at] && (!known || left(at));
+            let role = match carries_on(at) {
+                Some(m) if m.role == Role::Shielded => Role::Shielded,
+                Some(_) => Role::Bystander,
+                None if rest => Role::Bystander,
+                None => return Found { role: Role::Foreground, ..found },
+            };
+            Found { role, carries_on: true, loose: rest, ..found }
         };
         // From the top of the tree: a process is settled once its parent is.
         let mut found: Vec<Option<Found>> = vec![None; n];
@@ -1026,6 +1015,10 @@ impl Oracle {
         };
         let of_view = |at: usize| {
             let f = found[at].unwrap_or_default();
+            let unclear = f.doubt.is_some()
+                && f.role != Role::Worker
+                && !(f.role == Role::Handler && known_handler(at));
+            let role = if unclear { Role::Worker } else { f.role };
             let record = record(at);
             let pipe = files.pipe(at).or(record.and_then(|m| m.pipe));
             let writes = |other: usize, pipe: u64| {
@@ -1039,18 +1032,18 @@ impl Oracle {
             });
             let was = record.is_some_and(|m| m.worker_of.is_some());
             View {
-                role: f.role,
+                role,
                 disposition: dispositions[at],
                 is_copy: seen[at].is_copy(world.now),
                 reads_handler: !reads[at].is_empty(),
                 reader: reader[at],
-                deferred: deferred(at) && f.role == Role::Handler,
+                deferred: deferred(at) && role == Role::Handler,
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
-                unclear: f.unclear,
-                loose: f.loose,
-                mine: f.mine,
-                worker_of: f.worker_of,
-                left: f.role == Role::Handler && was && !below_handler,
+                unclear,
+                loose: f.loose || f.doubt == Some(Doubt::Loose) && unclear,
+                mine: unclear.then_some(f.role),
+                worker_of: f.worker_of.filter(|_| role == Role::Worker),
+                left: role == Role::Handler && was && !below_handler,
                 trap_ran: trap_ran[at],
                 in_wait: world.in_wait(&seen[at]) && dispositions[at] == Disposition::Caught,
                 handles: handles[at],
@@ -1201,8 +1194,11 @@ impl Oracle {
             m.reader |= view.reader;
             m.free_since = view.carries_on.then(|| m.free_since.unwrap_or(now));
             if m.role != Role::Shielded || view.role != Role::Bystander {
-                let shields = view.mine == Some(Role::Shielded);
-                m.role = if shields { Role::Shielded } else { view.role };
+                m.role = match view.mine {
+                    Some(Role::Shielded) => Role::Shielded,
+                    Some(Role::Bystander) if m.role == Role::Shielded => Role::Shielded,
+                    _ => view.role,
+                };
             }
         }
         // Pids are not given out again that soon, so no record of a process that is gone is needed.
@@ -2020,9 +2016,19 @@ impl Oracle {
                 };
                 // It looks like a background job, or the shell may have started it in its trap.
                 let looks_otherwise = !view.in_foreground || m.newcomer || m.refused;
+                // What reads its lines is no child of the shell any more.
+                let lost_reader = self.seen.iter().any(|v| {
+                    let pipe = match v.stdin {
+                        Stdin::Pipe(file) => Some(file.inode),
+                        Stdin::Other | Stdin::Unknown => None,
+                    };
+                    v.process.parent == ADIEU
+                        && pipe.is_some()
+                        && view.process.outputs.contains(&pipe)
+                });
                 // Whatever the kernel keeps from it.
                 let unreachable = view.process.nested_init || view.process.stopped;
-                if !looks_otherwise && !unreachable && !self.seen.iter().any(has_it) {
+                if !looks_otherwise && !lost_reader && !unreachable && !self.seen.iter().any(has_it) {
                     return broken(
                         Promise::TrapRuns,
                         format!("{} waits for {}", shell.process.name(), view.process.name()),
