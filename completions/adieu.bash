@@ -28,7 +28,7 @@ _adieu() {
 
     case "${cmd}" in
         adieu)
-            opts="-c -e -t -r -v -q -h -V -g -s -w -p --shell --linger --ok-exit --timeout --epilogue --rewrite --wrapper --verbose --quiet --report --termination-log --show-args --explain --install --help --version --deliver --format --parent-death --signal --stop-on"
+            opts="-c -e -t -r -v -q -h -V -g -s -w -p --shell --linger --ok-exit --timeout --epilogue --rewrite --wrapper --verbose --quiet --report --termination-log --show-args --explain --check --install --help --version --deliver --format --parent-death --signal --stop-on"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -43,7 +43,7 @@ complete -c adieu -n 'not __adieu_command' -s r -l rewrite -d 'When FROM arrives
 complete -c adieu -n 'not __adieu_command' -l wrapper -d 'One more program that only waits for its child, like su [ADIEU_WRAPPERS]' -r
 complete -c adieu -n 'not __adieu_command' -l report -d 'Write the finished stop as JSON; - is stderr [ADIEU_REPORT]' -r -F
 complete -c adieu -n 'not __adieu_command' -l termination-log -d 'Append a summary [/dev/termination-log] [ADIEU_TERMINATION_LOG]' -r -F
-complete -c adieu -n 'not __adieu_command' -l explain -d 'Say what a stop would do to the tree below PID [1]' -r
+complete -c adieu -n 'not __adieu_command' -l explain -d 'Say what a stop would do to the tree below PID, or all [1]' -r
 complete -c adieu -n 'not __adieu_command' -l install -d 'Copy adieu to PATH (images FROM scratch have no cp)' -r -F
 complete -c adieu -n 'not __adieu_command' -l deliver -d 'Who gets a signal: programs, group or child [programs] [ADIEU_DELIVER]' -r -f -a "programs\t''
 group\t''
@@ -71,6 +71,7 @@ complete -c adieu -n 'not __adieu_command' -l linger -d 'Go on until the last pr
 complete -c adieu -n 'not __adieu_command' -s v -l verbose -d 'Print the stop as it happens, and its timeline [ADIEU_LOG=verbose]'
 complete -c adieu -n 'not __adieu_command' -s q -l quiet -d 'Print no warnings [ADIEU_LOG=quiet]'
 complete -c adieu -n 'not __adieu_command' -l show-args -d 'Show whole command lines in logs and reports [ADIEU_SHOW_ARGS]'
+complete -c adieu -n 'not __adieu_command' -l check -d 'With --explain: exit with 1 where the signal is ignored or cuts off'
 complete -c adieu -n 'not __adieu_command' -s h -l help -d 'Print this help'
 complete -c adieu -n 'not __adieu_command' -s V -l version -d 'Print the version in tini\'s form, which dockerd expects'
 complete -c adieu -n 'not __adieu_command' -s g -d 'The same as --deliver group'

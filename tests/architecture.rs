@@ -72,7 +72,10 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ),
     ("report", &["cli", "decide", "error", "exit", "printable", "process", "signal", "system/sys"]),
     ("supervise", &["decide", "process", "procfs", "report", "signal", "system"]),
-    ("explain", &["cli", "decide", "error", "process", "procfs", "programs", "report", "signal"]),
+    (
+        "explain",
+        &["cli", "decide", "error", "exit", "process", "procfs", "programs", "report", "signal"],
+    ),
     ("install", &["error"]),
     ("runtime", &["cli", "error", "programs", "report", "system/sys"]),
 ];

@@ -2,6 +2,7 @@
 
     kube.py check MANIFEST...                         against the schemas of Kubernetes 1.36, unknown fields refused,
                                                       and against the restricted Pod Security Standard
+    kube.py schema MANIFEST...                        the first of the two alone
     kube.py policy POLICY CASES                       evaluates the policy's CEL on each pod of CASES
     kube.py mutate POLICY CASES NAME                  prints the pod of that case as the policy leaves it
     kube.py get MANIFEST PATH                         prints one value of the pod: spec.terminationGracePeriodSeconds
@@ -82,6 +83,12 @@ def check(*files):
 
 
 # --- The policy --------------------------------------------------------------------------------------------
+
+
+def schema(*files):
+    for file in files:
+        for document in documents(file):
+            validate(document)
 
 
 def schema_of(path):
@@ -265,7 +272,7 @@ def get(manifest, path):
 
 
 def docker(manifest, name, image, volumes):
-    spec = pod_of(documents(manifest)[0])["spec"]
+    spec = pod_of(documents(manifest)[-1])["spec"]
     container = next(one for one in spec.get("initContainers", []) + spec["containers"] if one["name"] == name)
     security = {**spec.get("securityContext", {}), **container.get("securityContext", {})}
     words = []
@@ -277,6 +284,10 @@ def docker(manifest, name, image, volumes):
         words += ["--security-opt", "no-new-privileges"]
     for capability in security.get("capabilities", {}).get("drop", []):
         words += ["--cap-drop", capability]
+    for capability in security.get("capabilities", {}).get("add", []):
+        words += ["--cap-add", capability]
+    if spec.get("hostPID"):
+        words += ["--pid", "host"]
     if "memory" in container.get("resources", {}).get("limits", {}):
         words += ["--memory", container["resources"]["limits"]["memory"].removesuffix("i").lower()]
     kinds = {volume["name"]: volume for volume in spec.get("volumes", [])}
@@ -294,7 +305,7 @@ def docker(manifest, name, image, volumes):
 
 
 if __name__ == "__main__":
-    commands = {one.__name__: one for one in (check, policy, mutate, get, docker)}
+    commands = {one.__name__: one for one in (check, schema, policy, mutate, get, docker)}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         fail(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

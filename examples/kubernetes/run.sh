@@ -17,6 +17,8 @@ kube() { "$python" "$here/kube.py" "$@"; }
 cd "$here"
 kube check init-container.yaml image-volume.yaml deployment.yaml policy.yaml
 say 'the manifests keep to the schemas of Kubernetes 1.36 and to the restricted Pod Security Standard'
+kube schema audit.yaml
+say 'audit.yaml keeps to the schemas'
 kube policy policy.yaml policy-cases.yaml
 
 # --- What the kubelet does with the pods -------------------------------------------------------------------
@@ -118,6 +120,27 @@ stop_container
 expect_finished
 say "policy.yaml: the server of a pod that it has changed finished, exit status $status"
 
+# --- What a stop would do to each container of a node ------------------------------------------------------
+
+# Of another user, and with a program of which only SYS_PTRACE and DAC_READ_SEARCH show that it waits for no signal.
+start_container --user 1234:1234 --hostname other-user "$unique-shop" sleep 3600
+wait_program sleep
+sleeps=$(engine inspect --format '{{.Id}}' "$container" | cut -c 1-12)
+start_container --hostname bare "$unique-shop" sh -c '/app/server; :'
+wait_log 'server ready'
+bare=$(engine inspect --format '{{.Id}}' "$container" | cut -c 1-12)
+new_pod
+: >"$volumes/termination-log-audit"
+chmod 666 "$volumes/termination-log-audit"
+in_pod audit.yaml audit adieu
+ended
+expect 'the exit status of the audit' 0 "$status"
+lines=$(printf '%s\n' "$logs" | grep -e "$sleeps" -e "$bare" | sed 's/^ *[0-9]* //; s/(.*)/(PID)/; s/  */ /g')
+expect 'the audit' "$bare bare sh ignores SIGTERM, cuts server (PID) off
+$sleeps other-user sleep ignores SIGTERM until SIGKILL" "$lines"
+say "audit.yaml: kubectl logs would show:"
+show "$logs"
+
 # --- Who ends what does not end ----------------------------------------------------------------------------
 
 # The kubelet waits for preStop, sends SIGTERM, and SIGKILL when the rest of the grace period is over.
@@ -155,7 +178,7 @@ for one in $started; do
   if [ "$case" = manifest ]; then
     { [ "$took" -ge $((pre_stop + timeout)) ] && [ "$took" -lt "$grace" ]; } ||
       fail "it took $took s, not $pre_stop s and $timeout s"
-    expect 'the exit status' 143 "$status"
+    expect 'the exit status' 137 "$status"
     grep -q '^killed: server' "$volumes/termination-log-shop" || fail 'the termination message does not name the server'
   else
     [ "$took" -ge "$grace" ] || fail "it took $took s, less than the grace period of $grace s"

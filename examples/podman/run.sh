@@ -6,6 +6,8 @@
 . "$(dirname "$0")/../lib.sh"
 need podman:podman
 
+# podman 5 warns of it with each command.
+export PODMAN_IGNORE_CGROUPSV1_WARNING=1
 export CONTAINERS_CONF="$scratch/containers.conf"
 options="--root $scratch/storage --runroot $scratch/run --tmpdir $scratch/tmp --storage-driver vfs --cgroup-manager cgroupfs"
 if [ "$(id -u)" -eq 0 ]; then
@@ -21,7 +23,8 @@ fi
 engine() {
   command=$1
   shift
-  [ "$command" != run ] || set -- --cgroup-parent "/$unique" "$@"
+  # Without root there is no cgroup that this could lie below.
+  [ "$command" != run ] || [ -z "$apart" ] || set -- --cgroup-parent "/$unique" "$@"
   # shellcheck disable=SC2086
   $apart podman $runtime $options --events-backend file "$command" "$@"
 }
@@ -70,6 +73,13 @@ say "podman run --init --init-path: the server finished"
 configure "$(sed "s|/usr/local/bin/adieu|$adieu|" "$here/containers.conf" | grep init_path)"
 say "with init_path in containers.conf:"
 check_init --init
+
+# --- What podman does not do -------------------------------------------------------------------------------
+
+! engine run --rm --network none --init --init-path "$adieu" --pid host "$unique-app" true 2>"$scratch/why" ||
+  fail "this podman takes --init with --pid host, which is news"
+grep "PID namespace isn't private" "$scratch/why" >/dev/null || fail "--pid host: $(cat "$scratch/why")"
+say "with --pid host podman refuses --init: $(tail -n 1 "$scratch/why")"
 
 # --- adieu from an image of its own, mounted into an image that stays as it is -----------------------------------
 

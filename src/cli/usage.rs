@@ -58,8 +58,8 @@ pub(crate) fn explain(error: &clap::Error, command: &Command, help: &str) -> Err
         }
         ErrorKind::TooManyValues => format!("{name} takes no value (got '{given}') ({help})"),
         ErrorKind::MissingRequiredArgument => {
-            "--signal, --format and --check belong to --explain; write for example adieu --explain 1 \
-             --format json"
+            "--signal, --format and --check belong to --explain; write for example adieu \
+             --explain 1 --format json"
                 .to_owned()
         }
         _ => {

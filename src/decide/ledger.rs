@@ -1,303 +1,17 @@
-//! What is remembered of each process while a stop goes on: one record for each. The ledger says
-//! what follows from a request for these processes; `stop` says when there is one.
+//! The records of a stop, one for each process. The ledger says what follows from a request for
+//! these processes; `stop` says when there is one.
 
 use crate::decide::delivery::Delivery;
-use crate::decide::role::{self, Known, Question, Reason, Role, Trap, Verdict};
-use crate::decide::terms::{IGNORERS_TIME, LAST_WORD, LONGEST_TRAP_MOMENT, TRAP_MOMENT};
+use crate::decide::record::{Origin, Presence, Record, Reported, TrapWatch};
+use crate::decide::role::{self, Known, Question, Reason, Role, Verdict};
+use crate::decide::terms::LAST_WORD;
+use crate::decide::tree::Tree;
 use crate::decide::turn::{Past, Turn, turn};
 use crate::decide::{Action, Note, ProcessNote, SignalProcess, Time};
-use crate::process::{self, Disposition, Kind, ProcId, Process, Snapshot, Stdin};
+use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::Signal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// How adieu will learn of the end of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reported {
-    /// It is adieu's own child, which adieu reaps.
-    ByWait,
-    /// Its pidfd becomes readable.
-    ByPidfd,
-}
-
-/// Whether a process is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Presence {
-    /// The last look saw it.
-    Seen(Option<Reported>),
-    /// The last look did not see it, and its end has not been reported: a look at a changing tree
-    /// can miss a process.
-    Overlooked(Reported),
-    /// The last look was the first not to see it, and nothing reports its end. Seen by the next
-    /// look, it is the one that it was; otherwise it is forgotten.
-    Lost,
-}
-
-/// Where a process comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    /// It was there when the stop began.
-    BeforeStop,
-    /// It was started after the first look.
-    DuringStop,
-}
-
-/// What is remembered of one process.
-#[derive(Clone, Debug)]
-pub(crate) struct Record {
-    /// As it was last seen. What once was a pipe's reader or a namespace's init stays one: while a
-    /// process exits, neither can be seen of it.
-    process: Process,
-    role: Role,
-    presence: Presence,
-    delivery: Delivery,
-    origin: Origin,
-    /// It was below a handler, or came to adieu as an orphan: it is no work of the script.
-    left_behind: bool,
-    /// It was the worker of a handler, or may have been.
-    was_worker: bool,
-    /// How often its first thread had been given a processor when it was first seen.
-    switches: u64,
-    /// It has been seen to read what a handler writes.
-    reader: bool,
-    /// It handles the signal and is expected to end without one from adieu, until then.
-    expected_until: Option<Time>,
-    /// The signal of the stop that it got first.
-    signal: Option<Signal>,
-    /// Of a shell with a trap: its stack when it got that, and what is known of the trap.
-    stack: Option<u64>,
-    trap: Trap,
-    /// In the foreground of a shell with a trap: since when its handler is gone.
-    finishing_since: Option<Time>,
-    /// The kernel refuses to signal it (EPERM), whatever the signal.
-    refused: bool,
-    /// It ignores the signal that it gets, is no handler, and has none below it.
-    ignores: bool,
-}
-
-impl Record {
-    fn new(process: &Process, role: Role, origin: Origin) -> Self {
-        Self {
-            process: process.clone(),
-            role,
-            presence: Presence::Seen(process.own_child.then_some(Reported::ByWait)),
-            delivery: Delivery::Pending,
-            origin,
-            left_behind: process.own_child,
-            was_worker: false,
-            switches: process.switches,
-            reader: false,
-            expected_until: None,
-            signal: None,
-            stack: None,
-            trap: Trap::Pending,
-            finishing_since: None,
-            refused: false,
-            ignores: false,
-        }
-    }
-
-    /// Brings the record in line with a look.
-    fn see(&mut self, process: &Process, verdict: &Verdict, is_top: bool, request: Request) {
-        let stdin = self.process.stdin;
-        let was_init = self.process.nested_init;
-        self.process.clone_from(process);
-        if self.process.stdin == Stdin::Other {
-            self.process.stdin = stdin;
-        }
-        self.process.nested_init |= was_init;
-        if process.nested_init && !was_init {
-            // The kernel dropped what it got before that was known.
-            self.delivery = self.delivery.again();
-        }
-        self.presence = Presence::Seen(match self.presence {
-            _ if process.own_child => Some(Reported::ByWait),
-            Presence::Seen(reported) => reported,
-            Presence::Overlooked(reported) => Some(reported),
-            Presence::Lost => None,
-        });
-        let expected = !self.is_started_since() && self.is_expected(verdict, is_top);
-        let until = request.now.saturating_add(request.epilogue);
-        self.expected_until = expected.then(|| self.expected_until.unwrap_or(until));
-        let may_be_worker = matches!(verdict.reason, Reason::PerhapsAwaitedBy(_));
-        self.was_worker |= verdict.role == Role::Worker || may_be_worker;
-        self.left_behind |= self.was_worker;
-        self.reader |= verdict.reader;
-        let finishing = verdict.reason == Reason::Finishing;
-        self.finishing_since = finishing.then(|| self.finishing_since.unwrap_or(request.now));
-        // A shell stays shielded when its handler is gone: it carries on with the script.
-        let stays_shielded = self.role == Role::Shielded && verdict.role == Role::Bystander;
-        self.role = if stays_shielded { Role::Shielded } else { verdict.role };
-    }
-
-    /// Whether the process handles the signal, and has a reason to end without one from adieu.
-    fn is_expected(&self, verdict: &Verdict, is_top: bool) -> bool {
-        let moved = self.process.switches != self.switches || self.process.pending;
-        verdict.role == Role::Handler
-            && match verdict.reason {
-                // It is at end of file.
-                Reason::ReadsRest => true,
-                // Its handler is gone. That one has signalled it, unless it has not moved since.
-                Reason::Handles | Reason::Hidden => is_top && self.was_worker && moved,
-                _ => false,
-            }
-    }
-
-    /// The script started it after the first look, and no handler left it behind.
-    fn is_started_since(&self) -> bool {
-        self.origin == Origin::DuringStop && !self.left_behind
-    }
-
-    /// What follows of the stack of a shell with a trap, which got the signal a while before this
-    /// look began: while the trap runs, it is another one than before.
-    fn watch_trap(&mut self, process: &Process, asked: Signal, look: Time) {
-        let Some(first) = self.delivery.first() else { return };
-        let given_up = first + LONGEST_TRAP_MOMENT <= look;
-        self.trap = match (self.trap, process.stack) {
-            (Trap::Ran, _) => Trap::Ran,
-            // The trap itself, or what follows it, has taken the trap away.
-            _ if process.disposition != Disposition::Caught && self.signal == Some(asked) => {
-                Trap::Ran
-            }
-            (Trap::Waits, _) => Trap::Waits,
-            _ if look < first + TRAP_MOMENT => Trap::Pending,
-            (Trap::Pending, Some(stack)) if self.stack != Some(stack) => Trap::Ran,
-            (Trap::Pending, Some(_)) if !process.pending || given_up => Trap::Waits,
-            (Trap::Pending, None) if given_up => Trap::Waits,
-            // It has a processor, or is to be given one.
-            (Trap::Pending, _) => Trap::Pending,
-        };
-    }
-
-    /// When it is to be killed, if it ignores the signal, in a last call that began then.
-    fn ignorer_over(&self, since: Time) -> Time {
-        self.delivery.at().unwrap_or(since).max(since).saturating_add(IGNORERS_TIME)
-    }
-
-    /// The process, for a note.
-    pub(crate) fn note(&self) -> ProcessNote {
-        ProcessNote {
-            signalled: self.delivery.first(),
-            refused: self.refused,
-            ..note(&self.process, self.role)
-        }
-    }
-
-    fn past(&self, verdict: &Verdict, request: Request) -> Past {
-        let unreadable = verdict.reason == Reason::Hidden && self.process.may_read_pipe();
-        Past {
-            started_since: self.is_started_since(),
-            reader: self.reader,
-            expected: self.expected_until.is_some_and(|until| request.now < until),
-            unreadable_filter: unreadable && !request.first && !self.left_behind,
-            handlers_done: request.turn > Turn::HalfTime,
-        }
-    }
-
-    /// The stop waits for its end: it got the signal as a handler. For what may not be signalled
-    /// the stop does not wait: that may never have heard of it.
-    pub(crate) fn is_awaited(&self) -> bool {
-        (self.was_handler() || self.expected_until.is_some())
-            && !self.refused
-            && self.presence != Presence::Lost
-    }
-
-    /// Whether it got the signal as a handler, whatever became of that.
-    pub(crate) fn was_handler(&self) -> bool {
-        self.delivery.is_to_handler()
-    }
-
-    fn is_seen(&self) -> bool {
-        matches!(self.presence, Presence::Seen(_))
-    }
-}
-
-/// A snapshot with its roles.
-pub(crate) struct Tree<'a> {
-    pub snapshot: &'a Snapshot,
-    pub verdicts: &'a [Verdict],
-}
-
-impl Tree<'_> {
-    fn iter(&self) -> impl Iterator<Item = (&Process, &Verdict)> {
-        self.snapshot.processes.iter().zip(self.verdicts)
-    }
-
-    /// Which processes are a handler, or have one below them.
-    fn above_handlers(&self) -> Vec<bool> {
-        let is_handler = |verdict: &Verdict| verdict.role == Role::Handler;
-        let mut above: Vec<bool> = self.verdicts.iter().map(is_handler).collect();
-        for (at, process) in self.snapshot.processes.iter().enumerate().rev() {
-            if above.get(at) == Some(&true)
-                && let Some(parent) = process.above.and_then(|parent| above.get_mut(parent))
-            {
-                *parent = true;
-            }
-        }
-        above
-    }
-
-    /// Which processes have a handler above them.
-    fn below_handlers(&self) -> Vec<bool> {
-        let mut below: Vec<bool> = Vec::with_capacity(self.verdicts.len());
-        for process in &self.snapshot.processes {
-            let is_handler = |at: usize| {
-                self.verdicts.get(at).is_some_and(|verdict| verdict.role == Role::Handler)
-            };
-            let above = process.above;
-            below.push(above.is_some_and(|at| is_handler(at) || below.get(at) == Some(&true)));
-        }
-        below
-    }
-
-    /// Whether the process at this place is a shell with a trap that gets the signal.
-    fn is_trapping_shell(&self, at: usize) -> bool {
-        self.verdicts.get(at).is_some_and(|verdict| verdict.role == Role::Handler)
-            && self.snapshot.processes.get(at).is_some_and(|p| p.kind == Kind::Shell)
-    }
-
-    fn is_empty_below(&self, process: &Process) -> bool {
-        let index = self.snapshot.processes.iter().position(|p| p.id == process.id);
-        !self.snapshot.processes.iter().any(|p| p.above.is_some() && p.above == index)
-    }
-
-    /// Whether a process may be a copy of a shell with a trap, which has not executed its own
-    /// program yet. A process that has been there for longer is a subshell with a trap of its own.
-    fn may_be_a_copy(&self, process: &Process) -> bool {
-        let below_trap = match process.above {
-            Some(above) => self.is_trapping_shell(above),
-            // The parent of an orphan may have been one. (The main process leads its group, which
-            // a copy does not yet.)
-            None => process.group != process.id.pid,
-        };
-        let young = process::is_young(self.snapshot.tick, process.id);
-        process.kind == Kind::Shell && below_trap && young
-    }
-
-    /// Whether this process ignores the signal that it gets.
-    fn ignores(&self, process: &Process, asked: Signal) -> bool {
-        process.disposition == Disposition::Ignored
-            && self.signal_for(process, asked).is_some_and(|signal| process.ignored.has(signal))
-    }
-
-    /// The signal that this process gets in place of the one of the stop, if any reaches it.
-    fn signal_for(&self, process: &Process, asked: Signal) -> Option<Signal> {
-        let is_ctrl = matches!(asked, Signal::INT | Signal::QUIT);
-        match process.disposition {
-            // The kernel drops what the init of a namespace does not handle, and killing that would
-            // end what is in the namespace without a signal.
-            Disposition::Default if process.nested_init => {
-                self.is_empty_below(process).then_some(Signal::KILL)
-            }
-            // A shell made its background job ignore these two (POSIX, 2.11), so that the job would
-            // never hear of the stop.
-            Disposition::Ignored if is_ctrl && !process.ignored.has(Signal::TERM) => {
-                Some(Signal::TERM)
-            }
-            _ => Some(asked),
-        }
-    }
-}
 
 /// What is asked for now.
 #[derive(Clone, Copy, Debug)]
@@ -364,9 +78,15 @@ impl Ledger {
     pub(crate) fn watch_traps(&mut self, snapshot: &Snapshot, asked: Signal, look: Time) {
         for process in snapshot.processes.iter().filter(|it| it.kind == Kind::Shell) {
             if let Some(record) = self.records.get_mut(&process.id) {
-                record.watch_trap(process, asked, look);
+                record.trap = record.trap.map(|watch| watch.seen(process, asked, look));
             }
         }
+    }
+
+    /// When the next shell with a trap has had the moment in which its trap begins to run.
+    pub(crate) fn trap_moment(&self, now: Time) -> Option<Time> {
+        let moments = self.seen().filter_map(|record| record.trap?.moment());
+        moments.filter(|at| *at > now).min()
     }
 
     /// Brings the ledger in line with a look; says who has ended without a report.
@@ -433,16 +153,7 @@ impl Ledger {
             let Some(signal) = tree.signal_for(process, request.signal) else { continue };
             let maybe_copy = tree.may_be_a_copy(process);
             let handler = verdict.role == Role::Handler;
-            if record.delivery == Delivery::Pending {
-                record.stack = process.stack.filter(|_| process.waits);
-                record.trap = match record.stack {
-                    // It runs the trap at once.
-                    _ if process.in_wait => Trap::Ran,
-                    Some(_) => Trap::Pending,
-                    None => Trap::Waits,
-                };
-                record.signal = Some(request.signal);
-            }
+            record.trap.get_or_insert(TrapWatch::new(process, request.signal, request.now));
             record.delivery = record.delivery.sent(request.now, handler, maybe_copy);
             let watch = record.was_handler() && record.presence == Presence::Seen(None);
             let by_role = turn(verdict, process, Past::default(), question);
@@ -764,7 +475,7 @@ impl Ledger {
             known_handler: record.was_handler(),
             newcomer: record.origin == Origin::DuringStop,
             reader: record.reader,
-            trap: record.trap,
+            trap: record.trap(),
             finishing,
         })
     }
@@ -805,19 +516,6 @@ impl Ledger {
         let awaited = self.records.values().filter(|record| record.is_awaited());
         let handlers: Vec<ProcessNote> = awaited.map(Record::note).collect();
         if handlers.is_empty() { self.seen().map(Record::note).collect() } else { handlers }
-    }
-}
-
-/// A process in a note, apart from any stop.
-pub(crate) fn note(process: &Process, role: Role) -> ProcessNote {
-    ProcessNote {
-        id: process.id,
-        name: process.name.clone(),
-        arguments: process.arguments.clone(),
-        role,
-        signalled: None,
-        ignores: process.disposition == Disposition::Ignored,
-        refused: false,
     }
 }
 

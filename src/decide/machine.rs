@@ -1,13 +1,13 @@
 //! The machine: takes one input at a time, with the time, and answers with what is to be done.
 //! While no stop goes on it forwards signals and does the terminal's job control.
 
-use crate::decide::ledger;
 use crate::decide::meaning::{Meaning, Unhandled, meaning};
 use crate::decide::role::{self, Question};
 use crate::decide::stop::{Main, Stop};
 use crate::decide::terms::Terms;
 use crate::decide::turn::is_forwarded;
 use crate::decide::{Action, Cause, Delivered, Input, Note, ProcessNote, Purpose, Time};
+use crate::decide::{ledger, record};
 use crate::exit::{End, KILLED};
 use crate::process::{ProcId, Snapshot};
 use crate::signal::Signal;
@@ -173,7 +173,7 @@ impl State {
             let verdicts = role::assign(&snapshot, &question, |_| None);
             for (process, verdict) in snapshot.processes.iter().zip(verdicts) {
                 if is_forwarded(&verdict, process, &question) {
-                    self.forwarded.push((ledger::note(process, verdict.role), signal));
+                    self.forwarded.push((record::note(process, verdict.role), signal));
                     let send = ledger::signal_process(process, signal, false);
                     actions.push(Action::SignalProcess(send));
                 }

@@ -40,10 +40,12 @@ pub mod machine;
 pub mod meaning;
 mod pace;
 mod pipes;
+mod record;
 pub mod role;
 mod stage;
 mod stop;
 pub mod terms;
+mod tree;
 pub mod turn;
 
 #[cfg(test)]

@@ -66,9 +66,14 @@ impl Pace {
         self.interval = (self.interval * 2).min(LONGEST_LOOK);
     }
 
+    /// The next look is to come at this time at the latest.
+    pub(crate) fn not_after(&mut self, at: Time) {
+        self.next = self.next.min(at.max(self.last + self.cost * URGENT_SHARE));
+    }
+
     /// The next look is urgent.
     pub(crate) fn soon(&mut self, now: Time) {
-        self.next = self.next.min((self.last + self.cost * URGENT_SHARE).max(now));
+        self.not_after(now);
     }
 
     /// The next look is urgent, and those after it are frequent.

@@ -188,10 +188,27 @@ impl<'a> Pipes<'a> {
             Some(Stdin::Unknown) => true,
             Some(Stdin::Pipe(file)) if !held(&file) => {
                 let writers = self.writers.get(&file).map(Vec::as_slice).unwrap_or_default();
-                writers.iter().any(|at| self.is_within(*at, writer)) || hidden()
+                // The command between the two, which joined them, may be gone.
+                let rest = || {
+                    self.has_pipe_of_its_own(reader)
+                        && !self.is_seen_written(reader)
+                        && self.within(writer).any(|at| self.writes_for_nobody(shell, at))
+                };
+                writers.iter().any(|at| self.is_within(*at, writer)) || hidden() || rest()
             }
             _ => false,
         }
+    }
+
+    /// Whether a process writes in a pipe that no process reads any more, and that its shell does
+    /// not write.
+    fn writes_for_nobody(&self, shell: usize, at: usize) -> bool {
+        let Some(process) = self.processes.get(at) else { return false };
+        let held = |file: &File| {
+            self.processes.get(shell).is_some_and(|it| it.outputs.files.contains(&Some(*file)))
+        };
+        let read = |file: &File| self.processes.iter().any(|it| it.stdin == Stdin::Pipe(*file));
+        process.outputs.files.iter().flatten().any(|file| !held(file) && !read(file))
     }
 
     /// Whether what this process reads comes from itself in the end.

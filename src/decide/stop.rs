@@ -1,13 +1,14 @@
 //! One stop, from the signal to the exit: what it knows, what it does with each look, and when it
 //! has to be woken.
 
-use crate::decide::ledger::{Ledger, Request, Tree};
+use crate::decide::ledger::{Ledger, Request};
 use crate::decide::pace::{Need, Pace};
 use crate::decide::role::{self, Known, Question, Role};
 use crate::decide::stage::{Left, Stage};
 use crate::decide::terms::{
     Deliver, FIRST_WARNING, LEFTOVERS_TIMEOUT, REPEAT, Terms, half_time, last_word,
 };
+use crate::decide::tree::Tree;
 use crate::decide::turn::Turn;
 use crate::decide::{Action, Cause, Delivered, Note, ProcessNote, Purpose, Time};
 use crate::exit::{End, KILLED};
@@ -355,6 +356,9 @@ impl Stop {
             _ => Need::Idle,
         };
         self.pace.looked(now, took, need);
+        if let Some(at) = self.ledger.trap_moment(now) {
+            self.pace.not_after(at);
+        }
         actions
     }
 

@@ -168,8 +168,8 @@ pub(super) fn all(signal: Signal, show_arguments: bool) -> Result<All, Error> {
     if groups.is_empty() && !is_machines_own() {
         return Err(Error::System(
             "--explain all: this is a container itself, and there is none within it; run it in \
-             the machine's PID namespace: docker run --rm --pid=host --cap-add SYS_PTRACE IMAGE \
-             --explain all"
+             the machine's PID namespace: docker run --rm --pid=host --cap-add SYS_PTRACE \
+             --cap-add DAC_READ_SEARCH IMAGE --explain all"
                 .to_owned(),
         ));
     }
@@ -373,7 +373,8 @@ impl All {
             }
         }
         if self.count(Class::Unreadable) > 0 {
-            let hint = "What may not be read is shown to root with CAP_SYS_PTRACE.";
+            let hint = "What may not be read is shown to root with CAP_SYS_PTRACE and \
+                        CAP_DAC_READ_SEARCH.";
             lines.push(hint.to_owned());
         }
         lines.extend(wrap(&self.counts(), WIDTH));

@@ -260,8 +260,8 @@ fn would_not_get_it(whom: &[&Process]) -> String {
 
 fn may_not_be_read(whom: &str, signal: Signal) -> String {
     format!(
-        "What {whom} does with {signal} may not be read. Run --explain as its user, or as root with \
-         CAP_SYS_PTRACE."
+        "What {whom} does with {signal} may not be read. Run --explain as its user, or as root \
+         with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."
     )
 }
 

@@ -58,7 +58,7 @@ impl Explained {
         if self.hidden_settings {
             let text = "adieu's environment may not be read, so its settings (ADIEU_TIMEOUT ...) \
                         are not counted. Run --explain as adieu's user, or as root with \
-                        CAP_SYS_PTRACE.";
+                        CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.";
             lines.extend(wrap(text, 80));
         }
         let unread: Vec<&Process> =
@@ -66,7 +66,7 @@ impl Explained {
         if !unread.is_empty() {
             let text = format!(
                 "May not be read in full: {}. Run --explain as their user, or as root with \
-                 CAP_SYS_PTRACE.",
+                 CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.",
                 names(&unread)
             );
             lines.extend(wrap(&text, 80));

@@ -102,11 +102,12 @@ impl Explained {
     /// signal. One with a handler below it is there for that, and a handler's workers are its own.
     fn is_killed_for_ignoring(&self, process: &Process, verdict: &Verdict) -> bool {
         // In place of these two a shell's background job gets TERM.
-        let ctrl = matches!(self.question.signal, Signal::INT | Signal::QUIT);
+        let is_ctrl = matches!(self.question.signal, Signal::INT | Signal::QUIT);
+        let gets_term = is_ctrl && !process.ignored.has(Signal::TERM);
         process.disposition == Disposition::Ignored
             && matches!(verdict.role, Role::Bystander | Role::Foreground)
             && !is_reader(process, verdict)
-            && !(ctrl && !process.ignored.has(Signal::TERM))
+            && !gets_term
     }
 
     /// The verdict in a sentence or two.

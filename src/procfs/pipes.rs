@@ -8,15 +8,17 @@ use std::ffi::CString;
 /// Fills in the stdin of each process, and its outputs where any process has a pipe as stdin.
 /// `outside` is the stdin that the tree was given.
 ///
-/// What is below a handler is that handler's business, so its stdin decides nothing. Nor does at a
-/// first look the stdin of the only handler: there is no other whose lines it could read. Later
-/// there may have been.
+/// What is below a handler is that handler's business, so the stdin of another handler there decides
+/// nothing. But a filter may be below the very program whose lines it reads, and may outlive it
+/// (`exec > >(tee log); exec server`). Nor does at a first look the stdin of the only handler decide
+/// anything: there is no other whose lines it could read. Later there may have been.
 pub(super) fn connect(processes: &mut [Process], outside: Option<FileId>, first: bool) {
     let within = within_handlers(processes);
     let top = processes.iter().zip(&within).filter(|(_, within)| !**within);
     let any_reads = !first || top.filter(|(process, _)| may_handle(process)).count() > 1;
-    for (process, _) in processes.iter_mut().zip(&within).filter(|(_, within)| !**within) {
-        if any_reads || !is_handling_program(process) {
+    for (process, within) in processes.iter_mut().zip(&within) {
+        let counts = any_reads && !within;
+        if counts || !is_handling_program(process) {
             process.stdin = stdin(process.id.pid, outside);
         }
     }

@@ -66,7 +66,7 @@ impl Place {
 fn container(path: &str) -> (Option<&'static str>, Option<String>) {
     let parts: Vec<&str> = path.split('/').collect();
     for (at, part) in parts.iter().enumerate().rev() {
-        // podman and CRI-O watch each container from outside, by a process with a cgroup of its own.
+        // podman and CRI-O watch each container by a process with a cgroup of its own.
         if part.contains("conmon-") {
             break;
         }
@@ -219,7 +219,9 @@ mod tests {
         }
 
         #[test]
-        fn no_name_upsets_it(name in "(pod|-|_|:|/|[0-9a-f]{30,70}|conmon-|é|\\.slice|\\.scope){0,9}") {
+        fn no_name_upsets_it(
+            name in "(pod|-|_|:|/|[0-9a-f]{30,70}|conmon-|é|\\.slice|\\.scope){0,9}",
+        ) {
             let place = Place::parse(format!("0::/{name}").as_bytes());
             proptest::prop_assert!(place.id.is_none_or(|id| id.len() == 64));
         }

@@ -69,6 +69,13 @@ fn example(name: &str) {
 /// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
 /// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
 /// `docs/start-scripts.md`
+fn check() {
+    example("check");
+}
+
+/// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
+/// `docs/start-scripts.md`
 fn compose() {
     example("compose");
 }
@@ -134,6 +141,7 @@ pub(crate) const TESTS: &[Test] =
 
 /// They measure how long a stop takes.
 pub(crate) const IN_TURN: &[Test] = tests![
+    check,
     compose,
     docker_image,
     docker_init,

@@ -327,9 +327,10 @@ fn every_option_and_variable_is_in_the_help_the_man_page_and_the_readme() {
 }
 
 /// Options of others that the pages have in code: of engines, of inits, of runtimes.
-const OF_OTHERS: [&str; 23] = [
+const OF_OTHERS: [&str; 24] = [
     "--annotation",
     "--cap-drop",
+    "--cgroups",
     "--env",
     "--init",
     "--init-path",

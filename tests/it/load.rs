@@ -301,7 +301,7 @@ fn forks_faster_than_every_look_end_with_the_timeout() {
         fs::rename(&storm, scratch.join("away")).unwrap();
         let finished = running.finish();
         fs::rename(scratch.join("away"), &storm).unwrap();
-        assert_eq!(finished.code, 143, "{way}\n{finished}");
+        assert_eq!(finished.code, 137, "{way}\n{finished}");
         figure(
             &format!("20 processes that outrun every look, timeout 1 s, {way}"),
             &format!("adieu ends after {}", milliseconds(finished.took)),

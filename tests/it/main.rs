@@ -58,6 +58,8 @@ mod start;
 mod stop;
 /// On a terminal.
 mod terminal;
+/// The tests of containers with today's engines.
+mod today;
 /// Strings that need no shell.
 mod words;
 
@@ -65,6 +67,7 @@ use std::env;
 use std::process::ExitCode;
 
 use support::runner::{self, Tests};
+use support::variables::with_todays_engines;
 
 fn main() -> ExitCode {
     if let Some(words) = env::var_os(environment::ODD_WORDS) {
@@ -95,10 +98,14 @@ fn main() -> ExitCode {
         harness::TESTS,
         promises::TESTS,
     ];
-    let together = [&together[..], &shells::TABLES, &stop::TABLES, &field::TABLES].concat();
-    runner::main(&Tests {
-        together: &together,
-        in_turn: examples::IN_TURN,
-        alone: &[facts::ALONE, terminal::ALONE, harness::ALONE, load::ALONE, explain::all::ALONE],
-    })
+    let mut together = [&together[..], &shells::TABLES, &stop::TABLES, &field::TABLES].concat();
+    let mut alone =
+        vec![facts::ALONE, terminal::ALONE, harness::ALONE, load::ALONE, explain::all::ALONE];
+    if with_todays_engines() {
+        together.extend([docker::TODAY, runtime::TODAY]);
+        alone.push(today::INSIDE);
+    } else {
+        alone.push(today::ALONE);
+    }
+    runner::main(&Tests { together: &together, in_turn: examples::IN_TURN, alone: &alone })
 }

@@ -14,8 +14,9 @@ use crate::support;
 use crate::support::engine::{AT_ONCE, Daemon};
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Running, Scratch, adieu, eventually, libraries, missing_package, output,
-    pid_namespace, repository, root, server, spawn, tool, tool_or_less,
+    Adieu, Finished, Running, Scratch, adieu, cgroup_controllers, cgroup_controllers_or_less,
+    eventually, libraries, missing_package, output, pid_namespace, repository, root, server, spawn,
+    tool, tool_or_less,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -596,7 +597,10 @@ impl Docker {
     fn each(more: &Value) -> impl Iterator<Item = Self> {
         let programs = (tool("docker"), tool("dockerd"));
         let more = more.clone();
-        runtimes().into_iter().map(move |below| Self::start(&programs, below, &more))
+        // crun refuses a container of Docker's without them.
+        let crun = cgroup_controllers_or_less();
+        let runtimes = runtimes().into_iter().filter(move |below| crun || *below == "runc");
+        runtimes.map(move |below| Self::start(&programs, below, &more))
     }
 
     fn start((client, dockerd): &(PathBuf, PathBuf), below: &str, more: &Value) -> Self {
@@ -605,6 +609,7 @@ impl Docker {
         // With runc, the default is tried.
         let below = (below != "runc").then(|| format!("--adieu-runtime={below}"));
         let mut config = json!({
+            "storage-driver": "vfs",
             "default-runtime": "adieu",
             "runtimes": {
                 "adieu": { "path": wrapper(), "runtimeArgs": Vec::from_iter(below) },
@@ -628,12 +633,7 @@ impl Docker {
             .arg(scratch.join("root"))
             .arg("--exec-root")
             .arg(scratch.join("exec"));
-        command.arg("--pidfile").arg(scratch.join("pid")).args([
-            "-H",
-            &host,
-            "--storage-driver",
-            "vfs",
-        ]);
+        command.arg("--pidfile").arg(scratch.join("pid")).args(["-H", &host]);
         let name = Daemon::name();
         command.args([
             "--cgroup-parent",
@@ -817,6 +817,177 @@ fn docker_shows_what_is_wrong_and_has_no_half_started_container() {
     }
 }
 
+/// `docker run --annotation`, which Docker has since version 24.
+/// Promise (As an OCI runtime): annotations of Docker and podman are its settings
+fn docker_28_gives_annotations_to_adieu_runtime() {
+    for docker in Docker::each(&json!({})) {
+        let pid1 = |annotation| docker.pid1(&["--annotation", annotation]);
+        let timeout = pid1("io.adieu.timeout=20s");
+        assert!(timeout.starts_with("/dev/adieu --timeout=20s -- sh -c "), "{timeout}");
+        let off = pid1("io.adieu.inject=false");
+        assert!(off.starts_with("sh -c "), "{off}");
+        let options = ["--rm", "--annotation", "io.adieu.timeout=soon"];
+        let refused = docker.run(&options, &["true"]).start().expect_exit(125);
+        assert_eq!(complaints(&refused, "the annotation io.adieu.timeout 'soon'"), 1, "{refused}");
+    }
+}
+
+/// Promise (Anywhere): as the init of `docker run --init` and of podman, in unchanged images; below
+/// Docker's own; every installation of `docs/platforms.md`, `docs/kubernetes.md` and
+/// `docs/start-scripts.md`
+fn docker_28_with_the_image_store_of_containerd_has_adieu_as_its_init_and_in_its_runtime() {
+    let config = json!({
+        "features": { "containerd-snapshotter": true },
+        "storage-driver": "native",
+        "init-path": adieu(),
+    });
+    for docker in Docker::each(&config) {
+        let info = docker.said(&["info"]);
+        assert_eq!(info.count("driver-type: io.containerd.snapshotter.v1"), 1, "{info}");
+        let server = ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"];
+        // As the init below plain runc, and by adieu-runtime.
+        for (name, options, pid1) in [
+            ("init", &["--init", "--runtime", "runc"][..], "/sbin/docker-init -- sh -c cd /app"),
+            ("runtime", &[], "/dev/adieu -- sh -c cd /app"),
+        ] {
+            let options = [&["--name", name], options].concat();
+            let run = docker.run(&options, &server).start();
+            run.wait_line("server ready");
+            let tree = docker.said(&["exec", name, "ps", "-o", "pid,args"]);
+            assert_eq!(tree.count(&format!("1 {pid1}")), 1, "{tree}");
+            docker.said(&["stop", name]);
+            let ended = run.expect_exit(5);
+            assert_eq!(ended.out, ["server ready", "server got TERM", "server done"], "{ended}");
+        }
+    }
+}
+
+/// podman in namespaces of its own, with adieu-runtime above another runtime.
+struct Podman {
+    program: PathBuf,
+    below: &'static str,
+    inside: String,
+    name: String,
+    // In this order: the namespaces end before the directory goes.
+    _daemon: Daemon,
+    scratch: Scratch,
+}
+
+impl Podman {
+    fn start(below: &'static str) -> Self {
+        let program = tool("podman");
+        let (_conmon, _nsenter) = (tool("conmon"), tool("nsenter"));
+        let scratch = Scratch::new();
+        // podman has no daemon: a process that stays, for the namespaces.
+        let mut command = Command::new("sh");
+        command.args(["-c", ": >\"$1\" && exec tail -f /dev/null", "sh"]);
+        let (ready, log) = (scratch.join("ready"), scratch.join("log"));
+        let name = Daemon::name();
+        let mut daemon = Daemon::start(&name, command.arg(&ready), &log);
+        daemon.wait_for("the namespaces", &log, || ready.exists());
+        // Where root may not raise limits the ones that podman asks for are refused.
+        let limits = "[containers]\n\
+            default_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n";
+        fs::write(scratch.join("containers.conf"), limits).unwrap();
+        let inside = daemon.inside().to_string();
+        let podman = Self { program, below, inside, name, _daemon: daemon, scratch };
+        let archive = image_archive(&podman.scratch);
+        podman.call(&["load", "--input", archive.to_str().unwrap()]).start().expect_exit(0);
+        podman
+    }
+
+    fn call(&self, words: &[&str]) -> Adieu {
+        self.call_as(wrapper(), words)
+    }
+
+    /// With this adieu-runtime.
+    fn call_as(&self, runtime: &Path, words: &[&str]) -> Adieu {
+        let call = Adieu::new().as_child().program("nsenter");
+        let call = call.args(["--target", &self.inside, "--mount", "--net", "--pid"]);
+        let call = call.env("CONTAINERS_CONF", self.scratch.join("containers.conf"));
+        // podman 5 warns of it.
+        let call = call.env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1").arg(&self.program);
+        let call = call.arg("--runtime").arg(runtime).arg("--runtime-flag");
+        let call = call.arg(format!("adieu-runtime={}", tool(self.below).display()));
+        let place = |call: Adieu, (option, name): (&str, &str)| {
+            call.arg(option).arg(self.scratch.join(name))
+        };
+        let places = [("--root", "storage"), ("--runroot", "run"), ("--tmpdir", "tmp")];
+        let call = places.into_iter().fold(call, place);
+        let call = call.args(["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"]);
+        let call = call.args(["--events-backend", "file"]).args(words.iter().copied());
+        call.deadline(Duration::from_secs(90))
+    }
+
+    /// `podman run OPTIONS IMAGE COMMAND`
+    fn run_as(&self, runtime: &Path, options: &[&str], command: &[&str]) -> Adieu {
+        let run = self.call_as(runtime, &["run", "--network", "none"]);
+        let run = if options.contains(&"--cgroups=disabled") {
+            run
+        } else {
+            run.arg("--cgroup-parent").arg(format!("/{}", self.name))
+        };
+        let run = run.args(options.iter().copied()).args(["--entrypoint", command[0], IMAGE]);
+        run.args(command[1..].iter().copied())
+    }
+
+    fn run(&self, options: &[&str], command: &[&str]) -> Adieu {
+        self.run_as(wrapper(), options, command)
+    }
+}
+
+impl Drop for Podman {
+    fn drop(&mut self) {
+        self.call(&["rm", "--all", "--force"]).start().finish();
+    }
+}
+
+/// Promise (As an OCI runtime): in podman: stop, `exec`, annotations, `--init`, without cgroups
+/// Promise (As an OCI runtime): annotations of Docker and podman are its settings
+fn podman_runs_containers_with_adieu_above_runc_and_above_crun() {
+    cgroup_controllers();
+    for below in runtimes() {
+        let podman = Podman::start(below);
+        let server = ["sh", "-c", "cd /app && ./server --work 100ms; exit 5"];
+        let run = podman.run(&["--name", "web"], &server).start();
+        run.wait_line("server ready");
+        let tree = podman.call(&["exec", "web", "ps", "-o", "pid,args"]).start().expect_exit(0);
+        assert_eq!(tree.count("1 /dev/adieu -- sh -c cd /app"), 1, "{tree}");
+        podman.call(&["stop", "web"]).start().expect_exit(0);
+        let ended = run.expect_exit(5);
+        assert_eq!(ended.out, ["server ready", "server got TERM", "server done"], "{ended}");
+
+        let show = ["sh", "-c", "cat /proc/1/cmdline | tr '\\0' ' '"];
+        for (options, pid1) in [
+            (&["--annotation", "io.adieu.timeout=20s"][..], "/dev/adieu --timeout=20s -- sh -c "),
+            (&["--annotation", "io.adieu.inject=false"], "sh -c "),
+            (&["--env", "ADIEU_INJECT=false"], "sh -c "),
+            (&["--read-only", "--user", "1234", "--cap-drop", "ALL"], "/dev/adieu -- sh -c "),
+            (&["--init", "--init-path", adieu().to_str().unwrap()], "/run/podman-init -- sh -c "),
+        ] {
+            let said = podman.run(&[&["--rm"], options].concat(), &show).start().expect_exit(0);
+            assert!(said.out.concat().starts_with(pid1), "{below} {options:?}\n{said}");
+        }
+        let wrong = ["--rm", "--annotation", "io.adieu.timeout=soon"];
+        let refused = podman.run(&wrong, &["true"]).start().expect_exit(126);
+        assert_eq!(complaints(&refused, "the annotation io.adieu.timeout 'soon'"), 1, "{refused}");
+
+        // podman takes a runtime of any other name to need cgroups.
+        let without = ["--rm", "--cgroups=disabled"];
+        let refused = podman.run(&without, &show).start().expect_exit(125);
+        assert_eq!(complaints(&refused, "is not compatible with NoCgroups"), 1, "{refused}");
+        let directory = podman.scratch.join("as");
+        fs::create_dir(&directory).unwrap();
+        fs::copy(wrapper(), directory.join("crun")).unwrap();
+        fs::copy(adieu(), directory.join("adieu")).unwrap();
+        if below == "crun" {
+            let said = podman.run_as(&directory.join("crun"), &without, &show).start();
+            let said = said.expect_exit(0);
+            assert!(said.out.concat().starts_with("/dev/adieu -- sh -c "), "{said}");
+        }
+    }
+}
+
 /// How containerd is given the handler of `examples/oci-runtime`.
 #[derive(Clone, Copy)]
 struct Form {
@@ -919,6 +1090,7 @@ impl Containerd {
     /// One for each form.
     fn each() -> impl Iterator<Item = Self> {
         let (containerd, ctr) = (tool("containerd"), tool("ctr"));
+        cgroup_controllers();
         let python = PathBuf::from("/usr/bin/python3");
         let ask = "import importlib.util as it; print(it.find_spec('grpc') is not None)";
         if !python.exists() || output(Command::new(&python).args(["-c", ask])) != b"True\n" {
@@ -1083,6 +1255,13 @@ pub(crate) const TESTS: &[Test] = tests![
     docker_runs_containers_with_adieu_and_leaves_alone_what_has_an_init_or_says_so,
     docker_stops_restarts_and_enters_containers_as_usual,
     docker_shows_what_is_wrong_and_has_no_half_started_container,
+    podman_runs_containers_with_adieu_above_runc_and_above_crun,
     containerds_cri_runs_pods_with_adieu_and_their_sandboxes_without,
     containerd_takes_the_handler_from_an_imported_file_only_of_its_own_version
+];
+
+/// What only today's engines have (`today`).
+pub(crate) const TODAY: &[Test] = tests![
+    docker_28_gives_annotations_to_adieu_runtime,
+    docker_28_with_the_image_store_of_containerd_has_adieu_as_its_init_and_in_its_runtime
 ];

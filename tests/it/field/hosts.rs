@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{assert_logged, assert_not_killed, assert_took, folder, logged, wait_logged, within};
 use crate::scenario::AT_ONCE;
 use crate::support::runner::{Test, tests};
-use crate::support::{Adieu, Finished, Scratch, tool};
+use crate::support::{Adieu, Finished, Scratch, eventually, tool};
 use nix::sys::signal::Signal::SIGTERM;
 
 const LINES: [&str; 5] =
@@ -15,6 +15,9 @@ const LINES: [&str; 5] =
 fn assert_server_finishes(adieu: Adieu, folder: &Scratch, work: Duration, code: i32) {
     let running = adieu.env("TERM", "xterm").start();
     wait_logged(&running, folder, "log", "server ready");
+    // It is started last.
+    let sleeps = || running.tree().iter().any(|it| it.name == "sleep");
+    eventually("sleep is there", || code == 0 || sleeps());
     running.signal(SIGTERM);
     assert_finished(&running.expect_exit(code), folder, work);
 }

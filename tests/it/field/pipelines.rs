@@ -14,6 +14,11 @@ use crate::support::runner::{Test, tests};
 use crate::support::{Finished, say, tool, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 
+/// ksh93 is not among them: it joins the commands of a pipeline by socket pairs, of which /proc does
+/// not show who reads what (seen with ksh93u+m 1.0). There a filter that handles nothing is taken
+/// for a reader, and one that handles the signal is not.
+const WITH_PIPES: &[&str] = &["dash", "bash", "busybox", "zsh", "mksh", "yash"];
+
 /// The node server's work.
 const WORK: Duration = Duration::from_millis(400);
 
@@ -31,13 +36,17 @@ const THROUGH_PRETTY: [&str; 6] = [
 fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
     tool("node");
     let folder = folder(&[("server.js", SERVER_JS), ("pretty.js", PRETTY_JS)]);
-    for shell in Shell::all() {
+    for shell in Shell::each(WITH_PIPES) {
         for (script, code) in [
             // Of a pipeline the last status counts.
             ("node server.js | node pretty.js", 0),
             ("cd . && node server.js 2>&1 | node pretty.js; echo after; exit 5", 5),
             ("node server.js | cat | node pretty.js", 0),
         ] {
+            // yash executes the filter in its own place: the next test.
+            if shell.name == "yash" && !script.contains("after") {
+                continue;
+            }
             let finished = shell.stops(&folder, script, 1);
             assert_graceful(&finished, THROUGH_PRETTY);
             assert_eq!(finished.count("got TERM"), 1, "{finished}");
@@ -48,16 +57,29 @@ fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
         }
     }
     if tool_or_less("bash").is_some() {
-        for (script, code) in [
-            ("node server.js | node pretty.js", 3),
-            // Here the server is the child of the filter.
-            ("exec node pretty.js < <(node server.js)", 0),
-        ] {
-            let adieu = within(&folder, &["--shell", "bash -eo pipefail -c", script]);
-            let finished = stopped(adieu, 1, code);
-            assert_graceful(&finished, THROUGH_PRETTY);
-            assert_eq!(finished.count("got TERM"), 1, "{finished}");
+        let script = "node server.js | node pretty.js";
+        let adieu = within(&folder, &["--shell", "bash -eo pipefail -c", script]);
+        assert_graceful(&stopped(adieu, 1, 3), THROUGH_PRETTY);
+    }
+}
+
+/// Promise (Which process gets the signal, and when): a log filter that handles the signal itself
+/// reads the last lines
+fn a_filter_that_is_executed_in_the_place_of_the_shell_has_its_server_below_it() {
+    tool("node");
+    let folder = folder(&[("server.js", SERVER_JS), ("pretty.js", PRETTY_JS)]);
+    for (shell, script) in [
+        ("bash", "exec node pretty.js < <(node server.js)"),
+        // yash executes the last command of a pipeline so by itself.
+        ("yash", "node server.js | node pretty.js"),
+    ] {
+        if tool_or_less(shell).is_none() {
+            continue;
         }
+        let finished = stopped(within(&folder, &["--shell", &format!("{shell} -c"), script]), 1, 0);
+        assert_graceful(&finished, THROUGH_PRETTY);
+        assert_eq!(finished.count("got TERM"), 1, "{finished}");
+        assert_took(&finished, WORK, WORK + AT_ONCE);
     }
 }
 
@@ -67,7 +89,7 @@ fn multilog_writes_the_last_lines() {
     tool("multilog");
     let order = ["server ready", "server got TERM", "server line 1", "server line 2"];
     let order = [&order[..], &["server done"]].concat();
-    for shell in Shell::all() {
+    for shell in Shell::each(WITH_PIPES) {
         let folder = folder(&[]);
         let script = "server --lines 2 --exit 3 | multilog t ./log; echo after";
         let running = shell.runs(&folder, &[], script).start();
@@ -214,7 +236,11 @@ fn a_script_that_comes_through_a_pipe_runs_its_trap() {
             format!("{inner} <<'END'\n{PIPED}END\n"),
         ] {
             // tail(1) ends with the epilogue, and until then the shell around it waits.
-            let finished = stop(within(&folder, &["--epilogue", "300ms", &script]), 1).finish();
+            let running = within(&folder, &["--epilogue", "300ms", &script]).start();
+            running.wait_line("server ready");
+            wait_for(&running, 1, "sleep");
+            running.signal(SIGTERM);
+            let finished = running.finish();
             say(format!("--- {}: {script}\n{finished}", shell.name));
             assert_piped(&finished, &shell);
         }
@@ -263,6 +289,7 @@ fn a_server_in_the_foreground_of_a_script_through_a_pipe_is_no_reader() {
 
 pub(super) const TESTS: &[Test] = tests![
     a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell,
+    a_filter_that_is_executed_in_the_place_of_the_shell_has_its_server_below_it,
     multilog_writes_the_last_lines,
     a_log_shipper_with_a_handler_behind_exec_ships_the_last_lines,
     a_filter_that_goes_on_after_the_end_of_file_gets_the_signal_when_the_epilogue_is_over,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{SERVER_JS, Shell, assert_graceful, assert_took, folder};
 use crate::scenario::{AT_ONCE, assert_each_signalled_once};
 use crate::support::runner::{Test, tests};
-use crate::support::{root, tool};
+use crate::support::{root, say, tool};
 
 const NODE: [&str; 5] =
     ["server ready", "server got TERM", "server line 1", "server line 2", "server done"];
@@ -81,21 +81,45 @@ fn a_trap_that_signals_two_servers_and_waits_for_one_of_them() {
             // The trap interrupts `wait`, and the script ends at once.
             (
                 "trap 'kill $a; kill $b' TERM; server --name a --work 800ms & a=$!; \
-                    server --name b --work 300ms & b=$!; wait $b",
+                    server --name b --work 300ms & b=$!; echo script ready; wait $b",
                 shell.code_of_interrupted_wait(),
             ),
             (
                 "trap 'kill $a; kill $b' TERM; server --name a --work 800ms & a=$!; \
-                    server --name b --work 300ms & b=$!; wait $b; wait $b; echo after; exit 6",
+                    server --name b --work 300ms & b=$!; echo script ready; wait $b; wait $b; \
+                    echo after; exit 6",
                 6,
             ),
         ] {
-            let finished = shell.stops(&folder, script, 2);
+            let finished = shell.stops(&folder, script, 3);
             assert_each_signalled_once(&finished, "TERM", &["a", "b"]);
             assert_graceful(&finished, ["b done", "a done"]);
-            assert_eq!(finished.code, code, "{finished}");
+            // The trap may have run before the shell came to `wait`.
+            let early = code != 6 && finished.code == 0;
+            assert!(early || finished.code == code, "{finished}");
             assert_took(&finished, Duration::from_millis(800), AT_ONCE * 2);
         }
+    }
+}
+
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
+fn a_trap_runs_although_its_shell_was_just_about_to_wait() {
+    let folder = folder(&[]);
+    // The shell sends adieu the stop signal just before it forks: the hardest moment for a look.
+    let script = "trap 'exit 3' TERM; kill -TERM $PPID; /bin/sleep 30; exit 9";
+    for shell in Shell::all() {
+        let late = (0..12).filter(|number| {
+            let finished = shell.runs(&folder, &["-t", "5s"], script).start().finish();
+            let late = finished.code != shell.code_of_exit_in_trap(3) && finished.code != 3;
+            if late || finished.took > AT_ONCE {
+                say(format!("--- {}, {number}\n{finished}", shell.name));
+            }
+            late || finished.took > AT_ONCE
+        });
+        // It can fork between the look and the signal: one time in thousands
+        // (docs/reliability.md, Limits).
+        assert!(late.count() <= 1, "{}", shell.name);
     }
 }
 
@@ -103,5 +127,6 @@ pub(super) const TESTS: &[Test] = tests![
     a_game_below_su_is_there_until_the_trap_has_saved,
     node_in_the_background_gets_the_signal_from_the_trap_only,
     node_in_the_background_of_a_shell_that_waits_twice_gets_the_signal_once,
-    a_trap_that_signals_two_servers_and_waits_for_one_of_them
+    a_trap_that_signals_two_servers_and_waits_for_one_of_them,
+    a_trap_runs_although_its_shell_was_just_about_to_wait
 ];

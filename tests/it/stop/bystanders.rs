@@ -63,6 +63,17 @@ fn a_pipe_to_tee_keeps_the_last_lines() {
 
 /// Promise (Which process gets the signal, and when): bystanders and pipe readers live until the
 /// last handler is done
+fn a_slow_filter_below_the_server_that_it_reads_keeps_the_last_lines() {
+    tool("bash");
+    // The shell becomes the server, and the filter, which it started, a child of that.
+    let filter = "while read -r line; do sleep 0.2; echo \"slow $line\"; done";
+    let script = format!("exec > >({filter}); exec server --work 100ms --lines 2");
+    let finished = stopped(with(["--shell", "bash -c", &script]), 1, 0);
+    finished.assert_order(["slow server got TERM", "slow server line 2", "slow server done"]);
+}
+
+/// Promise (Which process gets the signal, and when): bystanders and pipe readers live until the
+/// last handler is done
 fn a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look() {
     root();
     other_users_reach(&server());
@@ -95,6 +106,7 @@ fn the_log_filter_of_a_main_process_that_ended_keeps_the_last_lines() {
 pub(super) const TESTS: &[Test] = tests![
     bystanders_live_until_the_last_handler_is_done_and_then_end_at_once,
     a_pipe_to_tee_keeps_the_last_lines,
+    a_slow_filter_below_the_server_that_it_reads_keeps_the_last_lines,
     a_filter_of_another_user_keeps_the_last_lines_where_root_may_not_look,
     the_log_filter_of_a_main_process_that_ended_keeps_the_last_lines
 ];

@@ -62,6 +62,13 @@ impl Daemon {
         });
     }
 
+    /// PID 1 of its namespace of processes.
+    pub(crate) fn inside(&self) -> Pid {
+        let unshare = Pid::from_raw(self.child.id().try_into().unwrap());
+        // unshare(1) ends after it, and it ends after everything else there.
+        children(unshare).first().map_or(unshare, |it| it.pid)
+    }
+
     /// Its cgroups, one in each hierarchy.
     fn cgroups(&self) -> Vec<PathBuf> {
         let root = Path::new("/sys/fs/cgroup");
@@ -74,11 +81,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // PID 1 of the namespace: unshare(1) ends after it, and it ends after everything else
-        // there.
-        let unshare = Pid::from_raw(self.child.id().try_into().unwrap());
-        let inside = children(unshare).first().map_or(unshare, |it| it.pid);
-        kill(inside, Signal::SIGKILL).ok();
+        kill(self.inside(), Signal::SIGKILL).ok();
         self.child.wait().ok();
         for cgroup in self.cgroups() {
             remove_cgroup(&cgroup);

@@ -22,9 +22,9 @@ mod started;
 pub(crate) mod variables;
 
 pub(crate) use need::{
-    can_be_pid1, is_root, missing, missing_as_said, missing_in_part, missing_package,
-    other_users_reach, pid_namespace, pid_namespace_or_less, root, root_or_less, tool,
-    tool_or_less,
+    can_be_pid1, cgroup_controllers, cgroup_controllers_or_less, is_root, missing, missing_as_said,
+    missing_in_part, missing_package, other_users_reach, pid_namespace, pid_namespace_or_less,
+    root, root_or_less, tool, tool_or_less,
 };
 pub(crate) use process::{
     Process, children, context_switches, cpu_time, process, processes, status_field,

@@ -163,6 +163,34 @@ pub(crate) fn can_be_pid1() -> bool {
     possible
 }
 
+/// The cgroup controllers that containerd, podman and crun ask for and that are not to be had:
+/// where /sys/fs/cgroup is a cgroup2, what it does not list. With cgroup v1 they do without.
+fn no_cgroup_controllers() -> Option<(String, &'static str)> {
+    let listed = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").ok()?;
+    let has = |name: &&str| listed.split_whitespace().any(|it| it == *name);
+    let lacking: Vec<_> =
+        ["cpu", "io", "memory", "pids"].into_iter().filter(|it| !has(it)).collect();
+    let how = "the hierarchies of cgroup v1 have them: mount these, or boot without";
+    (!lacking.is_empty())
+        .then(|| (format!("the controllers {} of cgroup v2", lacking.join(", ")), how))
+}
+
+/// For a test of an engine that starts no container without cgroup controllers.
+pub(crate) fn cgroup_controllers() {
+    if let Some((what, how)) = no_cgroup_controllers() {
+        missing(&what, how);
+    }
+}
+
+/// For a part of a test that needs them.
+pub(crate) fn cgroup_controllers_or_less() -> bool {
+    let lacking = no_cgroup_controllers();
+    if let Some((what, how)) = &lacking {
+        missing_in_part(what, how);
+    }
+    lacking.is_none()
+}
+
 /// For a test in which another user executes the programs of this clone.
 pub(crate) fn other_users_reach(program: &Path) {
     let closed = program.ancestors().skip(1).find(|directory| {

@@ -11,6 +11,11 @@ pub(crate) fn in_ci() -> bool {
     is("CI", "true")
 }
 
+/// Whether these tests run with today's engines, by `examples/today.sh`.
+pub(crate) fn with_todays_engines() -> bool {
+    is("TODAY_INSIDE", "1")
+}
+
 /// Whether the sizes of the load are the large ones.
 pub(crate) fn full_load() -> bool {
     is("ADIEU_LOAD", "full")
