@@ -406,12 +406,12 @@ impl Files {
         handles: &[bool],
         settled: &dyn Fn(usize) -> bool,
         parent: &[Option<usize>],
-    ) -> Vec<BTreeSet<usize>> {
+    ) -> (Vec<BTreeSet<usize>>, Vec<bool>) {
         let n = parent.len();
         let mut certain: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n];
         let mut rings = vec![false; n];
         if self.stdin.iter().all(|stdin| *stdin == Stdin::Other) {
-            return certain;
+            return (certain, rings);
         }
         let mut all = certain.clone();
         let within = |top: usize, at: usize| self.is_in_branch(top, at, parent);
@@ -467,23 +467,38 @@ impl Files {
         for at in 0..n {
             all[at].extend(certain[at].iter().copied());
         }
+        // In a ring, each is fed by the next one's branch. Where what feeds it is above that branch
+        // (`exec > fifo`), it may be one.
+        let fed_by = |reader: usize, from: usize| {
+            writers[reader].iter().any(|at| within(from, *at))
+                || (0..n).any(|filter| {
+                    certain[filter].contains(&from)
+                        && writers[reader].iter().any(|at| within(filter, *at))
+                })
+        };
+        let mut perhaps = rings.clone();
         for start in handlers {
-            let mut reached: Vec<usize> = certain[start].iter().copied().collect();
-            let mut next = 0;
-            while let Some(at) = reached.get(next).copied() {
-                next += 1;
-                for from in &certain[at] {
-                    if !reached.contains(from) {
-                        reached.push(*from);
+            for (sure, found) in [(true, &mut rings), (false, &mut perhaps)] {
+                let next = |at: usize| -> Vec<usize> {
+                    certain[at].iter().copied().filter(|from| !sure || fed_by(at, *from)).collect()
+                };
+                let mut reached = next(start);
+                let mut done = 0;
+                while let Some(at) = reached.get(done).copied() {
+                    done += 1;
+                    for from in next(at) {
+                        if !reached.contains(&from) {
+                            reached.push(from);
+                        }
                     }
                 }
+                found[start] |= reached.contains(&start);
             }
-            rings[start] |= reached.contains(&start);
         }
         for at in (0..n).filter(|at| handles[*at] && rings[*at]) {
             all[at].clear();
         }
-        all
+        (all, perhaps)
     }
 }
 
@@ -774,8 +789,8 @@ impl Oracle {
                 above = parent[up];
             }
         }
-        let reads = match fresh {
-            true => vec![BTreeSet::new(); n],
+        let (reads, perhaps_in_ring) = match fresh {
+            true => (vec![BTreeSet::new(); n], vec![false; n]),
             false => files.readers(&handles, &settled, &parent),
         };
         let may_be_written = |at: usize| {
@@ -831,7 +846,9 @@ impl Oracle {
                     // What runs took the trap away.
                     return Some(true);
                 }
-                let late = m.first_signalled.is_some_and(|since| world.now >= since + TRAP);
+                // adieu takes all signals that follow from one look for one moment.
+                let late =
+                    m.first_signalled.is_some_and(|since| world.now + MS / 2 >= since + TRAP);
                 let shown = stacks[at].is_some() && m.stack.is_some();
                 let moved = shown && stacks[at] != m.stack;
                 let waits = shown && !World::is_pending(&seen[at], signal);
@@ -879,7 +896,7 @@ impl Oracle {
                 None if known_stack => Ground::Unclear,
                 Some(since) if known_stack && now < since + TRAP => Ground::Unclear,
                 // The stack was read before, and the look was over after the moment.
-                Some(since) if known_stack && world.now < since + TRAP => Ground::Loose,
+                Some(since) if known_stack && world.now < since + TRAP + MS => Ground::Loose,
                 // It is about to act on the signal: that may be waited for.
                 Some(since)
                     if known_stack
@@ -1040,7 +1057,9 @@ impl Oracle {
                 deferred: deferred(at) && role == Role::Handler,
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
                 unclear,
-                loose: f.loose || f.doubt == Some(Doubt::Loose) && unclear,
+                loose: f.loose
+                    || perhaps_in_ring[at] && deferred(at)
+                    || f.doubt == Some(Doubt::Loose) && unclear,
                 mine: unclear.then_some(f.role),
                 worker_of: f.worker_of.filter(|_| role == Role::Worker),
                 left: role == Role::Handler && was && !below_handler,
@@ -1166,7 +1185,9 @@ impl Oracle {
             let Some(m) = self.record_mut(p.id) else { continue };
             m.moved |= world.switches(p) != m.switches || World::is_pending(p, asks_pending);
             m.left = view.left;
-            m.worker_of = view.worker_of.or(m.worker_of);
+            let belongs = view.role == Role::Worker
+                && view.mine.is_none_or(|it| matches!(it, Role::Handler | Role::Foreground));
+            m.worker_of = view.worker_of.filter(|_| belongs).or(m.worker_of);
             m.was_worker |= view.role == Role::Worker && !view.unclear;
             if m.first_signalled.is_none() {
                 m.stack = view.stack;
@@ -1189,7 +1210,7 @@ impl Oracle {
                 // The kernel dropped what it got before that was known.
                 (m.signalled, m.init) = (false, true);
             }
-            m.left_behind |= view.role == Role::Worker;
+            m.left_behind |= belongs;
             m.ignored = view.disposition == Disposition::Ignored;
             m.reader |= view.reader;
             m.free_since = view.carries_on.then(|| m.free_since.unwrap_or(now));
@@ -1239,7 +1260,8 @@ impl Oracle {
             let record = self.record(v.process.id);
             let due =
                 || v.role == Role::Handler && self.due.iter().any(|(id, _)| *id == v.process.id);
-            !record.is_some_and(|m| m.refused) && (record.is_some_and(|m| m.as_handler) || due())
+            !record.is_some_and(|m| m.refused)
+                && (record.is_some_and(|m| m.as_handler || m.expected_since.is_some()) || due())
         };
         self.repeated &= self.stage == Stage::Handlers && !self.seen.iter().any(sees);
         if let Stage::Epilogue(until) = self.stage {
@@ -1381,7 +1403,7 @@ impl Oracle {
             // Of a process that may not be read, a late handler cannot be seen.
             let reads = view.stdin != Stdin::Other;
             let unseen = *disposition == Disposition::Hidden && !m.as_handler && reads;
-            let filter = unseen && *role == Role::Handler && !first && !m.left_behind;
+            let filter = unseen && !first && !m.left_behind;
             let waits = view.deferred && view.has_writer;
             let expected = !m.asked_again
                 && m.expected_since
