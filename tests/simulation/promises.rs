@@ -130,6 +130,8 @@ struct View {
     unclear: bool,
     /// By one reading of the rules it would get the signal now, by another it would not.
     loose: bool,
+    /// What it reads may come from itself, or from a process below it.
+    perhaps_in_ring: bool,
     mine: Option<Role>,
     /// The handler that it is a worker of.
     worker_of: Option<ProcId>,
@@ -148,6 +150,8 @@ struct View {
     in_foreground: bool,
     /// It shows so itself.
     is_job: bool,
+    /// It ignores the signal that it would get.
+    ignores: bool,
     command: u64,
     /// It is in the foreground of a shell with a trap, and its handler is gone: it may go on for as
     /// long as the epilogue.
@@ -191,6 +195,8 @@ struct Record {
     expected_since: Option<Micros>,
     /// It handles the signal and reads what no process writes any more: since when.
     rest_since: Option<Micros>,
+    /// What it reads may once have come from itself.
+    perhaps_in_ring: bool,
     /// A repeat of the signal has come since.
     asked_again: bool,
     /// How often it had been given a processor when it was first seen.
@@ -207,6 +213,8 @@ struct Record {
     /// At the last look it was in its builtin `wait`.
     in_wait: bool,
     last_signalled: Option<Micros>,
+    /// When it first got the signal: all that follows from one look is one moment to adieu.
+    batch: Option<Micros>,
     /// Which signal it got first.
     signal: Option<Signal>,
     ignored: bool,
@@ -409,11 +417,11 @@ impl Files {
     ) -> (Vec<BTreeSet<usize>>, Vec<bool>) {
         let n = parent.len();
         let mut certain: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n];
-        let mut rings = vec![false; n];
         if self.stdin.iter().all(|stdin| *stdin == Stdin::Other) {
-            return (certain, rings);
+            return (certain, vec![false; n]);
         }
         let mut all = certain.clone();
+        let mut sure = certain.clone();
         let within = |top: usize, at: usize| self.is_in_branch(top, at, parent);
         // What the script starts in the stop feeds nobody.
         let handlers: Vec<usize> = (0..n).filter(|at| settled(*at)).collect();
@@ -439,15 +447,20 @@ impl Files {
                 if direct {
                     certain[reader].insert(from);
                 }
+                if writers[reader].iter().any(|at| within(from, *at)) {
+                    sure[reader].insert(from);
+                }
                 if direct || guess && !handles[reader] && !within(from, reader) {
                     all[reader].insert(from);
                 }
             }
         }
         // By way of filters. A program that reads itself in this way is in a ring, as are those that
-        // read each other.
+        // read each other; not where what feeds it is above the other's branch (`exec > fifo`).
+        let mut rings = vec![false; n];
+        let mut perhaps = vec![false; n];
         loop {
-            let before = certain.clone();
+            let before = (certain.clone(), sure.clone());
             for reader in 0..n {
                 let filters = (0..n).filter(|filter| {
                     let feeds = |at: &usize| within(*filter, *at);
@@ -455,47 +468,36 @@ impl Files {
                     elsewhere && writers[reader].iter().any(feeds)
                 });
                 for filter in filters {
-                    rings[reader] |= before[filter].contains(&reader);
+                    rings[reader] |= before.1[filter].contains(&reader);
+                    // Its own lines, or those of a process below it.
+                    perhaps[reader] |= before.1[filter].iter().any(|from| within(reader, *from));
                     let outside = |from: &&usize| !within(reader, **from);
-                    certain[reader].extend(before[filter].iter().filter(outside));
+                    certain[reader].extend(before.0[filter].iter().filter(outside));
+                    sure[reader].extend(before.1[filter].iter().filter(outside));
                 }
             }
-            if before == certain {
+            if before.0 == certain && before.1 == sure {
                 break;
             }
         }
         for at in 0..n {
             all[at].extend(certain[at].iter().copied());
         }
-        // In a ring, each is fed by the next one's branch. Where what feeds it is above that branch
-        // (`exec > fifo`), it may be one.
-        let fed_by = |reader: usize, from: usize| {
-            writers[reader].iter().any(|at| within(from, *at))
-                || (0..n).any(|filter| {
-                    certain[filter].contains(&from)
-                        && writers[reader].iter().any(|at| within(filter, *at))
-                })
-        };
-        let mut perhaps = rings.clone();
         for start in handlers {
-            for (sure, found) in [(true, &mut rings), (false, &mut perhaps)] {
-                let next = |at: usize| -> Vec<usize> {
-                    certain[at].iter().copied().filter(|from| !sure || fed_by(at, *from)).collect()
-                };
-                let mut reached = next(start);
-                let mut done = 0;
-                while let Some(at) = reached.get(done).copied() {
-                    done += 1;
-                    for from in next(at) {
-                        if !reached.contains(&from) {
-                            reached.push(from);
-                        }
+            let mut reached: Vec<usize> = sure[start].iter().copied().collect();
+            let mut done = 0;
+            while let Some(at) = reached.get(done).copied() {
+                done += 1;
+                for from in &sure[at] {
+                    if !reached.contains(from) {
+                        reached.push(*from);
                     }
                 }
-                found[start] |= reached.contains(&start);
             }
+            rings[start] |= reached.contains(&start);
         }
         for at in (0..n).filter(|at| handles[*at] && rings[*at]) {
+            perhaps[at] = false;
             all[at].clear();
         }
         (all, perhaps)
@@ -534,6 +536,8 @@ pub(crate) struct Oracle {
     /// Processes that have to get the signal or not, depending on how the rules are read.
     loose: Vec<ProcId>,
     first_look: Option<Micros>,
+    /// When the last look was over.
+    acted_at: Micros,
     /// When the last look was, in hundredths of a second.
     tick: u64,
     /// A process had executed another program before it was signalled: since when it is to be
@@ -593,6 +597,7 @@ impl Oracle {
             commands: BTreeSet::new(),
             loose: Vec::new(),
             first_look: None,
+            acted_at: 0,
             tick: 0,
             changed: None,
             records: Vec::new(),
@@ -846,9 +851,7 @@ impl Oracle {
                     // What runs took the trap away.
                     return Some(true);
                 }
-                // adieu takes all signals that follow from one look for one moment.
-                let late =
-                    m.first_signalled.is_some_and(|since| world.now + MS / 2 >= since + TRAP);
+                let late = m.batch.is_some_and(|since| world.now >= since + TRAP);
                 let shown = stacks[at].is_some() && m.stack.is_some();
                 let moved = shown && stacks[at] != m.stack;
                 let waits = shown && !World::is_pending(&seen[at], signal);
@@ -871,7 +874,7 @@ impl Oracle {
                 siblings.fold(first, |last, it| if seen[it].id_order() > seen[last].id_order() { it } else { last })
             });
             let record = record(up);
-            let since = record.and_then(|m| m.first_signalled);
+            let since = record.and_then(|m| m.batch);
             let known_stack = match since {
                 None => known[up],
                 Some(_) => record.is_some_and(|m| m.stack.is_some()),
@@ -896,7 +899,7 @@ impl Oracle {
                 None if known_stack => Ground::Unclear,
                 Some(since) if known_stack && now < since + TRAP => Ground::Unclear,
                 // The stack was read before, and the look was over after the moment.
-                Some(since) if known_stack && world.now < since + TRAP + MS => Ground::Loose,
+                Some(since) if known_stack && world.now < since + TRAP => Ground::Loose,
                 // It is about to act on the signal: that may be waited for.
                 Some(since)
                     if known_stack
@@ -987,7 +990,8 @@ impl Oracle {
                 },
                 _ => (inherited.doubt, inherited.worker_of),
             };
-            let found = Found { role: mine, doubt, worker_of, carries_on: false, loose: false };
+            let loose = inherited.loose;
+            let found = Found { role: mine, doubt, worker_of, carries_on: false, loose };
             let Some((up, above)) = above else { return found };
             match above.role {
                 Role::Foreground => return Found { role: Role::Foreground, ..found },
@@ -1009,7 +1013,7 @@ impl Oracle {
                 None if rest => Role::Bystander,
                 None => return Found { role: Role::Foreground, ..found },
             };
-            Found { role, carries_on: true, loose: rest, ..found }
+            Found { role, carries_on: true, loose: rest || loose, ..found }
         };
         // From the top of the tree: a process is settled once its parent is.
         let mut found: Vec<Option<Found>> = vec![None; n];
@@ -1057,8 +1061,11 @@ impl Oracle {
                 deferred: deferred(at) && role == Role::Handler,
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
                 unclear,
+                perhaps_in_ring: perhaps_in_ring[at],
                 loose: f.loose
-                    || perhaps_in_ring[at] && deferred(at)
+                    || role == Role::Handler
+                        && !known_handler(at)
+                        && (perhaps_in_ring[at] || record.is_some_and(|m| m.perhaps_in_ring))
                     || f.doubt == Some(Doubt::Loose) && unclear,
                 mine: unclear.then_some(f.role),
                 worker_of: f.worker_of.filter(|_| role == Role::Worker),
@@ -1085,6 +1092,10 @@ impl Oracle {
                     foreground
                 },
                 is_job: is_job(parent[at], at),
+                ignores: dispositions[at] == Disposition::Ignored
+                    && (![Signal::INT, Signal::QUIT].contains(&signal)
+                        || seen[at].handling(Signal::TERM, world.now).is_none()
+                            && seen[at].ignores(Signal::TERM)),
                 command: world.command(&seen[at]),
                 carries_on: f.carries_on,
                 process: seen[at].clone(),
@@ -1161,6 +1172,7 @@ impl Oracle {
                     pipe: None,
                     expected_since: None,
                     rest_since: None,
+                    perhaps_in_ring: false,
                     asked_again: false,
                     switches: world.switches(p),
                     worker_of: None,
@@ -1171,6 +1183,7 @@ impl Oracle {
                     trap_ran: None,
                     in_wait: false,
                     last_signalled: None,
+                    batch: None,
                     signal: None,
                     ignored: false,
                     free_since: None,
@@ -1213,6 +1226,7 @@ impl Oracle {
             m.left_behind |= belongs;
             m.ignored = view.disposition == Disposition::Ignored;
             m.reader |= view.reader;
+            m.perhaps_in_ring |= view.perhaps_in_ring;
             m.free_since = view.carries_on.then(|| m.free_since.unwrap_or(now));
             if m.role != Role::Shielded || view.role != Role::Bystander {
                 m.role = match view.mine {
@@ -1227,6 +1241,7 @@ impl Oracle {
         self.records.retain(|m| there(m.id));
         self.first_look.get_or_insert(at);
         self.tick = world.tick();
+        self.acted_at = now;
         self.changed = None;
         self.ever_missed.extend(&lost);
         self.missed = lost;
@@ -1269,10 +1284,8 @@ impl Oracle {
             let signalled = |v: &View| {
                 let id = v.process.id;
                 // The signal ends nothing that ignores it.
-                let useless = self.record(id).is_some_and(|m| {
-                    v.disposition == Disposition::Ignored && m.role != Role::Shielded && !m.reader
-                }) && (![Signal::INT, Signal::QUIT].contains(&self.signal)
-                    || v.process.ignores(Signal::TERM));
+                let useless = v.ignores
+                    && self.record(id).is_some_and(|m| m.role != Role::Shielded && !m.reader);
                 useless
                     || self.record(id).is_some_and(|m| m.signalled)
                     || self.due.iter().any(|(other, _)| *other == id)
@@ -1403,7 +1416,10 @@ impl Oracle {
             // Of a process that may not be read, a late handler cannot be seen.
             let reads = view.stdin != Stdin::Other;
             let unseen = *disposition == Disposition::Hidden && !m.as_handler && reads;
-            let filter = unseen && !first && !m.left_behind;
+            let filter = unseen
+                && matches!(role, Role::Handler | Role::Bystander)
+                && !first
+                && !m.left_behind;
             let waits = view.deferred && view.has_writer;
             let expected = !m.asked_again
                 && m.expected_since
@@ -1418,6 +1434,7 @@ impl Oracle {
                 _ if why == Promise::LastWord => true,
                 Stage::Handlers => {
                     (at_once || self.half && idle)
+                        && !view.loose
                         && m.role != Role::Shielded
                         && !since
                         && !filter
@@ -1673,7 +1690,7 @@ impl Oracle {
         let young = self.tick.saturating_sub(p.id.start) < YOUTH;
         let copy = below_trap && shell && young && !by_group;
         let loose = self.view(p.id).is_some_and(|v| v.loose && v.handles);
-        let sent = self.signal;
+        let (sent, acted_at) = (self.signal, self.acted_at);
         self.forget_due(p.id);
         if let Some(m) = self.record_mut(p.id) {
             if m.first_signalled.is_none() && m.in_wait {
@@ -1682,6 +1699,7 @@ impl Oracle {
             }
             m.first_signalled.get_or_insert(now);
             m.last_signalled = Some(now);
+            m.batch.get_or_insert(acted_at);
             m.signal.get_or_insert(sent);
             (m.signalled, m.by_group, m.as_copy) = (true, by_group, copy);
             m.as_handler |= (role == Some(Role::Handler) || loose) && !by_group;
@@ -1778,9 +1796,7 @@ impl Oracle {
 
     /// Whether it ignores the signal that it gets, and no handler is below it.
     fn is_ignorer(&self, view: &View) -> bool {
-        let ctrl = [Signal::INT, Signal::QUIT].contains(&self.signal);
-        view.disposition == Disposition::Ignored
-            && (!ctrl || view.process.ignores(Signal::TERM))
+        view.ignores
             && !self.seen.iter().any(|other| {
                 (other.handles || self.record(other.process.id).is_some_and(|m| m.as_handler))
                     && is_below(&self.seen, other.process.id, view.process.id)
@@ -1931,9 +1947,11 @@ impl Oracle {
         self.inputs += 1;
         self.forget_due(id);
         let role = self.view(id).map(|v| v.role);
+        let acted_at = self.acted_at;
         if let Some(m) = self.record_mut(id) {
             (m.refused, m.signalled) = (true, true);
             m.first_signalled.get_or_insert(now);
+            m.batch.get_or_insert(acted_at);
             m.as_handler |= role == Some(Role::Handler);
         }
     }
