@@ -144,6 +144,11 @@ fn is_interpreter(name: &str) -> bool {
     is(name) || is(name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
 }
 
+/// Whether the second word of this program's command line may be the script that it runs.
+pub(crate) fn runs_scripts(name: &str) -> bool {
+    is_shell(name) || is_interpreter(name)
+}
+
 fn without_extension(name: &str) -> &str {
     name.split('.').next().unwrap_or_default()
 }

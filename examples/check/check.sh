@@ -3,7 +3,7 @@
 # there. It exits with 0 where every program that handles the signal may finish, and with 1 where the signal
 # would be ignored until SIGKILL or such a program cut off. 125: it could not be found out.
 #
-# Environment: READY, a text in the container's log from which on it is worth asking; ADIEU_IMAGE, an image whose
+# Environment: READY, a text in the container's log from which on it is worth asking; IMAGE_OF_ADIEU, an image whose
 # entry point is adieu (dist/image.sh makes one); OPTIONS, more options for `docker run`. Where Docker runs does
 # not matter: adieu is started there too, in the PID namespace of the container that it asks about.
 set -eu
@@ -20,4 +20,4 @@ until docker logs "$container" 2>&1 | grep -qF -- "${READY:-}"; do
 done
 signal=$(docker inspect --format '{{.Config.StopSignal}}' "$container")
 docker run --rm --network none --read-only --cap-drop ALL --cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH \
-  --pid "container:$container" "${ADIEU_IMAGE:-adieu}" --explain 1 --check --signal "${signal:-TERM}"
+  --pid "container:$container" "${IMAGE_OF_ADIEU:-adieu}" --explain 1 --check --signal "${signal:-TERM}"

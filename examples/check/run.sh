@@ -29,7 +29,7 @@ CMD cd /app && ./server; :'
 # check EXPECTED WHAT IMAGE: runs check.sh, and compares its exit status.
 check() {
   status=0
-  said=$(READY='server ready' ADIEU_IMAGE="$unique-adieu" OPTIONS="--network none --label adieu.run=$unique $4" \
+  said=$(READY='server ready' IMAGE_OF_ADIEU="$unique-adieu" OPTIONS="--network none --label adieu.run=$unique $4" \
     sh "$here/check.sh" "$unique-$3" 2>&1) || status=$?
   [ "$status" -eq "$1" ] || fail "$2: exit status $status, expected $1
 $said"

@@ -74,6 +74,11 @@ impl Ledger {
         }
     }
 
+    /// Whether no look has shown any process.
+    pub(crate) fn has_seen_nothing(&self) -> bool {
+        self.commands.is_empty()
+    }
+
     /// Takes in what a look that began then shows of the shells with a trap that got the signal.
     pub(crate) fn watch_traps(&mut self, snapshot: &Snapshot, asked: Signal, look: Time) {
         for process in snapshot.processes.iter().filter(|it| it.kind == Kind::Shell) {

@@ -2,10 +2,12 @@
 //! stdout and stderr.
 //!
 //! R reads from a handler if R's stdin is a pipe that the handler has as an output, or a process
-//! above or below that handler has, or a process that itself reads from a handler. What R has on
-//! its own branch does not count: a pipe that it writes itself never ends.
+//! above or below that handler has, or a process that itself reads from a handler. A pipe that R
+//! writes itself does not count: it never ends. A handler below R counts where R is a program: a
+//! shell has executed R in its own place (`exec filter < <(server)`), since a program reads from
+//! what it has started by another descriptor.
 
-use crate::process::{File, Process, Snapshot, Stdin};
+use crate::process::{File, Kind, Process, Snapshot, Stdin};
 use std::collections::BTreeMap;
 
 /// What a process reads.
@@ -89,7 +91,7 @@ impl<'a> Pipes<'a> {
 
     /// Whether a process reads the pipe that one of these writes, or a process on its branch.
     fn reads_from_any(&self, at: usize, sources: &Sources) -> bool {
-        let is_elsewhere = |other: &usize| !self.are_on_one_branch(at, *other);
+        let is_elsewhere = |other: &usize| !self.is_within(at, *other);
         self.writers_for(at).any(|writer| {
             // A handler that writes the pipe itself counts also where it is above the reader.
             let itself = sources.has(writer);
@@ -148,7 +150,8 @@ impl<'a> Pipes<'a> {
         }
     }
 
-    /// The processes outside of this one's branch that have its pipe as an output.
+    /// The processes that have this one's pipe as an output, but for itself, and what is below it
+    /// unless it is a program.
     fn writers_for(&self, reader: usize) -> impl Iterator<Item = usize> {
         let pipe = match self.processes.get(reader).map(|process| process.stdin) {
             Some(Stdin::Pipe(pipe)) => Some(pipe),
@@ -156,7 +159,11 @@ impl<'a> Pipes<'a> {
         };
         let writers = pipe.and_then(|pipe| self.writers.get(&pipe));
         let writers = writers.map(Vec::as_slice).unwrap_or_default().iter().copied();
-        writers.filter(move |writer| !self.is_within(*writer, reader))
+        let is_program =
+            self.processes.get(reader).is_some_and(|process| process.kind == Kind::Program);
+        writers.filter(move |writer| {
+            *writer != reader && (is_program || !self.is_within(*writer, reader))
+        })
     }
 
     /// Whether its stdin is a pipe, and another than that of the process above it. A shell that

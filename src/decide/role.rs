@@ -242,11 +242,15 @@ impl<'a> Assignment<'a> {
                 )) => (*role, *reason),
                 Some((above, Verdict { role: Role::Handler, reason, .. })) => {
                     let reads = matches!(reason, Reason::ReadsPipeline | Reason::ReadsRest);
-                    let ground = self.ground(at, above).filter(|_| !reads);
                     let has_handler = self.is_handler(at) || self.handler_below(at).is_some();
-                    let ground = match ground {
+                    let ground = match self.ground(at, above) {
+                        // A shell that has started the server of a pipeline, and become its filter.
+                        _ if reads && has_handler && self.pipes.is_fed_by(above, at) => {
+                            Some(Ground::Foreground)
+                        }
+                        _ if reads => None,
                         Some(Ground::Background) if has_handler => {
-                            self.ground_of_readers(at, above).or(ground)
+                            self.ground_of_readers(at, above).or(Some(Ground::Background))
                         }
                         ground => ground,
                     };

@@ -378,6 +378,11 @@ impl Stop {
             // The main process is about to be reaped, or this /proc hides what belongs to other
             // users (hidepid).
             let signal = if is_killing { Signal::KILL } else { self.signal };
+            if is_killing && self.ledger.has_seen_nothing() {
+                self.killed = true;
+                let took = now.saturating_sub(self.began);
+                actions.push(Action::Say(Note::Kills(took, Vec::new())));
+            }
             actions.push(Action::SignalGroup(signal));
         }
         // What a main process left when it ended by itself is in no hurry: its log filters have the

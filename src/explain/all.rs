@@ -150,8 +150,8 @@ pub(super) fn all(signal: Signal, show_arguments: bool) -> Result<All, Error> {
     };
     let mut machine = Machine::read(show_arguments).map_err(exhausted)?.ok_or_else(|| {
         Error::System(
-            "--explain all: /proc cannot be read here, or belongs to another PID namespace; run \
-             it on the machine, as root: adieu --explain all"
+            "--explain all: /proc cannot be read here, or not whole, or belongs to another PID \
+             namespace; run it on the machine, as root: adieu --explain all"
                 .to_owned(),
         )
     })?;

@@ -38,12 +38,16 @@ pub(super) fn top(pid: i32) -> (Top, bool) {
     let name = file.and_then(std::path::Path::file_name).map(|n| n.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
     let init = programs::container_init(&name);
-    let is_adieu = init == Some(ContainerInit::Adieu) || is_this_program(pid);
-    // The second word is the script that an interpreter runs.
     let of_rules = |name: &str| programs::has_own_rules(name).then(|| name.to_owned());
-    let first_words = command.iter().take(2).map(|word| base_name(word.as_encoded_bytes()));
-    let own_rules = of_rules(&name).or_else(|| first_words.filter_map(of_rules).next());
-    if !is_adieu && init.is_none() | own_rules.is_some() {
+    let mut first_words = command.iter().map(|word| base_name(word.as_encoded_bytes()));
+    let first_word = first_words.next().unwrap_or_default();
+    let script = first_words.next().filter(|_| programs::runs_scripts(first_word));
+    let own_rules = [Some(&*name), Some(first_word), script].into_iter().flatten();
+    let own_rules = own_rules.filter_map(of_rules).next();
+    // Engines take adieu in place of their own init, under that one's name.
+    let renamed = (init.is_some() || own_rules.is_some()) && procfs::blocks_every_signal(pid);
+    let is_adieu = init == Some(ContainerInit::Adieu) || renamed || procfs::runs_this_program(pid);
+    if !is_adieu && (init.is_none() || own_rules.is_some()) {
         return (own_rules.map_or(Top::Bare, Top::OwnRules), false);
     }
     let environment = read("environ");
@@ -93,14 +97,6 @@ pub(super) fn top(pid: i32) -> (Top, bool) {
         _ => Top::Bare,
     };
     (top, false)
-}
-
-/// Whether the process runs the same file as this one, under any name.
-fn is_this_program(pid: i32) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let file =
-        |pid: &str| std::fs::metadata(format!("/proc/{pid}/exe")).map(|m| (m.dev(), m.ino())).ok();
-    file("self").is_some() && file("self") == file(&pid.to_string())
 }
 
 /// Whether a flag is among the options of another init, up to its command. Those of `with_value`

@@ -10,7 +10,7 @@ use crate::process::{Process, Snapshot};
 use crate::procfs::descent::Table;
 use crate::procfs::disposition::read_status;
 use crate::procfs::files::{NoDescriptor, Proc};
-use crate::procfs::parse::Stat;
+use crate::procfs::parse::{Stat, Status};
 use crate::procfs::place::Place;
 use crate::procfs::{
     Detail, Observer, is_our_own_proc, living, observe_living, of_stat, pipes, tick,
@@ -72,8 +72,11 @@ trait Read {
 
 impl Read for Proc {
     fn depth(&mut self, pid: i32) -> Result<Option<Depth>, NoDescriptor> {
-        let status = self.listed(|proc| read_status(proc, pid))?.flatten();
-        Ok(status.map(|it| Depth { depth: it.depth, is_init: it.innermost == Some(1) }))
+        let status = self.listed(|proc| read_status(proc, pid))?;
+        // One that may not be read is walked past: what is below it may be.
+        let unreadable = Depth { depth: 1, is_init: false };
+        let shown = |it: Status| Depth { depth: it.depth, is_init: it.innermost == Some(1) };
+        Ok(status.map(|status| status.map_or(unreadable, shown)))
     }
 
     fn place(&mut self, pid: i32) -> Result<Place, NoDescriptor> {
@@ -83,7 +86,8 @@ impl Read for Proc {
 }
 
 impl Machine {
-    /// Lists the processes. `None` where there is no /proc, or one of another PID namespace.
+    /// Lists the processes. `None` where there is no /proc, or one of another PID namespace, or
+    /// where it may not be read whole (`hidepid`, `proc(5)`).
     ///
     /// # Errors
     /// [`NoDescriptor`] where not a single one is to be had.
@@ -94,7 +98,9 @@ impl Machine {
         let mut proc = Proc::open();
         let table = Table::all(&mut proc)?;
         let myself = i32::try_from(std::process::id()).unwrap_or(0);
-        Ok(table.has(myself).then_some(Self { proc, table, show_arguments }))
+        let is_read = proc.listed(|proc| read_status(proc, myself))?.flatten().is_some();
+        let is_whole = is_read && table.has(myself) && table.has(1);
+        Ok(is_whole.then_some(Self { proc, table, show_arguments }))
     }
 
     /// The first process of each container that is not within another one.
@@ -247,7 +253,9 @@ pub(crate) fn hostname(pid: i32) -> Option<String> {
         let mut entries = environment.split(|b| *b == 0);
         entries.find_map(|entry| entry.strip_prefix(b"HOSTNAME=").map(<[u8]>::to_vec))
     });
-    name.map(|name| printable(&name)).filter(|name| !name.is_empty())
+    // As long as one can be (`HOST_NAME_MAX`).
+    let name = name.map(|name| printable(&name).chars().take(64).collect::<String>());
+    name.filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ pub(crate) mod place;
 pub(crate) use descent::zombies;
 pub use files::NoDescriptor;
 pub(crate) use files::read_file;
-pub(crate) use identity::{has_ended, has_other_name, identify};
+pub(crate) use identity::{
+    blocks_every_signal, has_ended, has_other_name, identify, runs_this_program,
+};
 #[cfg(any(test, fuzzing))]
 pub use parse::check_parsers;
 

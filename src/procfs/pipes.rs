@@ -8,18 +8,28 @@ use std::ffi::CString;
 /// Fills in the stdin of each process, and its outputs where any process has a pipe as stdin.
 /// `outside` is the stdin that the tree was given.
 ///
-/// What is below a handler is that handler's business, so the stdin of another handler there decides
-/// nothing. But a filter may be below the very program whose lines it reads, and may outlive it
-/// (`exec > >(tee log); exec server`). Nor does at a first look the stdin of the only handler decide
-/// anything: there is no other whose lines it could read. Later there may have been.
+/// What is below a handler is that handler's business, so the stdin of another handler there
+/// decides nothing. A filter may be below the program whose lines it reads, and outlive it
+/// (`exec > >(tee log); exec server`). At a first look the stdin of the only handler decides
+/// nothing, either: there is no other whose lines it could read. Later there may have been. What
+/// stands above a handler hands its stdin down, so that counts only where a pipe was found.
 pub(super) fn connect(processes: &mut [Process], outside: Option<FileId>, first: bool) {
     let within = within_handlers(processes);
-    let top = processes.iter().zip(&within).filter(|(_, within)| !**within);
-    let any_reads = !first || top.filter(|(process, _)| may_handle(process)).count() > 1;
-    for (process, within) in processes.iter_mut().zip(&within) {
-        let counts = any_reads && !within;
-        if counts || !is_handling_program(process) {
-            process.stdin = stdin(process.id.pid, outside);
+    let any_reads = !first || processes.iter().filter(|process| may_handle(process)).count() > 1;
+    let above = above_handlers(processes);
+    let mut later = Vec::new();
+    for (at, (process, within)) in processes.iter_mut().zip(&within).enumerate() {
+        match is_handling_program(process) {
+            true if !any_reads || *within => {}
+            false if above.get(at) == Some(&true) => later.push(at),
+            _ => process.stdin = stdin(process.id.pid, outside),
+        }
+    }
+    if processes.iter().any(Process::may_read_pipe) {
+        for at in later {
+            if let Some(process) = processes.get_mut(at) {
+                process.stdin = stdin(process.id.pid, outside);
+            }
         }
     }
     if processes.iter().any(|process| matches!(process.stdin, Stdin::Pipe(_))) {
@@ -27,6 +37,18 @@ pub(super) fn connect(processes: &mut [Process], outside: Option<FileId>, first:
             process.outputs = outputs(process.id.pid);
         }
     }
+}
+
+/// Which processes have a process below them that may handle the signal.
+fn above_handlers(processes: &[Process]) -> Vec<bool> {
+    let mut above = vec![false; processes.len()];
+    for (at, process) in processes.iter().enumerate().rev() {
+        let counts = may_handle(process) || above.get(at) == Some(&true);
+        if let Some(parent) = process.above.filter(|_| counts).and_then(|it| above.get_mut(it)) {
+            *parent = true;
+        }
+    }
+    above
 }
 
 /// Which processes are below a program that handles the signal.
@@ -107,5 +129,7 @@ mod tests {
         ]);
         let within = within_handlers(&tree.processes);
         assert_eq!(within, [false, false, true, true, false]);
+        let above = above_handlers(&tree.processes);
+        assert_eq!(above, [true, true, true, false, false]);
     }
 }

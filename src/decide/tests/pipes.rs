@@ -130,6 +130,25 @@ fn what_is_below_a_filter_that_gets_no_signal_gets_none_either() {
 }
 
 #[test]
+fn a_shell_that_has_become_the_filter_of_its_server_reads_from_it() {
+    // exec pretty < <(server)
+    let tree = vec![
+        reads(7, process(2, 1, "pretty", Caught)),
+        writes(7, background(process(3, 2, "server", Caught))),
+        process(4, 2, "worker", Caught),
+    ];
+    let roles = verdicts(tree.clone());
+    assert_eq!(roles[0], (Role::Handler, ReadsPipeline));
+    assert_eq!(roles[1], (Role::Handler, Reason::Handles));
+    assert_eq!(roles[2].0, Role::Worker);
+    let mut world = World::new(terms(|_| ()), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(3, TERM)]);
+    assert_eq!(sent(&world.end(3, 100)), []);
+    let own = vec![reads(7, writes(7, process(2, 1, "server", Caught)))];
+    assert_eq!(verdicts(own)[0], (Role::Handler, Reason::Handles), "it writes the pipe itself");
+}
+
+#[test]
 fn where_a_handler_hides_its_outputs_a_pipe_of_ones_own_is_perhaps_its() {
     let hidden = Outputs { files: [None, None], hidden: true };
     let tree = |stdin| {

@@ -2,6 +2,8 @@
 //! may not be read.
 
 use std::fs;
+use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -11,8 +13,8 @@ use crate::scenario::{AS_USER_65534, container};
 use crate::support::runner::{Test, tests};
 use crate::support::variables::full_load;
 use crate::support::{
-    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, pid_namespace, process, root, say,
-    schema, tool,
+    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, missing, pid_namespace, process,
+    repository, root, say, schema, script, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::SIGTERM;
 
@@ -96,7 +98,7 @@ fn asked_within(containers: &[&str], options: &str) -> Finished {
         starts.collect::<String>()
     );
     let running = container().program("/bin/sh").args(["-c", &script]);
-    let mut running = running.stdin(std::process::Stdio::piped()).start();
+    let mut running = running.stdin(Stdio::piped()).start();
     let ready = containers.len();
     running.wait_lines(ready, " ready");
     drop(running.stdin());
@@ -168,7 +170,7 @@ fn what_another_user_may_not_read_is_said_and_is_no_answer() {
         scratch.path().display()
     );
     let running = container().program("/bin/sh").args(["-c", &script]);
-    let mut running = running.stdin(std::process::Stdio::piped()).start();
+    let mut running = running.stdin(Stdio::piped()).start();
     running.wait_line(" ready");
     drop(running.stdin());
     let said = running.finish();
@@ -176,6 +178,15 @@ fn what_another_user_may_not_read_is_said_and_is_no_answer() {
     assert_eq!(said.count("CAP_SYS_PTRACE"), 1, "{said}");
     assert_eq!(said.count("1 container: 1 not readable"), 1, "{said}");
     assert_eq!(said.count("status 125"), 1, "{said}");
+    // Where /proc shows a user none but its own processes, that is not the whole machine.
+    let script = format!(
+        "mount -o remount,hidepid=invisible /proc || exit 3
+         setpriv {user} {}/adieu --explain all; echo \"status $?\"",
+        scratch.path().display()
+    );
+    let said = container().program("/bin/sh").args(["-c", &script]).start().finish();
+    assert_eq!(said.count("status 125"), 1, "{said}");
+    assert!(said.err.iter().any(|line| line.contains("not whole")), "{said}");
 }
 
 /// Promise (Explaining): `--explain all` has each container in one line, the worst first, and one
@@ -207,16 +218,17 @@ fn it_shows_command_lines_and_colours_only_where_they_are_asked_for() {
 fn it_goes_on_beside_what_is_stopped_and_what_comes_and_goes() {
     pid_namespace();
     let all = "server --print HUP,INT,QUIT,USR1,USR2,CONT,WINCH,RTMIN --on TERM";
-    let steady = container().program("/bin/sh").args(["-c", &format!("exec {all}")]).start();
+    let steady = container().program("/bin/sh").args(["-c", &format!("exec {all}")]);
+    let steady = steady.deadline(Duration::from_secs(120)).start();
     steady.wait_line("ready");
     let stopped = container().program("/bin/sh").args(["-c", "server; :"]).start();
     stopped.wait_line("ready");
     let server = stopped.process("server").pid;
     nix::sys::signal::kill(server, nix::sys::signal::Signal::SIGSTOP).unwrap();
     eventually("it is stopped", || process(server).is_some_and(|it| it.state == 'T'));
-    let storm = format!("while :; do {UNSHARE} sh -c ':; :' & {UNSHARE} sh -c 'sleep 0; :'; done");
+    let storm = format!("while :; do {UNSHARE} sh -c ':; :' & {UNSHARE} sh -c 'sleep 0'; done");
     let storm = Adieu::new().as_child().program("/bin/sh").args(["-c", &storm]).start();
-    for _ in 0..20 {
+    for _ in 0..5 {
         let all = explain_all(&[]);
         assert_eq!(of(&all, steady.pid().as_raw())["outcome"], "waits");
         assert_eq!(of(&all, stopped.pid().as_raw())["programs"][0]["name"], "server");
@@ -225,6 +237,68 @@ fn it_goes_on_beside_what_is_stopped_and_what_comes_and_goes() {
     assert_eq!(steady.lines().len(), 1, "{:#?}", steady.lines());
     steady.signal(SIGTERM);
     steady.expect_exit(0).assert_order(["server got TERM", "server done"]);
+}
+
+/// Promise (Explaining): `--explain all` sends no signal, and goes on whatever ends or hangs
+/// meanwhile
+fn it_goes_on_beside_a_file_system_that_does_not_answer() {
+    root();
+    pid_namespace();
+    let python = tool("python3");
+    if !Path::new("/dev/fuse").exists() {
+        missing("/dev/fuse", "load the kernel's module fuse");
+    }
+    let scratch = Scratch::new();
+    let file = scratch.join("file");
+    fs::write(&file, "").unwrap();
+    let file = file.display();
+    let fuse = repository().join("tests/it/support/silent_fuse.py");
+    let script = format!(
+        "{} {} {file} & while ! grep -q {file} /proc/mounts; do sleep 0.05; done
+         {UNSHARE} sh -c 'exec <{file}; cat /dev/null | server; :' &
+         {UNSHARE} sh -c 'exec cat {file}' & read line; \"$ADIEU\" --explain all",
+        python.display(),
+        fuse.display()
+    );
+    let running = container().program("/bin/sh").args(["-c", &script]);
+    let mut running = running.stdin(Stdio::piped()).start();
+    running.wait_line("server ready");
+    running.wait_line("asked");
+    drop(running.stdin());
+    running.wait_line("2 containers: 2 ignore SIGTERM");
+}
+
+/// Promise (Explaining): `--explain all` says of other inits what is certain, and otherwise that it
+/// is not
+fn of_supervisord_and_s6_it_says_that_their_configuration_decides() {
+    pid_namespace();
+    let scratch = Scratch::new();
+    let configuration = scratch.join("supervisord.conf");
+    let text = "[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\npidfile=DIR/pid\n\
+                user=root\n[program:server]\ncommand=server\nstdout_logfile=/dev/fd/1\n\
+                stdout_logfile_maxbytes=0\n";
+    let directory = scratch.path().display().to_string();
+    fs::write(&configuration, text.replace("DIR", &directory)).unwrap();
+    let service = scratch.join("scan/server");
+    fs::create_dir_all(&service).unwrap();
+    script(&service, "run", "exec server\n");
+    for (name, words) in [
+        ("supervisord", vec!["-c".to_owned(), configuration.display().to_string()]),
+        ("s6-svscan", vec![format!("{directory}/scan")]),
+    ] {
+        let Some(program) = tool_or_less(name) else { continue };
+        let running = container().program(program).args(words).start();
+        running.wait_line(" ready");
+        let all = explain_all(&[]);
+        let said = of(&all, running.pid().as_raw());
+        assert_eq!(said["outcome"], "not_certain", "{said:#}");
+        assert_eq!(said["init"], name, "{said:#}");
+        // s6-supervise is between, and handles the signal itself.
+        let named = if name == "s6-svscan" { "s6-supervise" } else { "server" };
+        let named = running.process(named);
+        let named = format!("{} ({})", named.name, named.pid);
+        assert!(said["verdict"].as_str().unwrap().contains(&named), "{named}: {said:#}");
+    }
 }
 
 /// Promise (Explaining): `--explain all` has each container in one line, the worst first, and one
@@ -281,6 +355,8 @@ pub(crate) const TESTS: &[Test] = tests![
     what_another_user_may_not_read_is_said_and_is_no_answer,
     it_shows_command_lines_and_colours_only_where_they_are_asked_for,
     it_goes_on_beside_what_is_stopped_and_what_comes_and_goes,
+    it_goes_on_beside_a_file_system_that_does_not_answer,
+    of_supervisord_and_s6_it_says_that_their_configuration_decides,
     the_schema_of_all_describes_every_property_and_allows_no_other,
 ];
 

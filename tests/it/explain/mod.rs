@@ -572,6 +572,8 @@ fn adieu_is_known_whatever_it_is_called() {
         let pid = running.pid().to_string();
         let beside = Adieu::new().as_child().program(&copy).args(["--explain", &*pid]).start();
         let said = sentences(&beside.expect_exit(0).out);
+        // Another copy of adieu has to see it by what it does.
+        assert_eq!(verdict(&running, &[]), said, "as {name}");
         running.signal(SIGTERM);
         running.expect_exit(0).assert_order(["server got TERM", "server done"]);
         assert!(said.starts_with("On SIGTERM adieu would wait for server ("), "as {name}: {said}");

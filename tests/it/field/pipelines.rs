@@ -14,9 +14,9 @@ use crate::support::runner::{Test, tests};
 use crate::support::{Finished, say, tool, tool_or_less};
 use nix::sys::signal::Signal::SIGTERM;
 
-/// ksh93 is not among them: it joins the commands of a pipeline by socket pairs, of which /proc does
-/// not show who reads what (seen with ksh93u+m 1.0). There a filter that handles nothing is taken
-/// for a reader, and one that handles the signal is not.
+/// ksh93 is not among them: it joins the commands of a pipeline by socket pairs, of which /proc
+/// does not show who reads what (seen with ksh93u+m 1.0). There a filter that handles nothing is
+/// taken for a reader, and one that handles the signal is not.
 const WITH_PIPES: &[&str] = &["dash", "bash", "busybox", "zsh", "mksh", "yash"];
 
 /// The node server's work.
@@ -65,10 +65,11 @@ fn a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell() {
 
 /// Promise (Which process gets the signal, and when): a log filter that handles the signal itself
 /// reads the last lines
-fn a_filter_that_is_executed_in_the_place_of_the_shell_has_its_server_below_it() {
+fn a_filter_whose_server_is_its_own_child_reads_the_last_lines() {
     tool("node");
     let folder = folder(&[("server.js", SERVER_JS), ("pretty.js", PRETTY_JS)]);
     for (shell, script) in [
+        ("bash", "node pretty.js < <(node server.js); echo after"),
         ("bash", "exec node pretty.js < <(node server.js)"),
         // yash executes the last command of a pipeline so by itself.
         ("yash", "node server.js | node pretty.js"),
@@ -289,7 +290,7 @@ fn a_server_in_the_foreground_of_a_script_through_a_pipe_is_no_reader() {
 
 pub(super) const TESTS: &[Test] = tests![
     a_node_server_and_a_node_filter_keep_the_last_lines_under_each_shell,
-    a_filter_that_is_executed_in_the_place_of_the_shell_has_its_server_below_it,
+    a_filter_whose_server_is_its_own_child_reads_the_last_lines,
     multilog_writes_the_last_lines,
     a_log_shipper_with_a_handler_behind_exec_ships_the_last_lines,
     a_filter_that_goes_on_after_the_end_of_file_gets_the_signal_when_the_epilogue_is_over,
