@@ -436,8 +436,10 @@ impl Files {
             .collect();
         for reader in 0..n {
             for from in handlers.iter().copied().filter(|from| !within(reader, *from)) {
-                let direct = writers[reader].iter().any(|at| {
-                    within(*at, from) || within(from, *at) && !within(from, reader)
+                // Of a handler above it, only what that writes itself.
+                let direct = writers[reader].iter().any(|at| match within(from, reader) {
+                    true => *at == from,
+                    false => within(*at, from) || within(from, *at),
                 });
                 let guess = match self.stdin[reader] {
                     Stdin::Unknown => true,
@@ -824,7 +826,11 @@ impl Oracle {
                     && child.handling(s, world.now).is_none()
                     && child.ignores(s);
                 ignored
-                    && !up.is_some_and(|up| up.access != Access::Unreadable && up.ignores(s))
+                    && !up.is_some_and(|up| {
+                        up.access != Access::Unreadable
+                            && up.handling(s, world.now).is_none()
+                            && up.ignores(s)
+                    })
                     && !self.options.ignored.contains(&s)
             })
         };
@@ -1196,7 +1202,7 @@ impl Oracle {
             }
             let asks_pending = self.signal;
             let Some(m) = self.record_mut(p.id) else { continue };
-            m.moved |= world.switches(p) != m.switches || World::is_pending(p, asks_pending);
+            m.moved = world.switches(p) != m.switches || World::is_pending(p, asks_pending);
             m.left = view.left;
             let belongs = view.role == Role::Worker
                 && view.mine.is_none_or(|it| matches!(it, Role::Handler | Role::Foreground));
@@ -1445,6 +1451,7 @@ impl Oracle {
                     *role != Role::Worker
                         && m.role != Role::Shielded
                         && !since
+                        && !view.loose
                         && (!m.reader || *role == Role::Handler && !view.deferred)
                         && !m.ignored
                         && !filter
@@ -1740,8 +1747,8 @@ impl Oracle {
         let left_unclear = m.left && !m.was_worker;
         let half = self.stage == Stage::Handlers
             && self.half_at().is_some_and(|at| at <= now)
-            && view.role == Role::Bystander
-            && m.role == Role::Bystander
+            && (view.mine == Some(Role::Bystander)
+                || view.role == Role::Bystander && m.role == Role::Bystander)
             && view.in_foreground
             && !m.reader;
         let in_last_call = match self.stage {
@@ -1797,6 +1804,7 @@ impl Oracle {
     /// Whether it ignores the signal that it gets, and no handler is below it.
     fn is_ignorer(&self, view: &View) -> bool {
         view.ignores
+            && !self.record(view.process.id).is_some_and(|m| m.as_handler)
             && !self.seen.iter().any(|other| {
                 (other.handles || self.record(other.process.id).is_some_and(|m| m.as_handler))
                     && is_below(&self.seen, other.process.id, view.process.id)
