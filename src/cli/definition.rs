@@ -37,9 +37,10 @@ Examples:
 In brackets: the default, then the environment variable. An option wins over its variable. Options
 end at the first word that is not one.
 
-Exit status: that of the main process; 128+n when signal n ended it; 125 when adieu itself failed;
-126 when the program cannot be executed; 127 when it is not found. Where adieu is not PID 1 and a
-signal ended the main process, adieu ends by the same signal; a shell shows that as 128+n too.";
+Exit status: that of the main process; 128+n when signal n ended it; 137 when the timeout killed;
+125 when adieu itself failed; 126 when the program cannot be executed; 127 when it is not found.
+Where adieu is not PID 1 and a signal ended the main process, adieu ends by the same signal; a
+shell shows that as 128+n too.";
 
 const SINGLE_CHILD: &str = "dumb-init's -c, --single-child can be left out, as programs see to \
 their own workers here; the nearest is adieu --deliver child -- PROGRAM ARG";

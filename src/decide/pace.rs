@@ -10,6 +10,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 /// The longest while the end of a handler is reported by nothing (no pidfd): it is found by
 /// looking.
 const LONGEST_LOOK_UNREPORTED: Duration = Duration::from_millis(100);
+/// The longest while a script may start the next server: that ends its time.
+const LONGEST_LOOK_EPILOGUE: Duration = Duration::from_millis(200);
 /// The longest while the timeout is over: what is still being forked has to be found.
 const LONGEST_LOOK_KILLING: Duration = Duration::from_millis(50);
 /// Looking at a large tree costs time. Looks that nothing asks for take at most a twentieth of it,
@@ -25,6 +27,8 @@ pub(crate) enum Need {
     Idle,
     /// The end of a handler is reported by nothing else.
     Unreported,
+    /// What the script starts has to be found.
+    Epilogue,
     /// The timeout is over.
     Killing,
 }
@@ -59,6 +63,7 @@ impl Pace {
         let (longest, share) = match need {
             Need::Idle => (LONGEST_LOOK, IDLE_SHARE),
             Need::Unreported => (LONGEST_LOOK_UNREPORTED, IDLE_SHARE),
+            Need::Epilogue => (LONGEST_LOOK_EPILOGUE, IDLE_SHARE),
             Need::Killing => (LONGEST_LOOK_KILLING, KILLING_SHARE),
         };
         (self.last, self.cost) = (now, cost);

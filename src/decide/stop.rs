@@ -352,6 +352,7 @@ impl Stop {
         }
         let need = match self.stage {
             Stage::Killing { .. } => Need::Killing,
+            Stage::Epilogue { .. } => Need::Epilogue,
             _ if self.ledger.has_unreported() => Need::Unreported,
             _ => Need::Idle,
         };
