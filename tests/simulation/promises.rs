@@ -1298,9 +1298,13 @@ impl Oracle {
             };
             if self.waits_for_handler(world) {
                 self.stage = Stage::Handlers;
-            } else if until <= now || self.seen.iter().all(signalled) || self.is_restarted(world) {
+            } else if until <= now || self.seen.iter().all(signalled) {
                 self.stage = Stage::LastCall;
                 self.last_call_since.get_or_insert(now);
+            } else if self.is_restarted(world) {
+                self.stage = Stage::LastCall;
+                self.last_call_since.get_or_insert(now);
+                self.collect(Promise::Restart, first, now);
             }
         }
         if self.stage == Stage::LastCall {

@@ -433,6 +433,7 @@ impl Maker {
                     let mut member = self.spec(2);
                     member.program = self.server(4);
                     (member.input, member.output) = (Input::Fifo(from), Output::Fifo(to));
+                    member.children.clear();
                     member.background = from == zero || self.one_in(2);
                     spec.children.push(member);
                 }
