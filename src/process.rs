@@ -145,6 +145,29 @@ pub struct Snapshot {
     pub last_pid: i32,
 }
 
+/// Marks the ancestors of all processes that are marked, too.
+pub(crate) fn with_ancestors(processes: &[Process], mut marked: Vec<bool>) -> Vec<bool> {
+    // Children stand behind their parents, so backwards each is settled before its parent is.
+    for (at, process) in processes.iter().enumerate().rev() {
+        if marked.get(at) == Some(&true)
+            && let Some(above) = process.above.and_then(|above| marked.get_mut(above))
+        {
+            *above = true;
+        }
+    }
+    marked
+}
+
+/// Marks the descendants of all processes that are marked, but not these themselves.
+pub(crate) fn descendants(processes: &[Process], marked: impl Fn(usize) -> bool) -> Vec<bool> {
+    let mut below: Vec<bool> = Vec::with_capacity(processes.len());
+    for process in processes {
+        let above = process.above;
+        below.push(above.is_some_and(|at| marked(at) || below.get(at) == Some(&true)));
+    }
+    below
+}
+
 /// Whether a process was started after a look that was over at this tick, when this pid had been
 /// given last.
 pub(crate) fn started_after(tick: u64, last_pid: i32, id: ProcId) -> bool {

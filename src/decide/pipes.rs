@@ -7,7 +7,7 @@
 //! shell has executed R in its own place (`exec filter < <(server)`), since a program reads from
 //! what it has started by another descriptor.
 
-use crate::process::{File, Kind, Process, Snapshot, Stdin};
+use crate::process::{File, Kind, Process, Snapshot, Stdin, with_ancestors};
 use std::collections::BTreeMap;
 
 /// What a process reads.
@@ -129,6 +129,26 @@ impl<'a> Pipes<'a> {
     /// Whether what this job writes, or a process below it, is read by the other.
     pub(super) fn is_fed_by(&self, reader: usize, job: usize) -> bool {
         self.writers_for(reader).any(|writer| self.is_within(writer, job))
+    }
+
+    /// Whether what this job of a reader writes comes to the reader, also by way of other jobs: a
+    /// shell that has started all of a pipeline but its last command, and become that.
+    pub(super) fn comes_to(&self, reader: usize, job: usize) -> bool {
+        let mut jobs = vec![job];
+        let mut next = 0;
+        while let Some(job) = jobs.get(next).copied() {
+            next += 1;
+            if self.is_fed_by(reader, job) {
+                return true;
+            }
+            for (other, process) in self.processes.iter().enumerate() {
+                let reads = || self.within(other).any(|at| self.is_fed_by(at, job));
+                if process.above == Some(reader) && !jobs.contains(&other) && reads() {
+                    jobs.push(other);
+                }
+            }
+        }
+        false
     }
 
     /// Whether a process is left that is seen to write what this one reads.
@@ -281,15 +301,7 @@ struct Sources {
 
 impl Sources {
     fn of(processes: &[Process], is_source: Vec<bool>) -> Self {
-        let mut below = is_source.clone();
-        // Children stand behind their parents.
-        for (at, process) in processes.iter().enumerate().rev() {
-            if below.get(at) == Some(&true)
-                && let Some(above) = process.above.and_then(|above| below.get_mut(above))
-            {
-                *above = true;
-            }
-        }
+        let below = with_ancestors(processes, is_source.clone());
         Self { is_source, below }
     }
 

@@ -245,7 +245,7 @@ impl<'a> Assignment<'a> {
                     let has_handler = self.is_handler(at) || self.handler_below(at).is_some();
                     let ground = match self.ground(at, above) {
                         // A shell that has started the server of a pipeline, and become its filter.
-                        _ if reads && has_handler && self.pipes.is_fed_by(above, at) => {
+                        _ if reads && has_handler && self.pipes.comes_to(above, at) => {
                             Some(Ground::Foreground)
                         }
                         _ if reads => None,

@@ -519,7 +519,10 @@ impl Stop {
         let just_reaped = first && !self.asked_for;
         let group = (just_reaped || main.group.is_some()).then_some(Action::SignalGroup(signal));
         let children = self.ledger.signal_children(main.group, self.request(terms, now));
-        [Action::Say(Note::Blind(signal))].into_iter().chain(group).chain(children).collect()
+        let after = now.saturating_sub(self.began);
+        let kills = is_killing.then(|| Action::Say(Note::Kills(after, Vec::new())));
+        let said = [Action::Say(Note::Blind(signal))].into_iter().chain(kills);
+        said.chain(group).chain(children).collect()
     }
 
     fn request(&self, terms: &Terms, now: Time) -> Request {

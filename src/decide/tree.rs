@@ -15,36 +15,24 @@ impl Tree<'_> {
         self.snapshot.processes.iter().zip(self.verdicts)
     }
 
+    fn is_handler(&self, at: usize) -> bool {
+        self.verdicts.get(at).is_some_and(|verdict| verdict.role == Role::Handler)
+    }
+
     /// Which processes are a handler, or have one below them.
     pub(crate) fn above_handlers(&self) -> Vec<bool> {
-        let is_handler = |verdict: &Verdict| verdict.role == Role::Handler;
-        let mut above: Vec<bool> = self.verdicts.iter().map(is_handler).collect();
-        for (at, process) in self.snapshot.processes.iter().enumerate().rev() {
-            if above.get(at) == Some(&true)
-                && let Some(parent) = process.above.and_then(|parent| above.get_mut(parent))
-            {
-                *parent = true;
-            }
-        }
-        above
+        let handlers = (0..self.verdicts.len()).map(|at| self.is_handler(at)).collect();
+        process::with_ancestors(&self.snapshot.processes, handlers)
     }
 
     /// Which processes have a handler above them.
     pub(crate) fn below_handlers(&self) -> Vec<bool> {
-        let mut below: Vec<bool> = Vec::with_capacity(self.verdicts.len());
-        for process in &self.snapshot.processes {
-            let is_handler = |at: usize| {
-                self.verdicts.get(at).is_some_and(|verdict| verdict.role == Role::Handler)
-            };
-            let above = process.above;
-            below.push(above.is_some_and(|at| is_handler(at) || below.get(at) == Some(&true)));
-        }
-        below
+        process::descendants(&self.snapshot.processes, |at| self.is_handler(at))
     }
 
     /// Whether the process at this place is a shell with a trap that gets the signal.
     fn is_trapping_shell(&self, at: usize) -> bool {
-        self.verdicts.get(at).is_some_and(|verdict| verdict.role == Role::Handler)
+        self.is_handler(at)
             && self.snapshot.processes.get(at).is_some_and(|p| p.kind == Kind::Shell)
     }
 

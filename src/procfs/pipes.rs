@@ -1,6 +1,8 @@
 //! What each process of a tree reads and writes: the files behind its stdin, stdout and stderr.
 
-use crate::process::{Disposition, File, Kind, Outputs, Process, Stdin};
+use crate::process::{
+    Disposition, File, Kind, Outputs, Process, Stdin, descendants, with_ancestors,
+};
 use crate::system::sys::{self, FileId};
 use nix::errno::Errno;
 use std::ffi::CString;
@@ -16,13 +18,14 @@ use std::ffi::CString;
 pub(super) fn connect(processes: &mut [Process], outside: Option<FileId>, first: bool) {
     let within = within_handlers(processes);
     let any_reads = !first || processes.iter().filter(|process| may_handle(process)).count() > 1;
-    let above = above_handlers(processes);
+    let above = with_ancestors(processes, processes.iter().map(may_handle).collect());
     let mut later = Vec::new();
     for (at, (process, within)) in processes.iter_mut().zip(&within).enumerate() {
-        match is_handling_program(process) {
-            true if !any_reads || *within => {}
-            false if above.get(at) == Some(&true) => later.push(at),
-            _ => process.stdin = stdin(process.id.pid, outside),
+        let is_above = above.get(at) == Some(&true) && !may_handle(process);
+        if is_above {
+            later.push(at);
+        } else if !is_handling_program(process) || any_reads && !within {
+            process.stdin = stdin(process.id.pid, outside);
         }
     }
     if processes.iter().any(Process::may_read_pipe) {
@@ -39,26 +42,9 @@ pub(super) fn connect(processes: &mut [Process], outside: Option<FileId>, first:
     }
 }
 
-/// Which processes have a process below them that may handle the signal.
-fn above_handlers(processes: &[Process]) -> Vec<bool> {
-    let mut above = vec![false; processes.len()];
-    for (at, process) in processes.iter().enumerate().rev() {
-        let counts = may_handle(process) || above.get(at) == Some(&true);
-        if let Some(parent) = process.above.filter(|_| counts).and_then(|it| above.get_mut(it)) {
-            *parent = true;
-        }
-    }
-    above
-}
-
 /// Which processes are below a program that handles the signal.
 fn within_handlers(processes: &[Process]) -> Vec<bool> {
-    let mut within: Vec<bool> = Vec::with_capacity(processes.len());
-    for process in processes {
-        let above = process.above.and_then(|at| Some((processes.get(at)?, within.get(at)?)));
-        within.push(above.is_some_and(|(parent, within)| *within || is_handling_program(parent)));
-    }
-    within
+    descendants(processes, |at| processes.get(at).is_some_and(is_handling_program))
 }
 
 fn is_handling_program(process: &Process) -> bool {
@@ -129,7 +115,5 @@ mod tests {
         ]);
         let within = within_handlers(&tree.processes);
         assert_eq!(within, [false, false, true, true, false]);
-        let above = above_handlers(&tree.processes);
-        assert_eq!(above, [true, true, true, false, false]);
     }
 }

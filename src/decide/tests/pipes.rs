@@ -144,6 +144,14 @@ fn a_shell_that_has_become_the_filter_of_its_server_reads_from_it() {
     let mut world = World::new(terms(|_| ()), tree);
     assert_eq!(sent(&world.step(arrives(TERM), 0)), [(3, TERM)]);
     assert_eq!(sent(&world.end(3, 100)), []);
+    // yash: server | cat | pretty
+    let roles = verdicts(vec![
+        reads(7, process(2, 1, "pretty", Caught)),
+        writes(8, process(3, 2, "server", Caught)),
+        writes(7, reads(8, process(4, 2, "cat", Disposition::Default))),
+    ]);
+    assert_eq!(roles[0], (Role::Handler, ReadsPipeline));
+    assert_eq!(roles[1], (Role::Handler, Reason::Handles));
     let own = vec![reads(7, writes(7, process(2, 1, "server", Caught)))];
     assert_eq!(verdicts(own)[0], (Role::Handler, Reason::Handles), "it writes the pipe itself");
 }

@@ -73,6 +73,7 @@ fn a_filter_whose_server_is_its_own_child_reads_the_last_lines() {
         ("bash", "exec node pretty.js < <(node server.js)"),
         // yash executes the last command of a pipeline so by itself.
         ("yash", "node server.js | node pretty.js"),
+        ("yash", "node server.js | cat | node pretty.js"),
     ] {
         if tool_or_less(shell).is_none() {
             continue;
