@@ -1700,7 +1700,9 @@ impl Oracle {
         let shell = self.view(p.id).is_some_and(View::is_shell) && p.kind(now) == Kind::Shell;
         let young = self.tick.saturating_sub(p.id.start) < YOUTH;
         let copy = below_trap && shell && young && !by_group;
-        let loose = self.view(p.id).is_some_and(|v| v.loose && v.handles);
+        let loose = self
+            .view(p.id)
+            .is_some_and(|v| v.loose && v.handles || v.mine == Some(Role::Handler));
         let (sent, acted_at) = (self.signal, self.acted_at);
         self.forget_due(p.id);
         if let Some(m) = self.record_mut(p.id) {
