@@ -344,7 +344,8 @@ impl Ledger {
             for _ in 0..self.records.len() {
                 let up = self.find(above).and_then(|id| self.records.get(&id));
                 match up {
-                    Some(up) if up.is_awaited() => return true,
+                    // A prefork server looks after its own copies.
+                    Some(up) if up.is_awaited() => return up.process.name != record.process.name,
                     Some(up) if !handles(up) => above = up.process.parent,
                     _ => return false,
                 }

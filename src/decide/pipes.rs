@@ -62,7 +62,7 @@ impl<'a> Pipes<'a> {
         while std::mem::take(&mut found) {
             for at in candidates.iter().copied() {
                 let is_new = reads.get(at) != Some(&Reads::Handler);
-                if is_new && self.reads_from_any(at, &all) {
+                if is_new && self.reads_from_any(at, &all, sources) {
                     found = true;
                     set(&mut reads, at, Reads::Handler);
                 }
@@ -89,13 +89,17 @@ impl<'a> Pipes<'a> {
         reads
     }
 
-    /// Whether a process reads the pipe that one of these writes, or a process on its branch.
-    fn reads_from_any(&self, at: usize, sources: &Sources) -> bool {
-        let is_elsewhere = |other: &usize| !self.is_within(at, *other);
-        self.writers_for(at).any(|writer| {
-            // A handler that writes the pipe itself counts also where it is above the reader.
-            let itself = sources.has(writer);
-            let above = || self.branch_up(writer).any(|it| sources.has(it) && is_elsewhere(&it));
+    /// Whether a process reads the pipe that one of these writes, or a process on its branch. The
+    /// `handlers` among them count also where they are above the reader, and write it themselves.
+    fn reads_from_any(&self, at: usize, sources: &Sources, handlers: &[bool]) -> bool {
+        let is_elsewhere = |other: &usize| !self.are_on_one_branch(at, *other);
+        let comes_from_source = |writer: usize| {
+            let mut above = self.branch_up(writer);
+            if self.is_within(writer, at) {
+                let mut between = above.take_while(|it| *it != at);
+                return sources.has_below(writer) || between.any(|it| sources.has(it));
+            }
+            let by_itself = handlers.get(writer) == Some(&true);
             let below = || match self.is_within(at, writer) {
                 false => sources.has_below(writer),
                 true => {
@@ -103,8 +107,9 @@ impl<'a> Pipes<'a> {
                     all.any(|it| self.is_within(it, writer))
                 }
             };
-            itself || above() || below()
-        })
+            by_itself || above.any(|it| sources.has(it) && is_elsewhere(&it)) || below()
+        };
+        self.writers_for(at).any(comes_from_source)
     }
 
     /// Whether a process may read what one of these writes: what does not show is guessed. It is

@@ -323,6 +323,31 @@ impl Row {
         self.place.pod.as_deref().unwrap_or_default().chars().take(8).collect()
     }
 
+    /// The verdict in this many columns: without the pid, or with the number of programs alone,
+    /// where that is needed.
+    fn verdict_within(&self, columns: usize, signal: Signal) -> String {
+        let fits = |text: &String| text.chars().count() <= columns;
+        let with = |programs: &str| match self.class {
+            Class::Ignores => format!("ignores {signal}, cuts {programs} off"),
+            Class::CutsOff => format!("cuts {programs} off"),
+            Class::Waits => format!("waits for {programs}"),
+            _ => self.short.clone(),
+        };
+        let count = self.programs.len();
+        let Some((_, name)) = self.programs.first() else {
+            return self.short.chars().take(columns).collect();
+        };
+        let others = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        let variants = [
+            self.short.clone(),
+            with(&format!("{name}{others}")),
+            with(&format!("{count} programs")),
+        ];
+        let fitting = variants.into_iter().find(fits);
+        let shortest = with("programs");
+        fitting.unwrap_or(shortest).chars().take(columns).collect()
+    }
+
     fn program(&self) -> String {
         let name = format!("{}{}", " ".repeat(self.depth.min(6)), self.program);
         name.chars().take(16).collect()
@@ -359,10 +384,12 @@ impl All {
             let said = format!("ON {}", self.signal);
             lines.push(line("PID", "CONTAINER", "POD", "HOSTNAME", "PID 1", &said));
         }
+        let room = WIDTH.saturating_sub(others + host + 1);
         for row in &self.rows {
             let pid = row.pid.to_string();
-            let text =
-                line(&pid, &row.container(), &row.pod(), &row.hostname, &row.program(), &row.short);
+            let said = row.verdict_within(room, self.signal);
+            let (id, pod) = (row.container(), row.pod());
+            let text = line(&pid, &id, &pod, &row.hostname, &row.program(), &said);
             lines.push(if colour { paint(&text, row.class) } else { text });
             if !row.arguments.is_empty() {
                 let parts = row.arguments.chars().collect::<Vec<_>>();
@@ -438,5 +465,127 @@ fn paint(text: &str, class: Class) -> String {
         Class::Depends | Class::Unreadable => format!("\x1b[33m{text}\x1b[0m"),
         Class::Waits => format!("\x1b[32m{text}\x1b[0m"),
         Class::NoStop | Class::Stops => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(pid: i32, parent: Option<i32>, class: Class, short: &str) -> Row {
+        Row {
+            pid,
+            parent,
+            depth: 0,
+            place: Place::default(),
+            hostname: "a-host".to_owned(),
+            program: "server".to_owned(),
+            arguments: String::new(),
+            init: "none".to_owned(),
+            class,
+            short: short.to_owned(),
+            programs: Vec::new(),
+            verdict: String::new(),
+        }
+    }
+
+    fn order(groups: Vec<Vec<Row>>) -> Vec<(i32, usize)> {
+        sorted(groups).iter().map(|row| (row.pid, row.depth)).collect()
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_what_is_within_a_container_behind_it() {
+        let waits = |pid, parent| row(pid, parent, Class::Waits, "waits");
+        let ignores = |pid, parent| row(pid, parent, Class::Ignores, "ignores");
+        let cuts = |pid| Row {
+            programs: vec![(99, "java".to_owned())],
+            ..row(pid, None, Class::Ignores, "ignores")
+        };
+        assert_eq!(
+            order(vec![vec![waits(1, None)], vec![ignores(2, None)], vec![cuts(3)]]),
+            [(3, 0), (2, 0), (1, 0)]
+        );
+        // One that waits, with a bad one two levels below it, and a good and a bad one beside.
+        let group = vec![
+            waits(10, None),
+            waits(11, Some(10)),
+            waits(12, Some(10)),
+            ignores(13, Some(12)),
+            ignores(14, Some(10)),
+        ];
+        assert_eq!(
+            order(vec![vec![waits(1, None)], group]),
+            [(10, 0), (14, 1), (11, 1), (12, 1), (13, 2), (1, 0)]
+        );
+        // The parent ended before it was read.
+        assert_eq!(order(vec![vec![waits(21, Some(20))]]), [(21, 0)]);
+    }
+
+    #[test]
+    fn whatever_is_shown_a_line_has_at_most_100_columns() {
+        let long = |pid, class, short: &str| Row {
+            place: Place {
+                engine: Some("docker"),
+                id: Some("0123456789abcdef".repeat(4)),
+                pod: Some("3c0e8f5a-1b2c-4d5e-8f90-a1b2c3d4e5f6".to_owned()),
+                path: "/a".repeat(200),
+            },
+            hostname: "h".repeat(64),
+            program: "a-name-of-15-ch".to_owned(),
+            arguments: "x ".repeat(500),
+            ..row(pid, None, class, short)
+        };
+        let rows = vec![
+            Row {
+                programs: vec![(4_194_304, "a-name-of-15-ch".to_owned())],
+                ..long(
+                    4_194_304,
+                    Class::Ignores,
+                    "ignores SIGTERM, cuts a-name-of-15-ch (4194304) off",
+                )
+            },
+            Row {
+                programs: vec![(4_194_304, "a-name-of-15-ch".to_owned()); 1_000],
+                ..long(
+                    2,
+                    Class::Ignores,
+                    "ignores SIGTERM, cuts a-name-of-15-ch (4194304) and 999 more",
+                )
+            },
+            long(2, Class::CutsOff, "cuts java (31) off"),
+            row(3, Some(2), Class::Unreadable, "may not be read"),
+        ];
+        let all = All { signal: Signal::TERM, rows };
+        let text = all.to_text(false);
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDTH, "{line}");
+        }
+        assert!(text.contains(" 0123456789a") && text.contains(" 3c0e8f5a "), "{text}");
+        for verdict in [
+            " ignores SIGTERM, cuts a-name-of-15-ch off\n",
+            " ignores SIGTERM, cuts 1000 programs off\n",
+            " cuts java (31) off\n",
+        ] {
+            assert!(text.contains(verdict), "{verdict}{text}");
+        }
+        assert!(text.contains("CAP_DAC_READ_SEARCH"), "{text}");
+        let last = text.lines().last();
+        assert_eq!(
+            last,
+            Some("4 containers: 2 ignore SIGTERM, 1 cuts programs off, 1 not readable")
+        );
+        assert!(all.to_text(true).contains('\x1b'));
+        let nothing = All { signal: Signal::TERM, rows: Vec::new() };
+        assert_eq!(nothing.to_text(false), "No container runs here.\n");
+    }
+
+    #[test]
+    fn what_is_bad_is_worse_than_what_is_not_known() {
+        let check = |classes: &[Class]| Class::check(classes.iter().copied());
+        assert_eq!(check(&[Class::Stops, Class::Waits, Class::Depends]), Checked::Good);
+        assert_eq!(check(&[Class::Unreadable, Class::Waits]), Checked::Unknown);
+        assert_eq!(check(&[Class::Unreadable, Class::CutsOff]), Checked::Bad);
+        assert_eq!(check(&[Class::Ignores]), Checked::Bad);
+        assert_eq!(check(&[]), Checked::Good);
     }
 }

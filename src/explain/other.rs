@@ -202,6 +202,15 @@ impl Explained {
             );
             return Judgement::new(Outcome::Depends("node's program".to_owned()), text);
         }
+        if self.root.kind == Kind::Shell && !handlers.is_empty() {
+            let end =
+                if self.root_is_init { ", and is killed by the kernel when it ends" } else { "" };
+            let text = format!(
+                "{root} handles {signal} by a trap: {} gets it only if that passes it on{end}.",
+                names(&handlers)
+            );
+            return Judgement::new(Outcome::Waits(vec![&self.root]), text);
+        }
         let text = format!(
             "{root} handles {signal} itself; what is below it is its own business{}.",
             if self.root_is_init { ", and is killed by the kernel when it ends" } else { "" }
@@ -365,7 +374,13 @@ mod tests {
         for process in &mut job {
             process.ignored = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
         }
-        assert_eq!(outcome(Top::Bare, shell(), job).0, Class::Waits);
+        let (class, said) = outcome(Top::Bare, shell(), job);
+        assert_eq!(class, Class::Waits);
+        assert_eq!(
+            said,
+            "sh (1) handles SIGTERM by a trap: java (12) gets it only if that passes it on, and is \
+             killed by the kernel when it ends."
+        );
         let below = || {
             vec![
                 process(7, 1, "sh", Disposition::Caught),
