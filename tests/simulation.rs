@@ -5,7 +5,8 @@
 //!
 //! `ADIEU_SEEDS=1000000 cargo test --profile simulation --test simulation` runs that many seeds.
 //! `ADIEU_SEED=17` runs one seed and prints its story. `ADIEU_STORIES=FILE` writes the stories of
-//! all seeds, to be compared before and after a change of the structure.
+//! all seeds, to be compared before and after a change of the structure. `ADIEU_TALLY=1` counts the
+//! seeds that break each promise. `ADIEU_SHRINK_SEED=17` makes one seed smaller.
 
 #![allow(clippy::panic, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail")]
 #![allow(clippy::collapsible_if, clippy::collapsible_match, reason = "one check, one condition")]
@@ -22,8 +23,10 @@ mod world;
 use promises::Promise;
 use run::{run, title};
 use scenario::Scenario;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many seeds a plain `cargo test` runs, where nothing is optimized.
@@ -102,6 +105,36 @@ fn story(scenario: &Scenario) -> String {
     text
 }
 
+/// Counts the seeds that break each promise, and gives the first few of each.
+fn tally(seeds: u64) -> String {
+    let (next, found) = (AtomicU64::new(1), Mutex::new(BTreeMap::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed > seeds {
+                        return;
+                    }
+                    let Some(broken) = run(&Scenario::new(seed), false).broken else { continue };
+                    let mut found = found.lock().expect("no thread panics with it");
+                    let of_it: &mut Vec<u64> = found.entry(broken.promise).or_default();
+                    of_it.push(seed);
+                }
+            });
+        }
+    });
+    let mut text = String::new();
+    for (promise, mut of_it) in found.into_inner().expect("no thread panicked") {
+        of_it.sort_unstable();
+        let count = of_it.len();
+        of_it.truncate(6);
+        let _ = writeln!(text, "{promise:?}: {count} of {seeds} seeds, the first are {of_it:?}");
+    }
+    text
+}
+
 /// Writes every story to one file. A change of structure leaves it the same byte for byte.
 fn write_stories(file: &std::ffi::OsStr, seeds: u64) -> std::io::Result<()> {
     let mut file = std::io::BufWriter::new(std::fs::File::create(file)?);
@@ -124,8 +157,16 @@ fn every_seed_keeps_the_promises() {
         write_stories(&file, seeds).expect("the file of ADIEU_STORIES can be written");
     }
     let hook = std::panic::take_hook();
+    let only = number("ADIEU_SHRINK_SEED");
+    if std::env::var_os("ADIEU_TALLY").is_some() {
+        std::panic::set_hook(Box::new(|_| {}));
+        let broken = tally(seeds);
+        std::panic::set_hook(hook);
+        assert!(broken.is_empty(), "\n{broken}");
+        return;
+    }
     std::panic::set_hook(Box::new(|_| {}));
-    let failed = first_failure(seeds).map(|seed| {
+    let failed = only.or_else(|| first_failure(seeds)).map(|seed| {
         let scenario = Scenario::new(seed);
         let broken = run(&scenario, false).broken.expect("it failed before");
         let shrinks = number("ADIEU_NO_SHRINK").is_none();

@@ -24,6 +24,9 @@ pub(crate) struct Run<'a> {
     pub(crate) world: World,
     state: State,
     oracle: Oracle,
+    asked_for: bool,
+    /// The timeout has killed in a stop that was asked for, as the report has it.
+    killed: bool,
     /// What happens right after the next look.
     after_look: Vec<Happening>,
     /// adieu cannot open any descriptor.
@@ -87,6 +90,8 @@ impl<'a> Run<'a> {
             world,
             state: State::new(terms),
             oracle,
+            asked_for: false,
+            killed: false,
             after_look: Vec::new(),
             no_descriptors: false,
             looks: 0,
@@ -139,7 +144,7 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             let now = self.world.now;
-            self.oracle.lasts(now, scenario.world.look)?;
+            self.oracle.lasts(&self.world, now, scenario.world.look)?;
             if self.state.deadline().is_some_and(|at| at <= time(now)) {
                 self.oracle.deadline(now);
                 if self.step(Input::Deadline)? {
@@ -264,7 +269,7 @@ impl<'a> Run<'a> {
                 }
                 Action::Exit(code) => {
                     let now = self.world.now;
-                    let code = self.settings.ok_exits.apply(code);
+                    let code = self.settings.ok_exits.apply_unless_killed(code, self.killed);
                     self.world.say(|_| format!("adieu exits with {code}"));
                     return self.oracle.exits(code, &self.world, now).map(|()| true);
                 }
@@ -288,8 +293,10 @@ impl<'a> Run<'a> {
 
     fn says(&mut self, note: &Note) -> Check {
         let now = self.world.now;
+        self.killed |= self.asked_for && matches!(note, Note::Kills(..));
         match note {
             Note::Begins(cause, signal) => {
+                self.asked_for = matches!(cause, Cause::Signal(_));
                 self.world.say(|_| format!("  adieu begins the stop with {signal}: {cause:?}"));
                 if self.oracle.began.is_none() {
                     let hangup = *cause == Cause::Signal(Signal::HUP)
@@ -355,7 +362,8 @@ impl<'a> Run<'a> {
         });
         self.world.looked = self.world.tick();
         self.world.looked_at = self.world.now;
-        let mut snapshot = self.world.snapshot(signal, missed);
+        let deciding = matches!(purpose, Purpose::Begin | Purpose::Forward(_));
+        let mut snapshot = self.world.snapshot(signal, missed, deciding);
         // Where no process handles the signal, the first look reads no stdin.
         let quiet =
             |p: &Process| matches!(p.disposition, Disposition::Default | Disposition::Ignored);
@@ -366,11 +374,13 @@ impl<'a> Run<'a> {
         let (at, now) = (self.world.now, self.world.now + cost);
         match purpose {
             Purpose::Begin | Purpose::Stop => {
-                self.oracle.looked(&self.world, missed, quick, at, now)
+                self.oracle.looked(&self.world, missed, (quick, deciding), at, now)
             }
             Purpose::Forward(_) => self.oracle.looked_to_forward(&self.world, signal, missed),
         }
         if self.world.story.is_some() {
+            let described = self.oracle.described();
+            self.world.say(|_| format!("    {described}"));
             for process in &mut snapshot.processes {
                 process.name = self.world.name(process.id.pid);
             }

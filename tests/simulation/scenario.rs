@@ -85,8 +85,19 @@ pub(crate) struct Spec {
     pub(crate) own_group: bool,
     /// Started with `&` by the shell above.
     pub(crate) background: bool,
-    /// Its stdin is a pipe of the tree.
-    pub(crate) reads: bool,
+    pub(crate) input: Input,
+    pub(crate) output: Output,
+    /// It ends when what it reads from has no writer any more.
+    pub(crate) at_eof: bool,
+    /// It gets a processor now and then without a signal.
+    pub(crate) busy: bool,
+    /// How long it takes until it acts on a signal.
+    pub(crate) slow: Micros,
+    /// It sets INT and QUIT back to their defaults, as node does, so that they do not show that it
+    /// is a background job.
+    pub(crate) resets: bool,
+    /// Its command line, as a number. A restart has the one of the program that it starts again.
+    pub(crate) command: u64,
     pub(crate) access: Access,
     /// It belongs to another user: adieu may not signal it.
     pub(crate) foreign: bool,
@@ -101,11 +112,38 @@ pub(crate) struct Spec {
     pub(crate) children: Vec<Spec>,
 }
 
+/// What a process has as stdin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// What its parent has; a background job has nothing.
+    Inherited,
+    /// The pipe in which the command before it in the pipeline writes; without such a command, one
+    /// that no process of the tree writes (`curl … | bash`).
+    Pipe,
+    /// A socket instead, as some shells have it.
+    Socket,
+    /// The FIFO with this number.
+    Fifo(u8),
+}
+
+/// What a process has as stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// The pipe of its pipeline, or what its parent has.
+    Inherited,
+    /// A file.
+    File,
+    /// The FIFO with this number.
+    Fifo(u8),
+    /// The FIFO with this number as stderr; stdout is inherited.
+    ErrorsToFifo(u8),
+}
+
 /// What adieu may read of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Full,
-    /// All but what its threads are doing, and its stdin.
+    /// All but what its threads are doing, and its files.
     Hidden,
     /// Nothing.
     Unreadable,
@@ -179,6 +217,9 @@ pub(crate) struct Trap {
     /// It sends SIGTERM to the shell's background jobs and waits for them.
     pub(crate) stops_jobs: bool,
     pub(crate) runs: Option<Box<Spec>>,
+    /// The shell's stack pointer is the same while it runs: it waits in a loop, and the trap does
+    /// nothing that takes time.
+    pub(crate) flat: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -216,6 +257,10 @@ struct Maker {
     limited: bool,
     namespaces: bool,
     left: u32,
+    /// How many command lines there are so far.
+    commands: u64,
+    /// How many FIFOs there are so far.
+    fifos: u8,
 }
 
 impl Scenario {
@@ -224,8 +269,15 @@ impl Scenario {
         let limited = !random.one_in(3);
         let r = &mut random;
         let settings = Options {
-            timeout: limited.then(|| MS * (1 + r.below(6_000))),
-            epilogue: if r.one_in(6) { 0 } else { MS * r.below(1_800) },
+            timeout: limited.then(|| {
+                let most = if r.one_in(8) { 16_000 } else { 6_000 };
+                MS * (1 + r.below(most))
+            }),
+            epilogue: match r.below(12) {
+                0 | 1 => 0,
+                2 => MS * r.below(6_000),
+                _ => MS * r.below(1_800),
+            },
             deliver: ["programs", "programs", "programs", "programs", "group", "child"]
                 [r.below(6) as usize],
             linger: r.one_in(8),
@@ -241,7 +293,11 @@ impl Scenario {
                 1 => vec![Signal::INT, Signal::TERM],
                 _ => STOPS.to_vec(),
             },
-            ok_exits: if r.one_in(5) { vec![143, 3] } else { Vec::new() },
+            ok_exits: match r.below(10) {
+                0 => vec![143, 3],
+                1 => vec![137, 143],
+                _ => Vec::new(),
+            },
             ignored: match r.below(16) {
                 0 => vec![Signal::HUP],
                 1 => vec![Signal::INT, Signal::QUIT],
@@ -277,6 +333,8 @@ impl Scenario {
             random,
             limited,
             namespaces,
+            commands: 0,
+            fifos: 0,
         };
         let mut roots = vec![maker.main()];
         while maker.random.one_in(6) {
@@ -309,16 +367,78 @@ impl Maker {
             0 => self.program(0),
             1 if self.one_in(2) => {
                 let mut npm = self.npm(0);
-                (npm.own_group, npm.reads) = (false, false);
+                (npm.own_group, npm.input) = (false, Input::Inherited);
                 return npm;
             }
             1 => self.wrapper(4),
             _ => self.shell(0),
         };
         let mut spec = self.around(program, 0);
-        (spec.own_group, spec.background, spec.reads, spec.nested_init) =
-            (false, false, false, false);
+        (spec.own_group, spec.background, spec.nested_init) = (false, false, false);
+        // `curl … | bash`
+        spec.input = if self.one_in(8) { Input::Pipe } else { Input::Inherited };
+        if matches!(spec.program, Program::Shell { .. }) {
+            self.connect(&mut spec);
+        }
         spec
+    }
+
+    /// Connects processes below a shell by FIFOs, in the forms in which scripts do so.
+    fn connect(&mut self, spec: &mut Spec) {
+        if !self.one_in(4) {
+            return;
+        }
+        let [zero, one] = [self.fifos, self.fifos + 1];
+        self.fifos += 2;
+        match self.random.below(4) {
+            // `mkfifo f; ./server >f & cat <f`
+            0 | 1 => {
+                let mut writer = self.spec(2);
+                writer.output = match self.one_in(4) {
+                    true => Output::ErrorsToFifo(zero),
+                    false => Output::Fifo(zero),
+                };
+                writer.background = true;
+                if self.one_in(2) {
+                    writer.program = self.server(4);
+                }
+                let mut reader = self.spec(2);
+                (reader.input, reader.at_eof) = (Input::Fifo(zero), true);
+                reader.background = self.one_in(5);
+                if !self.one_in(4) {
+                    (reader.program, reader.life) = (Program::Plain, None);
+                }
+                // A shell starts nothing else while a command is in its foreground.
+                if !reader.background {
+                    spec.children.retain(|child| child.background);
+                }
+                spec.children.extend([writer, reader]);
+            }
+            // `exec > >(shipper)`
+            2 => {
+                spec.output = Output::Fifo(zero);
+                let mut shipper = self.spec(2);
+                (shipper.input, shipper.at_eof) = (Input::Fifo(zero), !self.one_in(6));
+                (shipper.background, shipper.output) = (true, Output::File);
+                shipper.resets = self.one_in(2);
+                if self.one_in(2) {
+                    shipper.program = self.server(4);
+                }
+                spec.children.insert(0, shipper);
+            }
+            // Each reads what the other writes.
+            _ => {
+                spec.children.retain(|child| child.background);
+                for (from, to) in [(zero, one), (one, zero)] {
+                    let mut member = self.spec(2);
+                    member.program = self.server(4);
+                    (member.input, member.output) = (Input::Fifo(from), Output::Fifo(to));
+                    member.children.clear();
+                    member.background = from == zero || self.one_in(2);
+                    spec.children.push(member);
+                }
+            }
+        }
     }
 
     fn how(&mut self) -> How {
@@ -385,6 +505,7 @@ impl Maker {
             work: self.time(SECOND),
             stops_jobs: self.one_in(2),
             runs: self.one_in(4).then(|| Box::new(self.small(depth + 1))),
+            flat: self.one_in(6),
         });
         let lines = self.random.below(3);
         let rest = (0..lines).map(|_| self.pipeline(depth + 1, true)).collect();
@@ -400,15 +521,22 @@ impl Maker {
     }
 
     fn pipeline(&mut self, depth: u32, later: bool) -> Vec<Spec> {
-        let length = if self.one_in(3) { 2 } else { 1 };
+        let length = match self.random.below(9) {
+            0..=1 => 2,
+            2 => 3,
+            _ => 1,
+        };
         let mut pipeline = Vec::new();
         for place in 0..length {
             let mut spec = if later { self.small(depth) } else { self.spec(depth) };
             spec.background = false;
             if place > 0 {
-                spec.reads = true;
+                spec.input = if self.one_in(8) { Input::Socket } else { Input::Pipe };
+                spec.at_eof = !self.one_in(6);
                 if self.one_in(2) {
                     (spec.program, spec.life) = (Program::Plain, None);
+                } else if self.one_in(2) {
+                    spec.program = self.server(4);
                 }
             }
             pipeline.push(spec);
@@ -458,11 +586,21 @@ impl Maker {
             None
         };
         let again = matches!(program, Program::Shell { again: true, .. });
+        self.commands += 1;
+        // The same program may be started in several places.
+        let same = self.one_in(6);
+        let command = if same { 1 + self.random.below(self.commands) } else { self.commands };
         Spec {
             program,
             own_group: self.one_in(10),
             background: false,
-            reads: self.one_in(16),
+            input: if self.one_in(24) { Input::Pipe } else { Input::Inherited },
+            output: if self.one_in(16) { Output::File } else { Output::Inherited },
+            at_eof: self.one_in(3),
+            busy: self.one_in(5),
+            slow: if self.one_in(10) { self.random.below(30 * MS) } else { 0 },
+            resets: self.one_in(6),
+            command,
             access,
             foreign,
             stopped,
@@ -571,7 +709,7 @@ impl Scenario {
                     changed
                 })
             });
-            for field in 0..9 {
+            for field in 0..16 {
                 add(&|s| s.change(index, &mut |list, at| list[at].simplify(field)));
             }
         }
@@ -638,12 +776,22 @@ impl Spec {
     fn simplify(&mut self, field: usize) -> bool {
         match field {
             0 => std::mem::take(&mut self.own_group),
-            1 => std::mem::take(&mut self.reads),
+            1 => std::mem::replace(&mut self.input, Input::Inherited) != Input::Inherited,
             2 => std::mem::replace(&mut self.access, Access::Full) != Access::Full,
             3 => std::mem::take(&mut self.foreign),
             4 => std::mem::take(&mut self.stopped),
             5 => std::mem::take(&mut self.nested_init),
             6 => self.life.take().is_some(),
+            9 => std::mem::replace(&mut self.output, Output::Inherited) != Output::Inherited,
+            10 => std::mem::take(&mut self.at_eof),
+            11 => std::mem::take(&mut self.busy),
+            12 => std::mem::take(&mut self.slow) > 0,
+            13 => std::mem::take(&mut self.resets),
+            14 => std::mem::replace(&mut self.command, 0) != 0,
+            15 => match &mut self.program {
+                Program::Shell { again, .. } => std::mem::take(again),
+                _ => false,
+            },
             7 => match &mut self.program {
                 Program::Shell { rest, .. } => rest.pop().is_some(),
                 Program::Server { since, .. } => std::mem::take(since) > 0,

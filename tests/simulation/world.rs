@@ -2,8 +2,8 @@
 //! knows nothing of adieu's rules. [`World::snapshot`] is what adieu would read in /proc.
 
 use crate::scenario::{
-    Access, Handled, Happening, How, Like, MS, Micros, OnStop, Program, Random, SECOND, Scenario,
-    Spec, Trap,
+    Access, Handled, Happening, How, Input, Like, MS, Micros, OnStop, Output, Program, Random,
+    SECOND, Scenario, Spec, Trap,
 };
 use adieu::exit::End;
 use adieu::process::{Disposition, File, Kind, Outputs, ProcId, Process, Snapshot, Stdin};
@@ -29,7 +29,21 @@ pub(crate) struct Proc {
     pub(crate) group: i32,
     pub(crate) program: Rc<Program>,
     pub(crate) background: bool,
-    pub(crate) reads: bool,
+    pub(crate) stdin: In,
+    /// The pipes that are its stdout and its stderr.
+    pub(crate) outputs: [Option<u64>; 2],
+    at_eof: bool,
+    /// There was a process that wrote what it reads.
+    had_writer: bool,
+    busy: bool,
+    slow: Micros,
+    /// When it acts on the signals that are pending.
+    acts: Option<Micros>,
+    /// How often it was given a processor for a reason.
+    moves: u64,
+    pub(crate) command: u64,
+    /// The command line that it has as a copy of its shell.
+    copied_command: u64,
     pub(crate) access: Access,
     pub(crate) foreign: bool,
     pub(crate) stopped: bool,
@@ -51,13 +65,20 @@ pub(crate) struct Proc {
     executed: Micros,
     kills_below: Option<Micros>,
     pending: Vec<Signal>,
-    /// The pids of the processes whose pipe it reads.
-    writers: Vec<i32>,
     /// Of a shell: the pids of the command in its foreground.
     pub(crate) foreground: Vec<i32>,
     line: usize,
     trap: TrapState,
     reacted: bool,
+}
+
+/// What a process has as stdin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum In {
+    Nothing,
+    Pipe(u64),
+    /// A socket, whose other end does not show. In truth it is this pipe.
+    Socket(u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,11 +127,18 @@ pub(crate) struct World {
     free: Vec<(i32, Micros)>,
     next_pid: i32,
     last_pid: i32,
+    last_started: u64,
+    pipes: u64,
     random: Random,
     pub(crate) story: Option<String>,
 }
 
 impl Proc {
+    /// Later processes have a higher one.
+    pub(crate) fn id_order(&self) -> (u64, i32) {
+        (self.id.start, self.id.pid)
+    }
+
     pub(crate) fn is_copy(&self, now: Micros) -> bool {
         now < self.copy_until
     }
@@ -141,8 +169,9 @@ impl Proc {
                 let ready = self.registers <= now && !self.dropped && !is_ignored;
                 (ready && handles.has(signal)).then_some(*how)
             }
-            Program::Shell { trap, .. } => {
-                let trap = trap.as_ref().filter(|_| !is_ignored && self.trap != TrapState::Over)?;
+            Program::Shell { trap, dash, .. } => {
+                let over = self.trap == TrapState::Over && *dash;
+                let trap = trap.as_ref().filter(|_| !is_ignored && !over)?;
                 (signal == Signal::TERM || trap.int && signal == Signal::INT)
                     .then_some(How::Handler)
             }
@@ -153,7 +182,9 @@ impl Proc {
                     }
                     _ => [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP].contains(&signal),
                 };
-                (passes && !is_ignored).then_some(*how)
+                // su catches INT and QUIT also where they were ignored.
+                let catches = *like == Like::Su && [Signal::INT, Signal::QUIT].contains(&signal);
+                (passes && (!is_ignored || catches)).then_some(*how)
             }
         }
     }
@@ -237,11 +268,13 @@ impl World {
             free: Vec::new(),
             next_pid: MAIN,
             last_pid: 0,
+            last_started: 0,
+            pipes: 100,
             random: Random(scenario.seed ^ 0x5eed),
             story: with_story.then(String::new),
         };
         for spec in &scenario.roots {
-            world.start(spec, ADIEU, ignored);
+            world.start(spec, ADIEU, ignored, None, None);
         }
         // These have executed their programs before adieu looks for the first time.
         for process in &mut world.alive {
@@ -287,7 +320,13 @@ impl World {
         let tick = self.tick();
         let old = self.free.iter().position(|(_, freed)| freed + 2 * TICK < self.now);
         let pid = match old {
-            Some(at) if self.reuses && self.looked != tick && self.random.one_in(2) => {
+            // The kernel goes through the pids in their order.
+            Some(at)
+                if self.reuses
+                    && self.looked != tick
+                    && self.last_started != tick
+                    && self.random.one_in(2) =>
+            {
                 self.free.swap_remove(at).0
             }
             _ => {
@@ -295,14 +334,29 @@ impl World {
                 self.next_pid - 1
             }
         };
-        self.last_pid = pid;
+        (self.last_pid, self.last_started) = (pid, tick);
         ProcId { pid, start: tick }
     }
 
-    /// Starts a process and the processes below it.
-    fn start(&mut self, spec: &Spec, parent: i32, inherits: SignalSet) -> i32 {
+    fn new_pipe(&mut self) -> u64 {
+        self.pipes += 1;
+        self.pipes
+    }
+
+    /// Starts a process and the processes below it. `from` and `to` are the pipes of its pipeline.
+    fn start(
+        &mut self,
+        spec: &Spec,
+        parent: i32,
+        inherits: SignalSet,
+        from: Option<u64>,
+        to: Option<u64>,
+    ) -> i32 {
         let id = self.new_id();
         let now = self.now;
+        if let Some(parent) = self.find_mut(parent) {
+            parent.moves += 1;
+        }
         let above = self.find(parent);
         let (group, namespace) = above.map_or((MAIN, None), |p| (p.group, p.namespace));
         let copied = match above.map(|p| &*p.program) {
@@ -315,9 +369,39 @@ impl World {
         let from_shell = above.is_some_and(|p| p.kind(now) == Kind::Shell);
         let by_shell = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
         let background = spec.background && from_shell;
-        let ignored = SignalSet(inherits.0 | if background { by_shell.0 } else { 0 });
-        let copy = if from_shell { self.random.below(1_500) } else { 0 };
+        let shown = background && !spec.resets;
+        let ignored = SignalSet(inherits.0 | if shown { by_shell.0 } else { 0 });
+        let (stdin_above, outputs_above, copied_command) =
+            above.map_or((In::Nothing, [None; 2], 0), |p| (p.stdin, p.outputs, p.command));
+        // It starts processes of its own only when it has executed its program.
+        let may_be_copy = from_shell && spec.children.is_empty();
+        let copy = if may_be_copy { self.random.below(1_500) } else { 0 };
         let registers = spec.program.registers(now);
+        let stdin = match spec.input {
+            // A command reads what the one before it in the pipeline writes.
+            Input::Inherited | Input::Fifo(_) if from.is_some() => {
+                In::Pipe(from.unwrap_or_default())
+            }
+            Input::Inherited if background => In::Nothing,
+            Input::Inherited => stdin_above,
+            Input::Pipe => In::Pipe(from.unwrap_or_else(|| self.new_pipe())),
+            Input::Socket => In::Socket(from.unwrap_or_else(|| self.new_pipe())),
+            Input::Fifo(number) => In::Pipe(u64::from(number) + 1),
+        };
+        let [out, err] = outputs_above;
+        let outputs = match spec.output {
+            Output::Inherited => [to.or(out), err],
+            Output::File => [to, None],
+            Output::Fifo(number) => [Some(u64::from(number) + 1), err],
+            Output::ErrorsToFifo(number) => [to.or(out), Some(u64::from(number) + 1)],
+        };
+        // A subshell executes nothing, and keeps the command line of its shell.
+        let subshell = from_shell && matches!(spec.program, Program::Shell { .. });
+        let command = if subshell && spec.command.is_multiple_of(2) {
+            copied_command
+        } else {
+            1_000 * if from_shell && !subshell { 2 } else { 1 } + spec.command
+        };
         let may_stay = spec.access != Access::Full
             || spec.foreign
             || spec.stopped
@@ -335,7 +419,16 @@ impl World {
             group: if spec.own_group && id.pid != MAIN { id.pid } else { group },
             program: Rc::new(spec.program.clone()),
             background,
-            reads: spec.reads || spec.access == Access::Hidden,
+            stdin,
+            outputs,
+            at_eof: spec.at_eof && spec.input != Input::Inherited,
+            had_writer: false,
+            busy: spec.busy,
+            slow: spec.slow,
+            acts: None,
+            moves: 1 + self.random.below(50),
+            command,
+            copied_command,
             access: spec.access,
             foreign: spec.foreign,
             stopped: spec.stopped,
@@ -353,7 +446,6 @@ impl World {
             executed: 0,
             kills_below: None,
             pending: Vec::new(),
-            writers: Vec::new(),
             foreground: Vec::new(),
             line: 0,
             trap: TrapState::No,
@@ -362,9 +454,19 @@ impl World {
         self.started += 1;
         self.say(|w| {
             let mut text = format!("{} starts below {}", process.name(), w.name(parent));
+            if let In::Pipe(pipe) | In::Socket(pipe) = process.stdin {
+                let _ = write!(text, ", stdin {:?} {pipe}", spec.input);
+            }
+            if process.outputs != [None; 2] {
+                let _ = write!(text, ", outputs {:?}", process.outputs);
+            }
             let marks = [
                 (process.background, "in the background"),
-                (process.reads, "reading a pipe"),
+                (process.background && spec.resets, "resetting INT and QUIT"),
+                (process.at_eof, "ending at end of file"),
+                (process.busy, "moving by itself"),
+                (process.slow > 0, "slow"),
+                (process.command == process.copied_command, "with its parent's command line"),
                 (process.group != group, "in a group of its own"),
                 (process.foreign, "of another user"),
                 (process.stopped, "stopped"),
@@ -379,24 +481,30 @@ impl World {
             text
         });
         self.alive.push(process);
-        let children: Vec<i32> =
-            spec.children.iter().map(|c| self.start(c, id.pid, ignored)).collect();
         if matches!(spec.program, Program::Shell { .. }) {
-            let waits_for = spec.children.iter().zip(&children).filter(|(c, _)| !c.background);
-            let line = waits_for.map(|(_, pid)| *pid).collect();
-            self.pipeline(id.pid, line);
+            self.pipeline(id.pid, &spec.children, ignored);
+        } else {
+            for child in &spec.children {
+                self.start(child, id.pid, ignored, None, None);
+            }
         }
         id.pid
     }
 
-    /// Makes these the foreground command of the shell. Each that reads a pipe reads what those
-    /// before it write.
-    fn pipeline(&mut self, shell: i32, line: Vec<i32>) {
-        for (at, pid) in line.iter().enumerate() {
-            let writers = line[..at].to_vec();
-            if let Some(process) = self.find_mut(*pid).filter(|p| p.reads && !writers.is_empty()) {
-                process.writers = writers;
-            }
+    /// Starts these below the shell. Those that are no background jobs are its foreground command;
+    /// each of them that reads a pipe reads what the one before it writes.
+    fn pipeline(&mut self, shell: i32, specs: &[Spec], ignored: SignalSet) {
+        let mut line = Vec::new();
+        let mut from = None;
+        // A shell starts nothing while a command is in its foreground.
+        for spec in specs.iter().filter(|spec| spec.background) {
+            self.start(spec, shell, ignored, None, None);
+        }
+        for (at, spec) in specs.iter().enumerate().filter(|(_, spec)| !spec.background) {
+            let next = specs[at + 1..].iter().find(|spec| !spec.background);
+            let to = next.is_some().then(|| self.new_pipe());
+            line.push(self.start(spec, shell, ignored, from, to));
+            from = to;
         }
         if let Some(shell) = self.find_mut(shell) {
             shell.foreground = line;
@@ -437,19 +545,23 @@ impl World {
         }
         if signal == Signal::CONT {
             process.stopped = false;
-            let pending = std::mem::take(&mut process.pending);
-            for signal in pending {
-                self.kill(pid, signal);
+            if process.slow > 0 {
+                process.acts.get_or_insert(now + process.slow);
+                return;
             }
+            self.act_on_pending(pid);
             return;
         }
         let handled = process.handling(signal, now).is_some();
         if !handled && (process.ignores(signal) || process.nested_init && signal != Signal::STOP) {
             return;
         }
-        if process.stopped {
+        if process.stopped || handled && process.slow > 0 {
             if !process.pending.contains(&signal) {
                 process.pending.push(signal);
+            }
+            if !process.stopped {
+                process.acts.get_or_insert(now + process.slow);
             }
             return;
         }
@@ -465,9 +577,23 @@ impl World {
         }
     }
 
+    fn act_on_pending(&mut self, pid: i32) {
+        let Some(process) = self.find_mut(pid) else { return };
+        process.acts = None;
+        let slow = std::mem::take(&mut process.slow);
+        let pending = std::mem::take(&mut process.pending);
+        for signal in pending {
+            self.kill(pid, signal);
+        }
+        if let Some(process) = self.find_mut(pid) {
+            process.slow = slow;
+        }
+    }
+
     fn react(&mut self, pid: i32, signal: Signal) {
         let (moment, now) = (self.moment(), self.now);
         let Some(process) = self.find_mut(pid) else { return };
+        process.moves += 1;
         if process.is_copy(now) {
             // The handler of its shell's trap caught the signal in this copy, and `execve` drops
             // it: the signal is lost.
@@ -522,7 +648,7 @@ impl World {
                 OnStop::Forks(time, spec) => {
                     let ignored = process.ignored;
                     self.end_at(pid, now + time, exit);
-                    self.start(spec, pid, ignored);
+                    self.start(spec, pid, ignored, None, None);
                 }
                 OnStop::Execs(time, program) => {
                     process.becomes = Some((now + time, (**program).clone()))
@@ -540,7 +666,8 @@ impl World {
         let times = self.alive.iter().filter(|p| self.goes_on(p)).flat_map(|p| {
             let acts = |at: &Micros| *at > self.now && !p.stopped;
             let becomes = p.becomes.as_ref().map(|(at, _)| *at).filter(acts);
-            [p.ends.map(|(at, _)| at), becomes, p.kills_below.filter(acts)]
+            let awaits = p.acts.filter(|at| !p.stopped && *at > self.now);
+            [p.ends.map(|(at, _)| at), becomes, p.kills_below.filter(acts), awaits]
         });
         times.flatten().min()
     }
@@ -559,6 +686,15 @@ impl World {
                 self.outsiders.push((ProcId { pid: MAIN, start: self.tick() }, MAIN));
             }
             let before = (self.started, self.ended);
+            for at in 0..self.alive.len() {
+                let process = &self.alive[at];
+                if let In::Pipe(pipe) | In::Socket(pipe) = process.stdin
+                    && !process.had_writer
+                    && self.is_written(pipe)
+                {
+                    self.alive[at].had_writer = true;
+                }
+            }
             for index in (0..self.alive.len()).rev() {
                 let Some(process) = self.alive.get(index) else { continue };
                 let due = process.ends.filter(|(at, _)| *at <= self.now && self.goes_on(process));
@@ -569,6 +705,9 @@ impl World {
             let pids: Vec<i32> =
                 self.alive.iter().filter(|p| !p.stopped).map(|p| p.id.pid).collect();
             for pid in pids {
+                if self.find(pid).is_some_and(|p| p.acts.is_some_and(|at| at <= self.now)) {
+                    self.act_on_pending(pid);
+                }
                 self.act(pid);
             }
             if before == (self.started, self.ended) {
@@ -587,10 +726,14 @@ impl World {
             return;
         }
         let exit = End::Exited(process.status);
-        let eof = !process.writers.is_empty()
-            && !process.writers.iter().any(|feed| self.find(*feed).is_some());
+        let written = match process.stdin {
+            In::Pipe(pipe) | In::Socket(pipe) => self.is_written(pipe),
+            In::Nothing => false,
+        };
+        let eof = process.at_eof && process.had_writer && !written;
+        let simple = matches!(*process.program, Program::Plain | Program::Server { .. });
         let program = Rc::clone(&process.program);
-        if eof && matches!(*program, Program::Plain) && !process.is_copy(now) {
+        if eof && simple && !process.is_copy(now) {
             let moment = self.moment();
             if self.find(pid).is_some_and(|p| p.ends.is_none()) {
                 self.end_at(pid, moment, exit);
@@ -653,8 +796,7 @@ impl World {
         process.trap = TrapState::Runs;
         let ignored = process.ignored;
         if let Some(spec) = &trap.runs {
-            let child = self.start(spec, pid, ignored);
-            self.pipeline(pid, vec![child]);
+            self.pipeline(pid, std::slice::from_ref(spec), ignored);
         }
     }
 
@@ -670,8 +812,7 @@ impl World {
         process.line += 1;
         match rest.get(line) {
             Some(specs) => {
-                let started = specs.iter().map(|spec| self.start(spec, pid, ignored)).collect();
-                self.pipeline(pid, started);
+                self.pipeline(pid, specs, ignored);
             }
             None if !jobs || exit == End::Exited(1) => self.finish(pid, exit),
             None => {}
@@ -688,6 +829,8 @@ impl World {
         let Some(process) = self.find_mut(pid) else { return };
         process.becomes = None;
         process.registers = program.registers(now);
+        process.command = 100_000 + u64::from(pid.unsigned_abs());
+        process.moves += 1;
         process.program = Rc::new(program);
         (process.dropped, process.reacted, process.trap) = (false, false, TrapState::No);
         (process.line, process.foreground) = (0, Vec::new());
@@ -709,6 +852,9 @@ impl World {
             for member in inside {
                 self.end(member, End::Signaled(Signal::KILL));
             }
+        }
+        if let Some(parent) = self.find_mut(process.parent) {
+            parent.moves += 1;
         }
         let reaper = process.namespace.filter(|init| *init != pid && self.find(*init).is_some());
         for orphan in self.alive.iter_mut().filter(|p| p.parent == pid) {
@@ -758,12 +904,17 @@ impl World {
                 }
             }
             Happening::Forks(place, spec) => {
-                if let Some(at) = nth(*place).filter(|at| !self.alive[*at].is_copy(self.now)) {
+                let may_fork = |at: &usize| {
+                    let process = &self.alive[*at];
+                    let busy = process.foreground.iter().any(|pid| self.find(*pid).is_some());
+                    !process.is_copy(self.now) && !busy
+                };
+                if let Some(at) = nth(*place).filter(may_fork) {
                     let (pid, ignored) = (self.alive[at].id.pid, self.alive[at].ignored);
                     let mut spec = spec.clone();
                     // What a shell starts besides its script's lines is a background job.
                     spec.background = self.alive[at].kind(self.now) == Kind::Shell;
-                    self.start(&spec, pid, ignored);
+                    self.start(&spec, pid, ignored, None, None);
                 }
             }
             Happening::Execs(place, program) => {
@@ -780,7 +931,7 @@ impl World {
                 let old = copy.id.pid;
                 copy.id = self.new_id();
                 (copy.parent, copy.group, copy.started) = (old, copy.id.pid, self.now);
-                (copy.reads, copy.writers) = (copy.access == Access::Hidden, Vec::new());
+                (copy.stdin, copy.outputs) = (In::Nothing, [None; 2]);
                 self.started += 1;
                 self.say(|w| format!("{} daemonizes and is ({}) now", w.name(old), copy.id.pid));
                 self.alive.push(copy);
@@ -822,6 +973,65 @@ impl World {
             && self.children(process.id.pid).next().is_some()
     }
 
+    fn is_written(&self, pipe: u64) -> bool {
+        self.alive.iter().any(|p| p.outputs.contains(&Some(pipe)))
+    }
+
+    /// What /proc shows of the stack pointer of a bash with a trap, and whether it is in a call that
+    /// waits for a child.
+    pub(crate) fn stack(&self, process: &Proc, signal: Signal) -> Option<(u64, bool)> {
+        let Program::Shell { trap: Some(trap), dash: false, .. } = &*process.program else {
+            return None;
+        };
+        if process.access != Access::Full
+            || self.disposition(process, signal) != Disposition::Caught
+        {
+            return None;
+        }
+        let pid = u64::from(process.id.pid.unsigned_abs());
+        // Now and then it is running, and shows none.
+        if process.busy && (pid + self.now / MS).is_multiple_of(5) {
+            return None;
+        }
+        let in_trap = matches!(process.trap, TrapState::Runs | TrapState::Over) && !trap.flat;
+        // Between its commands it may read a line, or sleep.
+        let awaited = process.foreground.iter().any(|pid| self.find(*pid).is_some());
+        let reads = process.busy && !awaited && (pid + self.now / MS).is_multiple_of(3);
+        let waits = self.children(process.id.pid).next().is_some() && !reads;
+        let depth = if in_trap { 0x730 } else { 0 } + if waits { 0 } else { 0x100 };
+        Some((0x7ffd_0000_0000 + 0x1000 * pid - depth, waits))
+    }
+
+    /// What /proc shows of the context switches of its first thread.
+    pub(crate) fn switches(&self, process: &Proc) -> u64 {
+        match process.access {
+            Access::Unreadable => 0,
+            _ if process.busy => process.moves + self.now / (20 * MS),
+            _ => process.moves,
+        }
+    }
+
+    /// Whether /proc shows that this signal is pending for it.
+    pub(crate) fn is_pending(process: &Proc, signal: Signal) -> bool {
+        process.access != Access::Unreadable && process.pending.contains(&signal)
+    }
+
+    /// What /proc shows as its command line; 0 for nothing.
+    pub(crate) fn command(&self, process: &Proc) -> u64 {
+        match process.access {
+            Access::Unreadable => 0,
+            _ if process.is_copy(self.now) => process.copied_command,
+            _ => process.command,
+        }
+    }
+
+    /// What this shell, which has got a signal that it traps, waits for before it runs the trap.
+    pub(crate) fn trap_waits_for(&self, id: ProcId) -> Vec<ProcId> {
+        let shell = self.by_id(id).filter(|p| p.trap == TrapState::Pending && !p.stopped);
+        let pids = shell.map(|p| p.foreground.clone()).unwrap_or_default();
+        pids.into_iter().filter_map(|pid| self.find(pid)).map(|p| p.id).collect()
+    }
+
     pub(crate) fn disposition(&self, process: &Proc, signal: Signal) -> Disposition {
         match (process.access, process.handling(signal, self.now)) {
             (Access::Unreadable, _) => Disposition::Unreadable,
@@ -836,7 +1046,13 @@ impl World {
     }
 
     /// What adieu would read in /proc, without the process that is `missed`.
-    pub(crate) fn snapshot(&self, signal: Signal, missed: Option<ProcId>) -> Snapshot {
+    /// One that is `deciding` asks less.
+    pub(crate) fn snapshot(
+        &self,
+        signal: Signal,
+        missed: Option<ProcId>,
+        deciding: bool,
+    ) -> Snapshot {
         let mut processes: Vec<Process> = Vec::with_capacity(self.alive.len());
         let mut queue: Vec<(usize, Option<usize>)> = Vec::new();
         let push = |queue: &mut Vec<(usize, Option<usize>)>, parent: i32, above: Option<usize>| {
@@ -873,20 +1089,52 @@ impl World {
                     ignored: ignored.collect(),
                     stopped: sim.stopped,
                     nested_init: sim.nested_init && readable,
-                    stdin: match sim.access {
-                        Access::Hidden => Stdin::Unknown,
-                        _ if sim.reads => Stdin::Pipe(File { device: (0, 14), inode: 7 }),
-                        _ => Stdin::Other,
+                    stdin: visible_stdin(sim),
+                    outputs: Outputs {
+                        files: match sim.access {
+                            Access::Full => sim.outputs.map(|pipe| pipe.map(file)),
+                            _ => [None; 2],
+                        },
+                        hidden: sim.access != Access::Full,
                     },
-                    outputs: Outputs::default(),
                     in_wait: disposition == Disposition::Caught && self.in_wait(sim),
-                    stack: None,
-                    waits: false,
-                    switches: 0,
-                    pending: false,
-                    command: 0,
+                    stack: self.stack(sim, signal).map(|(stack, _)| stack),
+                    waits: self.stack(sim, signal).is_some_and(|(_, waits)| waits),
+                    switches: self.switches(sim),
+                    pending: Self::is_pending(sim, signal),
+                    command: self.command(sim),
                 });
                 push(&mut queue, sim.id.pid, here);
+            }
+        }
+        // The stdin of what is below a program that handles the signal is not read, nor at the
+        // first look that of the only such program; outputs only where a process has a pipe as
+        // stdin.
+        let mut within: Vec<bool> = Vec::with_capacity(processes.len());
+        let handles = |p: &Process| {
+            use Disposition::{Blocked, Caught, Waiting};
+            p.kind == Kind::Program && matches!(p.disposition, Caught | Blocked | Waiting)
+        };
+        for process in &processes {
+            within.push(process.above.is_some_and(|at| within[at] || handles(&processes[at])));
+        }
+        let may_handle = |p: &Process| match p.kind {
+            Kind::Wrapper => false,
+            Kind::Shell => p.disposition == Disposition::Caught,
+            Kind::Program => {
+                !matches!(p.disposition, Disposition::Default | Disposition::Ignored)
+            }
+        };
+        let top = processes.iter().zip(&within).filter(|(_, within)| !**within);
+        let several = !deciding || top.filter(|(process, _)| may_handle(process)).count() > 1;
+        for (process, within) in processes.iter_mut().zip(&within) {
+            if *within || !several && handles(process) {
+                process.stdin = Stdin::Other;
+            }
+        }
+        if !processes.iter().any(|p| matches!(p.stdin, Stdin::Pipe(_))) {
+            for process in &mut processes {
+                process.outputs = Outputs::default();
             }
         }
         Snapshot { processes, tick: self.tick(), last_pid: self.last_pid }
@@ -903,6 +1151,19 @@ impl World {
         let mut text = String::new();
         below(self, ADIEU, 0, &mut text);
         text
+    }
+}
+
+fn file(pipe: u64) -> File {
+    File { device: (0, 14), inode: pipe }
+}
+
+/// What /proc shows of its stdin.
+pub(crate) fn visible_stdin(process: &Proc) -> Stdin {
+    match (process.access, process.stdin) {
+        (Access::Hidden | Access::Unreadable, _) | (Access::Full, In::Socket(_)) => Stdin::Unknown,
+        (Access::Full, In::Pipe(pipe)) => Stdin::Pipe(file(pipe)),
+        (Access::Full, In::Nothing) => Stdin::Other,
     }
 }
 
