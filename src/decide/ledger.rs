@@ -88,11 +88,13 @@ impl Ledger {
         }
     }
 
-    /// Whether a bystander started this process, which is then no work of the script.
+    /// Whether a bystander that gets the signal in the epilogue started this process, which is then
+    /// no work of the script.
     fn is_of_bystander(&self, tree: &Tree<'_>, process: &Process) -> bool {
         let above = process.above.and_then(|above| tree.snapshot.processes.get(above));
         let record = above.and_then(|above| self.records.get(&above.id));
-        record.is_some_and(|it| it.role == Role::Bystander && !it.is_started_since())
+        let ends_by_itself = |it: &Record| it.reader || it.ignores || it.is_started_since();
+        record.is_some_and(|it| it.role == Role::Bystander && !ends_by_itself(it))
     }
 
     /// When the next shell with a trap has had the moment in which its trap begins to run.

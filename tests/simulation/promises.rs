@@ -304,10 +304,7 @@ impl Files {
         let asked = stdin.iter().any(|stdin| matches!(stdin, Stdin::Pipe(_)));
         let shown = |p: &Proc| asked && p.access == Access::Full;
         Self {
-            outputs: seen
-                .iter()
-                .map(|p| if shown(p) { p.outputs } else { [None; 2] })
-                .collect(),
+            outputs: seen.iter().map(|p| if shown(p) { p.outputs } else { [None; 2] }).collect(),
             hidden: seen.iter().map(|p| asked && p.access != Access::Full).collect(),
             stdin,
         }
@@ -346,9 +343,8 @@ impl Files {
     ) -> bool {
         let children: Vec<usize> =
             (0..parent.len()).filter(|at| parent[*at] == Some(shell)).collect();
-        let within = |top: usize| {
-            (0..parent.len()).filter(move |at| self.is_in_branch(top, *at, parent))
-        };
+        let within =
+            |top: usize| (0..parent.len()).filter(move |at| self.is_in_branch(top, *at, parent));
         let feeds = |writer: usize, reader: usize| {
             match self.stdin[reader] {
                 Stdin::Other => false,
@@ -393,7 +389,8 @@ impl Files {
     fn writes_for_nobody(&self, shell: usize, at: usize) -> bool {
         self.outputs[at].iter().flatten().any(|pipe| {
             let mut all = 0..self.stdin.len();
-            !self.outputs[shell].contains(&Some(*pipe)) && !all.any(|it| self.pipe(it) == Some(*pipe))
+            !self.outputs[shell].contains(&Some(*pipe))
+                && !all.any(|it| self.pipe(it) == Some(*pipe))
         })
     }
 
@@ -769,10 +766,8 @@ impl Oracle {
         now: Micros,
     ) -> Vec<View> {
         let n = seen.len();
-        let parent: Vec<Option<usize>> = seen
-            .iter()
-            .map(|p| seen.iter().position(|up| up.id.pid == p.parent))
-            .collect();
+        let parent: Vec<Option<usize>> =
+            seen.iter().map(|p| seen.iter().position(|up| up.id.pid == p.parent)).collect();
         let dispositions: Vec<Disposition> =
             seen.iter().map(|p| world.disposition(p, signal)).collect();
         let files = Files::new(world, &seen, &parent, &dispositions, deciding || fresh);
@@ -815,9 +810,7 @@ impl Oracle {
             !fresh && !self.by_signal && own
         };
         let reader: Vec<bool> = (0..n)
-            .map(|at| {
-                !reads[at].is_empty() || record(at).is_some_and(|m| m.reader) || left(at)
-            })
+            .map(|at| !reads[at].is_empty() || record(at).is_some_and(|m| m.reader) || left(at))
             .collect();
         let shows_job = |up: Option<usize>, child: usize| {
             let (up, child) = (up.map(|up| &seen[up]), &seen[child]);
@@ -877,7 +870,9 @@ impl Oracle {
             };
             let mut siblings = (0..n).filter(|it| parent[*it] == Some(up) && !newcomer(*it));
             let last = siblings.next().map(|first| {
-                siblings.fold(first, |last, it| if seen[it].id_order() > seen[last].id_order() { it } else { last })
+                siblings.fold(first, |last, it| {
+                    if seen[it].id_order() > seen[last].id_order() { it } else { last }
+                })
             });
             let record = record(up);
             let since = record.and_then(|m| m.batch);
@@ -969,8 +964,7 @@ impl Oracle {
         };
         let deferred = |at: usize| {
             // A handler whose stdin does not show is not taken for a reader.
-            let has_pipe =
-                files.pipe(at).is_some() || record(at).is_some_and(|m| m.pipe.is_some());
+            let has_pipe = files.pipe(at).is_some() || record(at).is_some_and(|m| m.pipe.is_some());
             reader[at]
                 && has_pipe
                 && handles[at]
@@ -1218,8 +1212,7 @@ impl Oracle {
             }
             let expected = view.role == Role::Handler
                 && !m.as_handler
-                && (view.deferred && !view.has_writer
-                    || m.left && m.moved && !view.deferred);
+                && (view.deferred && !view.has_writer || m.left && m.moved && !view.deferred);
             let at_end = view.handles && m.reader && !view.has_writer;
             m.rest_since = at_end.then(|| m.rest_since.unwrap_or(now));
             let expected = expected && (!m.newcomer || m.left_behind);
@@ -1700,9 +1693,8 @@ impl Oracle {
         let shell = self.view(p.id).is_some_and(View::is_shell) && p.kind(now) == Kind::Shell;
         let young = self.tick.saturating_sub(p.id.start) < YOUTH;
         let copy = below_trap && shell && young && !by_group;
-        let loose = self
-            .view(p.id)
-            .is_some_and(|v| v.loose && v.handles || v.mine == Some(Role::Handler));
+        let loose =
+            self.view(p.id).is_some_and(|v| v.loose && v.handles || v.mine == Some(Role::Handler));
         let (sent, acted_at) = (self.signal, self.acted_at);
         self.forget_due(p.id);
         if let Some(m) = self.record_mut(p.id) {
@@ -1892,10 +1884,8 @@ impl Oracle {
         }
         if signal == Signal::KILL {
             let early = self.deadline.is_none_or(|deadline| now < deadline);
-            self.killed = (
-                self.killed.0 || world.alive.iter().any(|p| p.group == MAIN && !p.foreign),
-                true,
-            );
+            self.killed =
+                (self.killed.0 || world.alive.iter().any(|p| p.group == MAIN && !p.foreign), true);
             return if early { broken(Promise::KillEarly, "the group is killed") } else { Ok(()) };
         }
         if self.ever_without_proc {
@@ -2059,11 +2049,12 @@ impl Oracle {
             for waits_for in world.trap_waits_for(id) {
                 let has_it = |v: &View| {
                     let signalled = self.record(v.process.id).is_some_and(|m| m.signalled);
-                    let below = v.process.id == waits_for
-                        || is_below(&self.seen, v.process.id, waits_for);
+                    let below =
+                        v.process.id == waits_for || is_below(&self.seen, v.process.id, waits_for);
                     let expected =
                         self.record(v.process.id).is_some_and(|m| m.expected_since.is_some());
-                    below && (signalled || expected || v.deferred || v.reads_handler || v.carries_on)
+                    below
+                        && (signalled || expected || v.deferred || v.reads_handler || v.carries_on)
                 };
                 let (Some(view), Some(m)) = (self.view(waits_for), self.record(waits_for)) else {
                     continue;
@@ -2082,7 +2073,8 @@ impl Oracle {
                 });
                 // Whatever the kernel keeps from it.
                 let unreachable = view.process.nested_init || view.process.stopped;
-                if !looks_otherwise && !lost_reader && !unreachable && !self.seen.iter().any(has_it) {
+                if !looks_otherwise && !lost_reader && !unreachable && !self.seen.iter().any(has_it)
+                {
                     return broken(
                         Promise::TrapRuns,
                         format!("{} waits for {}", shell.process.name(), view.process.name()),
@@ -2162,9 +2154,7 @@ impl Oracle {
                 && until.is_some_and(|until| until + slack < now)
         });
         if let Some(v) = ignorer.filter(|_| {
-            self.options.deliver == "programs"
-                && !self.ever_without_proc
-                && self.missed.is_empty()
+            self.options.deliver == "programs" && !self.ever_without_proc && self.missed.is_empty()
         }) {
             return broken(Promise::Ignorers, format!("{} is not killed", v.process.name()));
         }

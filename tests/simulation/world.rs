@@ -1121,9 +1121,7 @@ impl World {
         let may_handle = |p: &Process| match p.kind {
             Kind::Wrapper => false,
             Kind::Shell => p.disposition == Disposition::Caught,
-            Kind::Program => {
-                !matches!(p.disposition, Disposition::Default | Disposition::Ignored)
-            }
+            Kind::Program => !matches!(p.disposition, Disposition::Default | Disposition::Ignored),
         };
         let top = processes.iter().zip(&within).filter(|(_, within)| !**within);
         let several = !deciding || top.filter(|(process, _)| may_handle(process)).count() > 1;
