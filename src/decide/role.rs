@@ -157,13 +157,13 @@ pub fn assign(
     question: &Question,
     known: impl Fn(ProcId) -> Option<Known>,
 ) -> Vec<Verdict> {
-    if question.deliver == Deliver::Child
-        && let Some(chosen) = chosen_child(snapshot, question)
-    {
-        return around_chosen(snapshot, chosen);
-    }
     let known: Vec<Known> =
         snapshot.processes.iter().map(|p| known(p.id).unwrap_or_default()).collect();
+    if question.deliver == Deliver::Child
+        && let Some(chosen) = chosen_child(snapshot, question, &known)
+    {
+        return around_chosen(snapshot, chosen, &known);
+    }
     Assignment::new(snapshot, question, &known).verdicts()
 }
 
@@ -491,7 +491,7 @@ fn handed_down(above: Option<&Process>, question: &Question) -> SignalSet {
 /// shell without a trap, if it has any. Not one that no signal reaches: for the init of a nested
 /// namespace without a handler the kernel drops every signal, and the processes inside would never
 /// get one.
-fn chosen_child(snapshot: &Snapshot, question: &Question) -> Option<usize> {
+fn chosen_child(snapshot: &Snapshot, question: &Question, known: &[Known]) -> Option<usize> {
     let processes = &snapshot.processes;
     let main = processes.iter().position(|p| p.id.pid == question.main)?;
     let is_reached =
@@ -500,8 +500,10 @@ fn chosen_child(snapshot: &Snapshot, question: &Question) -> Option<usize> {
     else {
         return Some(main).filter(is_reached);
     };
-    let children: Vec<(usize, &Process)> =
-        processes.iter().enumerate().filter(|(_, p)| p.above == Some(main)).collect();
+    // A reader that was left by the one that was chosen ends at end of file.
+    let was_reader = |at: usize| known.get(at).is_some_and(|known| known.reader);
+    let is_child = |(at, p): &(usize, &Process)| p.above == Some(main) && !was_reader(*at);
+    let children: Vec<(usize, &Process)> = processes.iter().enumerate().filter(is_child).collect();
     let last = |wanted: &dyn Fn(&Process) -> bool| {
         children.iter().rfind(|(_, child)| wanted(child)).map(|(at, _)| *at)
     };
@@ -514,23 +516,27 @@ fn chosen_child(snapshot: &Snapshot, question: &Question) -> Option<usize> {
 }
 
 /// The roles where only the process at this place gets the signal.
-fn around_chosen(snapshot: &Snapshot, chosen: usize) -> Vec<Verdict> {
+fn around_chosen(snapshot: &Snapshot, chosen: usize, known: &[Known]) -> Vec<Verdict> {
     let pid = snapshot.processes.get(chosen).map_or(0, |p| p.id.pid);
     let is_chosen: Vec<bool> = (0..snapshot.processes.len()).map(|at| at == chosen).collect();
     let below = handler_below(snapshot, &is_chosen);
+    let was_reader = |at: usize| known.get(at).is_some_and(|known| known.reader);
+    let reads = Pipes::new(snapshot).reads(&is_chosen, &is_chosen, was_reader);
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(is_chosen.len());
     for (at, process) in snapshot.processes.iter().enumerate() {
         let parent = process.above.and_then(|above| verdicts.get(above));
+        let reader = at != chosen && reads.get(at).is_some_and(|it| *it != Reads::Nothing);
         let (role, reason) = match parent {
             _ if at == chosen => (Role::Handler, Reason::Chosen),
             Some(Verdict { role: Role::Handler | Role::Worker, .. }) => {
                 (Role::Worker, Reason::Below(pid))
             }
             _ if below.get(at).copied().flatten().is_some() => (Role::Shielded, Reason::Above(pid)),
+            _ if reader => (Role::Bystander, Reason::ReadsPipeline),
             _ if handles(process, false) => (Role::Bystander, Reason::NotChosen),
             _ => (Role::Bystander, Reason::Nothing),
         };
-        verdicts.push(Verdict { role, reason, reader: false });
+        verdicts.push(Verdict { role, reason, reader });
     }
     verdicts
 }
