@@ -1157,6 +1157,7 @@ impl Oracle {
         for view in &views {
             let p = &view.process;
             if self.record(p.id).is_none() {
+                let of_bystander = self.is_of_bystander(&views, p);
                 let newcomer = self.is_newcomer(p);
                 self.records.push(Record {
                     id: p.id,
@@ -1169,7 +1170,7 @@ impl Oracle {
                     as_handler: false,
                     newcomer,
                     init: p.nested_init,
-                    left_behind: p.parent == ADIEU,
+                    left_behind: p.parent == ADIEU || of_bystander,
                     reader: false,
                     pipe: None,
                     expected_since: None,
@@ -1330,6 +1331,16 @@ impl Oracle {
                 && !v.is_job
                 && (v.command != up.command && again || next)
         })
+    }
+
+    /// Whether a bystander that gets the signal in the epilogue started it: then it is no work of
+    /// the script.
+    fn is_of_bystander(&self, views: &[View], p: &Proc) -> bool {
+        let view = views.iter().find(|v| v.process.id.pid == p.parent);
+        let Some(m) = view.and_then(|v| self.record(v.process.id)) else { return false };
+        let ends_by_itself =
+            m.reader || view.is_some_and(|v| v.ignores) || m.newcomer && !m.left_behind;
+        m.role == Role::Bystander && !ends_by_itself
     }
 
     /// What the check makes of each process, for a story.
