@@ -1338,8 +1338,11 @@ impl Oracle {
     fn is_of_bystander(&self, views: &[View], p: &Proc) -> bool {
         let view = views.iter().find(|v| v.process.id.pid == p.parent);
         let Some(m) = view.and_then(|v| self.record(v.process.id)) else { return false };
-        let ends_by_itself =
-            m.reader || view.is_some_and(|v| v.ignores) || m.newcomer && !m.left_behind;
+        let ignores = view.is_some_and(|v| v.ignores)
+            && !views
+                .iter()
+                .any(|v| v.role == Role::Handler && is_below(views, v.process.id, m.id));
+        let ends_by_itself = m.reader || ignores || m.newcomer && !m.left_behind;
         m.role == Role::Bystander && !ends_by_itself
     }
 
