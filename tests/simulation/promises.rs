@@ -454,8 +454,9 @@ impl Files {
                 }
             }
         }
-        // By way of filters. A program that reads itself in this way is in a ring, as are those that
-        // read each other; not where what feeds it is above the other's branch (`exec > fifo`).
+        // By way of filters. A program that reads itself in this way is in a ring, as are those
+        // that read each other; not where what feeds it is above the other's branch
+        // (`exec > fifo`).
         let mut rings = vec![false; n];
         let mut perhaps = vec![false; n];
         loop {
@@ -803,8 +804,8 @@ impl Oracle {
             };
             (0..n).any(|other| files.feeds(other, at, &parent) || hides(other))
         };
-        // What reads, or has read, what a handler writes; and what the main process left, and reads a
-        // pipe of its own: its writer may be gone.
+        // What reads, or has read, what a handler writes; and what the main process left, and reads
+        // a pipe of its own: its writer may be gone.
         let left = |at: usize| {
             let own = files.is_own_pipe(at, &parent) && !may_be_written(at);
             !fresh && !self.by_signal && own
@@ -838,8 +839,9 @@ impl Oracle {
         // Only while it waits for a child does its stack say something.
         let known: Vec<bool> =
             seen.iter().map(|p| world.stack(p, signal).is_some_and(|(_, waits)| waits)).collect();
-        // `Some(true)` where the trap of a shell is seen to have run, `Some(false)` where it is seen
-        // to wait. The first such look decides: by the next one its command has had the signal.
+        // `Some(true)` where the trap of a shell is seen to have run, `Some(false)` where it is
+        // seen to wait. The first such look decides: by the next one its command has
+        // had the signal.
         let trap_ran: Vec<Option<bool>> = (0..n)
             .map(|at| {
                 let m = record(at)?;
@@ -1031,7 +1033,7 @@ impl Oracle {
             Stdin::Pipe(file) => {
                 let mut all = files.outputs.iter();
                 let own = files.is_own_pipe(at, &parent);
-                !all.any(|it| it.contains(&Some(file.inode))) && !(own && may_be_written(at))
+                !(all.any(|it| it.contains(&Some(file.inode))) || own && may_be_written(at))
             }
         };
         let of_view = |at: usize| {
@@ -1155,6 +1157,7 @@ impl Oracle {
         for view in &views {
             let p = &view.process;
             if self.record(p.id).is_none() {
+                let of_bystander = self.is_of_bystander(&views, p);
                 let newcomer = self.is_newcomer(p);
                 self.records.push(Record {
                     id: p.id,
@@ -1167,7 +1170,7 @@ impl Oracle {
                     as_handler: false,
                     newcomer,
                     init: p.nested_init,
-                    left_behind: p.parent == ADIEU,
+                    left_behind: p.parent == ADIEU || of_bystander,
                     reader: false,
                     pipe: None,
                     expected_since: None,
@@ -1328,6 +1331,19 @@ impl Oracle {
                 && !v.is_job
                 && (v.command != up.command && again || next)
         })
+    }
+
+    /// Whether a bystander that gets the signal in the epilogue started it: then it is no work of
+    /// the script.
+    fn is_of_bystander(&self, views: &[View], p: &Proc) -> bool {
+        let view = views.iter().find(|v| v.process.id.pid == p.parent);
+        let Some(m) = view.and_then(|v| self.record(v.process.id)) else { return false };
+        let ignores = view.is_some_and(|v| v.ignores)
+            && !views
+                .iter()
+                .any(|v| v.role == Role::Handler && is_below(views, v.process.id, m.id));
+        let ends_by_itself = m.reader || ignores || m.newcomer && !m.left_behind;
+        m.role == Role::Bystander && !ends_by_itself
     }
 
     /// What the check makes of each process, for a story.
@@ -1828,7 +1844,8 @@ impl Oracle {
             let programs = self.options.deliver == "programs" && !self.ever_without_proc;
             let ignored =
                 self.view(p.id).is_some_and(|view| view.disposition == Disposition::Ignored);
-            if programs && !(ignorer && in_time) || !programs && !ignored {
+            let may = if programs { ignorer && in_time } else { ignored };
+            if !may {
                 return broken(Promise::KillEarly, format!("{name} is killed"));
             }
             if let Some(m) = self.record_mut(p.id) {
