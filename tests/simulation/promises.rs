@@ -1194,7 +1194,9 @@ impl Oracle {
                     killed: false,
                 });
             }
-            if view.command != 0 && self.record(p.id).is_some_and(|m| !m.newcomer) {
+            // A bystander that is started again is no restart of a server.
+            let is_server = matches!(view.role, Role::Handler | Role::Shielded);
+            if view.command != 0 && is_server && self.record(p.id).is_some_and(|m| !m.newcomer) {
                 self.commands.insert(view.command);
             }
             let asks_pending = self.signal;
@@ -1901,8 +1903,9 @@ impl Oracle {
         }
         if signal == Signal::KILL {
             let early = self.deadline.is_none_or(|deadline| now < deadline);
-            self.killed =
-                (self.killed.0 || world.alive.iter().any(|p| p.group == MAIN && !p.foreign), true);
+            // A look that shows nothing may also mean that all has just ended.
+            let any = world.alive.iter().any(|p| p.group == MAIN && !p.foreign);
+            self.killed = (self.killed.0 || any && !self.seen.is_empty(), true);
             return if early { broken(Promise::KillEarly, "the group is killed") } else { Ok(()) };
         }
         if self.ever_without_proc {
