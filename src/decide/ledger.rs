@@ -270,7 +270,8 @@ impl Ledger {
             if got >= since && got <= asked && now < got + LAST_WORD {
                 continue;
             }
-            if !record.delivery.is_killed() {
+            // What ignores the signal may have been killed before, in vain.
+            if !std::mem::replace(&mut record.timed_out, true) {
                 named.push(record.note());
             }
             record.delivery = record.delivery.killed();
@@ -510,6 +511,7 @@ impl Ledger {
             newcomer: record.origin == Origin::DuringStop,
             reader: record.reader,
             trap: record.trap(),
+            followed: record.followed,
             finishing,
         })
     }

@@ -130,6 +130,8 @@ struct View {
     unclear: bool,
     /// By one reading of the rules it would get the signal now, by another it would not.
     loose: bool,
+    /// Whether its shell with a trap has started another command after it, where that shows.
+    followed: Option<bool>,
     /// What it reads may come from itself, or from a process below it.
     perhaps_in_ring: bool,
     mine: Option<Role>,
@@ -224,6 +226,10 @@ struct Record {
     refused: bool,
     /// SIGKILL was sent to it.
     killed: bool,
+    /// It was unclear once whether a shell with a trap waits for it.
+    was_unclear: bool,
+    /// Whether its shell with a trap had started another command after it, when that first showed.
+    followed: Option<bool>,
 }
 
 /// What a role is worked out with.
@@ -563,6 +569,7 @@ pub(crate) struct Oracle {
     /// Which signals adieu has said that it sends, and has not sent yet.
     said: Vec<(ProcId, Signal)>,
     said_killed: Vec<ProcId>,
+    said_ignorers: Vec<ProcId>,
     /// The group's members when it was last signalled.
     group_said: Vec<ProcId>,
     /// The signal that has to go to the group now.
@@ -613,6 +620,7 @@ impl Oracle {
             warnings: 0,
             said: Vec::new(),
             said_killed: Vec::new(),
+            said_ignorers: Vec::new(),
             group_said: Vec::new(),
             for_group: None,
             suspended: false,
@@ -623,6 +631,12 @@ impl Oracle {
 
     fn record(&self, id: ProcId) -> Option<&Record> {
         self.records.iter().find(|m| m.id == id)
+    }
+
+    /// The role of the process with this pid that the last look showed.
+    fn find_role(&self, pid: i32) -> Option<Role> {
+        let view = self.seen.iter().find(|v| v.process.id.pid == pid)?;
+        Some(self.record(view.process.id)?.role)
     }
 
     fn record_mut(&mut self, id: ProcId) -> Option<&mut Record> {
@@ -859,6 +873,25 @@ impl Oracle {
                 m.trap_ran.or((late && (moved || waits)).then_some(moved))
             })
             .collect();
+        // Whether a shell with a trap has started another command after this child, as it looks
+        // now, and whether that is sure: none of its children may be about to connect its pipes.
+        let followed_now = |up: usize, child: usize| {
+            let is_child = |it: &usize| parent[*it] == Some(up) && !newcomer(*it);
+            let is_later = |other: &usize| seen[*other].id_order() > seen[child].id_order();
+            let is_apart = |other: &usize| !files.are_connected(up, (child, *other), &parent);
+            let children: Vec<usize> = (0..n).filter(is_child).collect();
+            let last = children.iter().copied().max_by_key(|it| seen[*it].id_order());
+            let now = children.iter().filter(|it| is_later(it)).any(is_apart)
+                && last.is_some_and(|last| is_apart(&last));
+            let tick = world.tick();
+            let is_settled = |it: &usize| {
+                seen[*it].kind(world.now) != Kind::Shell
+                    || tick.saturating_sub(seen[*it].id.start) >= YOUTH
+            };
+            let settled = !newcomer(child) && children.iter().all(is_settled);
+            settled.then_some(now)
+        };
+        let followed = |child: usize| record(child).and_then(|m| m.followed);
         // Whether this child of a shell with a trap is the shell's foreground command, as far as
         // that shows.
         let alone = |up: usize, child: usize| {
@@ -886,13 +919,15 @@ impl Oracle {
                 || known_handler(up) && newcomer(child)
                 || waits
                 || is_job(Some(up), child)
-                || (0..n).any(later)
-                    && !last.is_some_and(|it| files.are_connected(up, (child, it), &parent))
+                || followed(child).unwrap_or_else(|| {
+                    (0..n).any(later)
+                        && !last.is_some_and(|it| files.are_connected(up, (child, it), &parent))
+                })
                 || trap_ran[up] == Some(true)
             {
                 return Ground::Background;
             }
-            if (0..n).any(later) {
+            if followed(child).is_none() && (0..n).any(later) {
                 // It is connected with the last command, but not with one between.
                 return Ground::Loose;
             }
@@ -1064,6 +1099,10 @@ impl Oracle {
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
                 unclear,
                 perhaps_in_ring: perhaps_in_ring[at],
+                followed: parent[at].filter(|up| handles[*up]).and_then(|up| {
+                    let shell = seen[up].kind(world.now) == Kind::Shell;
+                    followed_now(up, at).filter(|_| shell)
+                }),
                 loose: f.loose
                     || role == Role::Handler
                         && !known_handler(at)
@@ -1192,6 +1231,8 @@ impl Oracle {
                     free_since: None,
                     refused: false,
                     killed: false,
+                    was_unclear: false,
+                    followed: None,
                 });
             }
             // A bystander that is started again is no restart of a server.
@@ -1203,6 +1244,8 @@ impl Oracle {
             let Some(m) = self.record_mut(p.id) else { continue };
             m.moved = world.switches(p) != m.switches || World::is_pending(p, asks_pending);
             m.left = view.left;
+            m.was_unclear |= view.unclear;
+            m.followed = m.followed.or(view.followed);
             let belongs = view.role == Role::Worker
                 && view.mine.is_none_or(|it| matches!(it, Role::Handler | Role::Foreground));
             m.worker_of = view.worker_of.filter(|_| belongs).or(m.worker_of);
@@ -1251,7 +1294,13 @@ impl Oracle {
         self.missed = lost;
         self.seen = views;
         self.due.clear();
-        self.loose = self.seen.iter().filter(|v| v.loose).map(|v| v.process.id).collect();
+        // What was a worker and has a pipe as stdin may have been the reader of its handler's lines.
+        let may_read = |v: &View| {
+            let was_worker = self.record(v.process.id).is_some_and(|m| m.was_worker);
+            was_worker && v.role == Role::Bystander && matches!(v.stdin, Stdin::Pipe(_))
+        };
+        let loose = self.seen.iter().filter(|v| v.loose || may_read(v));
+        self.loose = loose.map(|v| v.process.id).collect();
         if self.deadline.is_some_and(|deadline| deadline <= now) && self.stage == Stage::Killing {
             self.killing_since.get_or_insert(now);
         }
@@ -1523,14 +1572,19 @@ impl Oracle {
         match note {
             Note::Sends(process, _, signal) => self.said.push((process.id, *signal)),
             Note::Kills(_, processes) | Note::KillsIgnorers(processes) => {
+                // What ignores the signal may have been killed before the timeout, in vain.
+                let said = match note {
+                    Note::Kills(..) => &mut self.said_killed,
+                    _ => &mut self.said_ignorers,
+                };
                 for process in processes {
-                    if self.said_killed.contains(&process.id) {
+                    if said.contains(&process.id) {
                         return broken(
                             Promise::Notes,
                             format!("({}) is said twice to be killed", process.id.pid),
                         );
                     }
-                    self.said_killed.push(process.id);
+                    said.push(process.id);
                 }
             }
             Note::Ended(process, _) => {
@@ -1767,8 +1821,12 @@ impl Oracle {
                 || view.role == Role::Bystander && m.role == Role::Bystander)
             && view.in_foreground
             && !m.reader;
+        let below_unclear = || {
+            let mut unclear = self.seen.iter().filter(|v| v.unclear);
+            unclear.any(|v| is_below(&self.seen, p.id, v.process.id))
+        };
         let in_last_call = match self.stage {
-            Stage::LastCall => view.unclear || view.deferred,
+            Stage::LastCall => view.unclear || view.deferred || below_unclear(),
             Stage::Epilogue(_) => view.unclear && !view.handles,
             _ => false,
         };
@@ -1797,6 +1855,15 @@ impl Oracle {
             return Ok(());
         }
         let since = m.newcomer && !m.left_behind;
+        // Whether the script started it can be read in two ways.
+        let by_script = self.find_role(p.parent) == Some(Role::Shielded) && !m.was_unclear;
+        if since
+            && !by_script
+            && role == Role::Bystander
+            && matches!(self.stage, Stage::Epilogue(_))
+        {
+            return Ok(());
+        }
         let promise = match role {
             Role::Worker if view.unclear => Promise::Unclear,
             Role::Worker => Promise::Workers,
@@ -1853,7 +1920,7 @@ impl Oracle {
             if let Some(m) = self.record_mut(p.id) {
                 m.killed = true;
             }
-            if !self.said_killed.contains(&p.id) {
+            if !self.said_killed.contains(&p.id) && !self.said_ignorers.contains(&p.id) {
                 return broken(Promise::Notes, format!("{name} is killed and nothing says so"));
             }
             return Ok(());
@@ -1884,7 +1951,7 @@ impl Oracle {
                 );
             }
         }
-        if !self.said_killed.contains(&p.id) {
+        if !self.said_killed.contains(&p.id) && !self.said_ignorers.contains(&p.id) {
             return broken(Promise::Notes, format!("{name} is killed and nothing says so"));
         }
         Ok(())
