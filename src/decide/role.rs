@@ -497,9 +497,11 @@ pub(crate) fn shows_background(snapshot: &Snapshot, at: usize, question: &Questi
 /// Whether the signals that a process ignores show that a shell started it in the background.
 ///
 /// A shell without job control starts a background job with INT and QUIT ignored (POSIX, 2.11). A
-/// program may catch one of them afterwards, so either is enough.
+/// program may catch one of them afterwards, so either is enough. Of a shell only INT counts: bash,
+/// zsh and busybox sh ignore QUIT in any case (seen with bash 5.2, zsh 5.9 and busybox 1.35).
 fn in_background(process: &Process, handed_down: SignalSet) -> bool {
-    [Signal::INT, Signal::QUIT].iter().any(|it| process.ignored.has(*it) && !handed_down.has(*it))
+    let shows = |it: Signal| process.ignored.has(it) && !handed_down.has(it);
+    shows(Signal::INT) || process.kind != Kind::Shell && shows(Signal::QUIT)
 }
 
 /// The signals that a process ignores although no shell started it in the background: adieu itself

@@ -200,3 +200,12 @@ fn a_command_that_was_followed_stays_in_the_background_when_what_followed_it_has
     assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
     assert_eq!(sent(&world.end(4, 10)), [], "the trap sees to the server");
 }
+
+#[test]
+fn a_bash_script_in_the_foreground_of_a_trap_is_no_background_job_for_ignoring_quit() {
+    let script =
+        Process { ignored: SignalSet::from_iter([Signal::QUIT]), ..process(3, 2, "bash", Plain) };
+    let tree = vec![process(2, 1, "sh", Caught), script, process(4, 3, "server", Caught)];
+    let mut world = World::new(terms(|_| ()), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
+}
