@@ -91,13 +91,34 @@ pub fn unknown_variables<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Vec<Str
     names
         .filter(|name| !is_known(name))
         .map(|name| {
-            let own = |name: &str| name.strip_prefix("ADIEU_").unwrap_or_default().to_owned();
-            let likeness = |known: &str| strsim::jaro_winkler(&own(known), &own(&name));
-            let nearest = VARIABLES.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let nearest = nearest.unwrap_or_default();
-            format!("adieu has no variable {name}; did you mean {nearest}? (adieu --help)")
+            let guess = match name.strip_prefix("ADIEU_").unwrap_or_default() {
+                "QUIET" => "; write ADIEU_LOG=quiet".to_owned(),
+                "VERBOSE" | "DEBUG" => "; write ADIEU_LOG=verbose".to_owned(),
+                own => match nearest_variable(own) {
+                    Some(nearest) => format!("; did you mean {nearest}?"),
+                    None => String::new(),
+                },
+            };
+            format!("adieu has no variable {name}{guess} (adieu --help)")
         })
         .collect()
+}
+
+/// The variable that was most likely meant, if one is really near: it has at most one letter in
+/// four wrong, or a word less or more. `own` is a name without `ADIEU_`.
+fn nearest_variable(own: &str) -> Option<&'static str> {
+    let begins_with = |long: &str, short: &str| {
+        !short.is_empty() && long.strip_prefix(short).is_some_and(|rest| rest.starts_with('_'))
+    };
+    let candidates = VARIABLES.into_iter().filter_map(|known| {
+        let of_known = known.strip_prefix("ADIEU_").unwrap_or_default();
+        let wrong = strsim::osa_distance(of_known, own);
+        let is_near = wrong <= of_known.len() / 4
+            || begins_with(own, of_known)
+            || begins_with(of_known, own);
+        is_near.then_some((wrong, known))
+    });
+    candidates.min().map(|(_, known)| known)
 }
 
 impl Settings {
@@ -649,9 +670,18 @@ mod tests {
             ("ADIEU_OK_EXITS=1", "ADIEU_OK_EXIT?"),
             ("ADIEU_STOPON=TERM", "ADIEU_STOP_ON?"),
             ("ADIEU_LOG_LEVEL=x", "ADIEU_LOG?"),
+            ("ADIEU_EPILOG=1s", "ADIEU_EPILOGUE?"),
+            ("ADIEU_STOP=TERM", "ADIEU_STOP_ON?"),
+            ("ADIEU_REPORT_FILE=x", "ADIEU_REPORT?"),
+            ("ADIEU_QUIET=1", "; write ADIEU_LOG=quiet ("),
+            ("ADIEU_VERBOSE=1", "; write ADIEU_LOG=verbose ("),
         ] {
             let said = said(&[misspelt]);
             assert!(said[0].contains(nearest), "{said:?}");
+        }
+        for far_off in ["ADIEU_PORT", "ADIEU_GRACE", "ADIEU_HOME", "ADIEU_"] {
+            let expected = format!("adieu has no variable {far_off} (adieu --help)");
+            assert_eq!(said(&[&format!("{far_off}=1")]), [expected]);
         }
     }
 
