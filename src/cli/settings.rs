@@ -339,10 +339,15 @@ fn what_is_wrong_with(text: &str, error: &humantime::DurationError) -> (String, 
     }
 }
 
+/// The entries of a list with commas, without blanks around them.
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim)
+}
+
 fn wrappers(sources: &[Source<'_>]) -> Result<Wrappers, Error> {
     let mut names = Vec::new();
     for source in sources {
-        for name in source.text()?.split(',') {
+        for name in entries(source.text()?) {
             let base = name.rsplit('/').next().unwrap_or_default();
             let example = if base.is_empty() { "'su' or 'su,task'" } else { &format!("'{base}'") };
             match name {
@@ -361,7 +366,7 @@ fn wrappers(sources: &[Source<'_>]) -> Result<Wrappers, Error> {
 fn ok_exits(sources: &[Source<'_>]) -> Result<OkExits, Error> {
     let mut codes = OkExits::default();
     for source in sources {
-        for code in source.text()?.split(',') {
+        for code in entries(source.text()?) {
             let code = code.parse();
             let why = "an exit status is 0 to 255";
             codes.0.push(code.map_err(|_| source.refuse(why, "'143' or '7,143'"))?);
@@ -420,7 +425,7 @@ fn rewrites(
     let mut rewrites = Rewrites::default();
     let mut seen = SignalSet::EMPTY;
     for source in sources {
-        for text in source.text()?.split(',') {
+        for text in entries(source.text()?) {
             let (from, to) = rewrite(source, text)?;
             let place = format!("{} '{text}'", source.name);
             if seen.has(from) {
@@ -474,7 +479,7 @@ fn stop_signals(sources: &[Source<'_>]) -> Result<SignalSet, Error> {
     let example = "'TERM' or 'TERM,INT'";
     let mut set = SignalSet::EMPTY;
     for source in sources {
-        for name in source.text()?.split(',') {
+        for name in entries(source.text()?) {
             let signal = signal(source, name, example)?;
             if !signal.can_be_caught() {
                 return Err(source.refuse(format!("no process can act on {signal}"), example));
@@ -769,6 +774,24 @@ mod tests {
         assert_eq!(rewrites.apply(Signal::TERM), Some(Signal::QUIT));
         assert_eq!(rewrites.apply(Signal::INT), None);
         assert_eq!(rewrites.apply(Signal::HUP), "USR1".parse().ok());
+    }
+
+    #[test]
+    fn blanks_around_the_entries_of_a_list_do_not_count() {
+        let lists = typed(|t| {
+            t.rewrite = vec!["TERM=QUIT, INT=QUIT".into()];
+            t.stop_on = vec!["TERM, USR1 ".into()];
+            t.wrapper = vec!["honcho , run-all".into()];
+            t.ok_exit = vec!["7, 143".into()];
+        });
+        let settings = resolve(&lists, |_| None).expect("right");
+        assert_eq!(settings.rewrites.apply(Signal::INT), Some(Signal::QUIT));
+        let usr1 = "USR1".parse().expect("a signal");
+        assert_eq!(settings.stop_on, SignalSet::from_iter([usr1, Signal::TERM]));
+        assert_eq!(settings.wrappers, Wrappers(vec!["honcho".to_owned(), "run-all".to_owned()]));
+        assert_eq!(settings.ok_exits, OkExits(vec![7, 143]));
+        let text = refusal(&typed(|t| t.ok_exit = vec!["7, ".into()]), &[]);
+        assert!(text.starts_with("--ok-exit '7, ': "), "{text}");
     }
 
     /// Any bytes as the value of each option and variable: used, or refused with the place.
