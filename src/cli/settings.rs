@@ -51,13 +51,22 @@ pub struct Settings {
     /// How much adieu says.
     pub verbosity: Verbosity,
     /// The file for the report of a finished stop; `-` is stderr.
-    pub report: Option<OsString>,
+    pub report: Option<Destination>,
     /// The file to which a short summary is appended.
-    pub termination_log: Option<OsString>,
+    pub termination_log: Option<Destination>,
     /// Reports and logs show whole command lines.
     pub show_args: bool,
     /// What is right as it is written, but cannot do what its user wants: a sentence each.
     pub doubts: Vec<String>,
+}
+
+/// A file to be written, and the option or variable that names it, for warnings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// `--report`, or `ADIEU_REPORT`.
+    pub option: &'static str,
+    /// The path as it was typed.
+    pub path: OsString,
 }
 
 /// Every variable by which adieu is set.
@@ -113,9 +122,8 @@ fn nearest_variable(own: &str) -> Option<&'static str> {
     let candidates = VARIABLES.into_iter().filter_map(|known| {
         let of_known = known.strip_prefix("ADIEU_").unwrap_or_default();
         let wrong = strsim::osa_distance(of_known, own);
-        let is_near = wrong <= of_known.len() / 4
-            || begins_with(own, of_known)
-            || begins_with(of_known, own);
+        let is_near =
+            wrong <= of_known.len() / 4 || begins_with(own, of_known) || begins_with(of_known, own);
         is_near.then_some((wrong, known))
     });
     candidates.min().map(|(_, known)| known)
@@ -142,12 +150,16 @@ impl Settings {
 }
 
 /// A value with the place that it was read from, for errors.
-struct Source<'a> {
-    name: &'a str,
+struct Source {
+    name: &'static str,
     value: OsString,
 }
 
-impl Source<'_> {
+impl Source {
+    fn destination(self) -> Destination {
+        Destination { option: self.name, path: self.value }
+    }
+
     fn text(&self) -> Result<&str, Error> {
         self.value.to_str().ok_or_else(|| self.refuse("it is no UTF-8", ""))
     }
@@ -184,7 +196,7 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
     };
     let each = |name: &'static str, values: &[OsString], of_env: &'static str| {
         let typed = values.iter().map(|value| Source { name, value: value.clone() });
-        let typed: Vec<Source<'static>> = typed.collect();
+        let typed: Vec<Source> = typed.collect();
         if typed.is_empty() { variable(of_env).into_iter().collect() } else { typed }
     };
     let is_on = |typed: bool, name: &'static str| match variable(name) {
@@ -256,7 +268,7 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
         ok_exits,
         parent_death,
         verbosity,
-        report: pick("--report", &typed.report, "ADIEU_REPORT").map(|source| source.value),
+        report: pick("--report", &typed.report, "ADIEU_REPORT").map(Source::destination),
         termination_log: termination_log.and_then(file_of_termination_log),
         show_args: is_on(typed.show_args, "ADIEU_SHOW_ARGS")?,
         doubts,
@@ -272,17 +284,17 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-fn on_or_off(source: &Source<'_>) -> Result<bool, Error> {
+fn on_or_off(source: &Source) -> Result<bool, Error> {
     switch(source.text()?).ok_or_else(|| source.refuse("unknown", "'1' or '0'"))
 }
 
 /// The option has its default by now where it names no file; the variable says so by a switch.
-fn file_of_termination_log(source: Source<'_>) -> Option<OsString> {
+fn file_of_termination_log(source: Source) -> Option<Destination> {
     let by_variable = source.name.starts_with("ADIEU_");
     match source.value.to_str().and_then(switch).filter(|_| by_variable) {
-        Some(true) => Some(TERMINATION_LOG.into()),
+        Some(true) => Some(Destination { option: source.name, path: TERMINATION_LOG.into() }),
         Some(false) => None,
-        None => Some(source.value),
+        None => Some(source.destination()),
     }
 }
 
@@ -291,11 +303,7 @@ fn default_stop_signals() -> SignalSet {
     TERM_SIGNALS.iter().filter_map(|number| Signal::from_number(*number)).collect()
 }
 
-fn duration(
-    source: &Source<'_>,
-    example: &str,
-    doubts: &mut Vec<String>,
-) -> Result<Duration, Error> {
+fn duration(source: &Source, example: &str, doubts: &mut Vec<String>) -> Result<Duration, Error> {
     let text = source.text()?;
     let time = humantime::parse_duration(text).map_err(|e| {
         let (why, better) = what_is_wrong_with(text, &e);
@@ -344,7 +352,7 @@ fn entries(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim)
 }
 
-fn wrappers(sources: &[Source<'_>]) -> Result<Wrappers, Error> {
+fn wrappers(sources: &[Source]) -> Result<Wrappers, Error> {
     let mut names = Vec::new();
     for source in sources {
         for name in entries(source.text()?) {
@@ -363,7 +371,7 @@ fn wrappers(sources: &[Source<'_>]) -> Result<Wrappers, Error> {
     Ok(Wrappers(names))
 }
 
-fn ok_exits(sources: &[Source<'_>]) -> Result<OkExits, Error> {
+fn ok_exits(sources: &[Source]) -> Result<OkExits, Error> {
     let mut codes = OkExits::default();
     for source in sources {
         for code in entries(source.text()?) {
@@ -375,7 +383,7 @@ fn ok_exits(sources: &[Source<'_>]) -> Result<OkExits, Error> {
     Ok(codes)
 }
 
-fn shell_words(source: &Source<'_>) -> Result<Vec<OsString>, Error> {
+fn shell_words(source: &Source) -> Result<Vec<OsString>, Error> {
     let example = "'bash -eo pipefail -c'";
     let words = shell_words::split(source.text()?).map_err(|e| source.refuse(e, example))?;
     if words.is_empty() {
@@ -412,13 +420,13 @@ fn takes_a_script(words: &[String]) -> bool {
     programs::takes_a_script(first.rsplit('/').next().unwrap_or_default())
 }
 
-fn signal(source: &Source<'_>, text: &str, example: &str) -> Result<Signal, Error> {
+fn signal(source: &Source, text: &str, example: &str) -> Result<Signal, Error> {
     text.parse().map_err(|e| source.refuse(e, example))
 }
 
 /// The rewrites of all sources; one that cannot do what its user wants is noted as a doubt.
 fn rewrites(
-    sources: &[Source<'_>],
+    sources: &[Source],
     stop_on: SignalSet,
     doubts: &mut Vec<String>,
 ) -> Result<Rewrites, Error> {
@@ -462,7 +470,7 @@ fn no_stop(place: &str, to: Signal) -> Option<String> {
     }
 }
 
-fn rewrite(source: &Source<'_>, text: &str) -> Result<(Signal, Option<Signal>), Error> {
+fn rewrite(source: &Source, text: &str) -> Result<(Signal, Option<Signal>), Error> {
     let example = "'TERM=QUIT', '15:3' or 'TERM=QUIT,HUP=0'";
     let (from, to) = text
         .split_once(['=', ':'])
@@ -475,7 +483,7 @@ fn rewrite(source: &Source<'_>, text: &str) -> Result<(Signal, Option<Signal>), 
     Ok((from, to))
 }
 
-fn stop_signals(sources: &[Source<'_>]) -> Result<SignalSet, Error> {
+fn stop_signals(sources: &[Source]) -> Result<SignalSet, Error> {
     let example = "'TERM' or 'TERM,INT'";
     let mut set = SignalSet::EMPTY;
     for source in sources {
@@ -580,8 +588,10 @@ mod tests {
         assert_eq!(settings.stop_on, SignalSet::from_iter([usr1, Signal::TERM]));
         assert_eq!(settings.ok_exits, OkExits(vec![7, 143]));
         assert!(settings.linger && settings.show_args);
-        assert_eq!(settings.report, Some("/r".into()));
-        assert_eq!(settings.termination_log, Some("/t".into()));
+        let destination =
+            |option, path: &str| Some(Destination { option, path: OsString::from(path) });
+        assert_eq!(settings.report, destination("ADIEU_REPORT", "/r"));
+        assert_eq!(settings.termination_log, destination("ADIEU_TERMINATION_LOG", "/t"));
     }
 
     #[test]
@@ -595,12 +605,13 @@ mod tests {
         let log = |value: &str, typed: &Typed| {
             resolve(typed, lookup(&[("ADIEU_TERMINATION_LOG", value)])).expect("a path")
         };
-        let by_variable = |value: &str| log(value, &Typed::default()).termination_log;
+        let path = |settings: Settings| settings.termination_log.map(|it| it.path);
+        let by_variable = |value: &str| path(log(value, &Typed::default()));
         assert_eq!(by_variable("1"), Some(TERMINATION_LOG.into()));
         assert_eq!(by_variable("no"), None);
         assert_eq!(by_variable("/x"), Some("/x".into()));
         let both = typed(|t| t.termination_log = Some("1".into()));
-        assert_eq!(log("/x", &both).termination_log, Some("1".into()), "a file of that name");
+        assert_eq!(path(log("/x", &both)), Some("1".into()), "a file of that name");
         let typed_wins = typed(|t| t.linger = true);
         assert!(resolve(&typed_wins, lookup(&[("ADIEU_LINGER", "0")])).expect("both").linger);
     }
@@ -832,8 +843,8 @@ mod tests {
             typed(|t| (t.report, t.termination_log) = (Some(value.clone()), Some(value.clone())));
         let settings = resolve(&all, |_| None).expect("paths");
         assert_eq!(
-            (settings.report.as_ref(), settings.termination_log.as_ref()),
-            (Some(value), Some(value))
+            [settings.report, settings.termination_log].map(|it| it.map(|it| it.path)),
+            [Some(value.clone()), Some(value.clone())]
         );
     }
 
