@@ -207,7 +207,7 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
     let mut doubts = Vec::new();
     let timeout = match pick("--timeout", &typed.timeout, "ADIEU_TIMEOUT") {
         Some(source) if source.value == "none" => None,
-        Some(source) => Some(duration(&source, "'30s', '1m 30s' or 'none'", &mut doubts)?),
+        Some(source) => Some(timeout(&source, &mut doubts)?),
         None => None,
     };
     let epilogue = match pick("--epilogue", &typed.epilogue, "ADIEU_EPILOGUE") {
@@ -227,7 +227,8 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
             _ => return Err(source.refuse("unknown", "'programs', 'group' or 'child'")),
         },
     };
-    let wrappers = wrappers(&each("--wrapper", &typed.wrapper, "ADIEU_WRAPPERS"))?;
+    let wrapper = each("--wrapper", &typed.wrapper, "ADIEU_WRAPPERS");
+    let wrappers = wrappers(&wrapper, &mut doubts)?;
     let stop_on = match each("--stop-on", &typed.stop_on, "ADIEU_STOP_ON") {
         sources if sources.is_empty() => default_stop_signals(),
         sources => stop_signals(&sources)?,
@@ -303,6 +304,20 @@ fn default_stop_signals() -> SignalSet {
     TERM_SIGNALS.iter().filter_map(|number| Signal::from_number(*number)).collect()
 }
 
+/// A timeout; one of no length is noted as a doubt.
+fn timeout(source: &Source, doubts: &mut Vec<String>) -> Result<Duration, Error> {
+    let time = duration(source, "'30s', '1m 30s' or 'none'", doubts)?;
+    if time.is_zero() {
+        doubts.push(format!(
+            "{} '{}': a stop kills every process at once, so none may finish; for no timeout \
+             write none",
+            source.name,
+            source.text()?
+        ));
+    }
+    Ok(time)
+}
+
 fn duration(source: &Source, example: &str, doubts: &mut Vec<String>) -> Result<Duration, Error> {
     let text = source.text()?;
     let time = humantime::parse_duration(text).map_err(|e| {
@@ -352,7 +367,8 @@ fn entries(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim)
 }
 
-fn wrappers(sources: &[Source]) -> Result<Wrappers, Error> {
+/// The wrappers of all sources; a shell is noted as a doubt.
+fn wrappers(sources: &[Source], doubts: &mut Vec<String>) -> Result<Wrappers, Error> {
     let mut names = Vec::new();
     for source in sources {
         for name in entries(source.text()?) {
@@ -365,6 +381,13 @@ fn wrappers(sources: &[Source]) -> Result<Wrappers, Error> {
                     return Err(source.refuse(why, example));
                 }
                 _ => names.push(name.to_owned()),
+            }
+            if programs::is_always_a_shell(name) {
+                doubts.push(format!(
+                    "{} '{name}': it has no effect, since {name} stays a shell, which is shielded \
+                     unless it has a trap; leave it out",
+                    source.name
+                ));
             }
         }
     }
@@ -666,6 +689,18 @@ mod tests {
         }
         let months = doubts(&typed(|t| t.timeout = Some("30M".into())));
         assert_eq!(months, ["--timeout '30M': M means months; for minutes write 30m"]);
+        for zero in ["0", "0s", "0 ms"] {
+            let said = doubts(&typed(|t| t.timeout = Some(zero.into())));
+            let begin = format!("--timeout '{zero}': a stop kills every process at once");
+            assert!(said.len() == 1 && said[0].starts_with(&begin), "{said:?}");
+            assert!(said[0].ends_with("for no timeout write none"), "{said:?}");
+        }
+        assert_eq!(doubts(&typed(|t| t.epilogue = Some("0".into()))), [""; 0]);
+        let wrappers = |text: &str| doubts(&typed(|t| t.wrapper = vec![text.into()]));
+        let said = wrappers("bash,su,ksh");
+        assert!(said.len() == 2 && said[0].starts_with("--wrapper 'bash': it has no"), "{said:?}");
+        assert!(said[1].contains("ksh stays a shell"), "{said:?}");
+        assert_eq!(wrappers("honcho,busybox"), [""; 0]);
     }
 
     #[test]
