@@ -30,6 +30,8 @@ pub struct Settings {
     pub timeout: Option<Duration>,
     /// How long a script may go on after its last handler has ended.
     pub epilogue: Duration,
+    /// No epilogue was asked for.
+    pub default_epilogue: bool,
     /// The shell and its options, at least one word.
     pub shell: Vec<OsString>,
     /// Whether `shell` is the default `/bin/sh -c`.
@@ -137,6 +139,7 @@ impl Settings {
         Terms {
             timeout: self.timeout,
             epilogue: self.epilogue,
+            next_server_ends_epilogue: self.default_epilogue,
             deliver: self.deliver,
             linger: self.linger,
             stop_on: self.stop_on,
@@ -210,9 +213,9 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
         Some(source) => Some(timeout(&source, &mut doubts)?),
         None => None,
     };
-    let epilogue = match pick("--epilogue", &typed.epilogue, "ADIEU_EPILOGUE") {
-        Some(source) => duration(&source, "'5s' or '500ms'", &mut doubts)?,
-        None => Duration::from_secs(5),
+    let (epilogue, default_epilogue) = match pick("--epilogue", &typed.epilogue, "ADIEU_EPILOGUE") {
+        Some(source) => (duration(&source, "'5s' or '500ms'", &mut doubts)?, false),
+        None => (Duration::from_secs(5), true),
     };
     let (shell, default_shell) = match pick("--shell", &typed.shell, "ADIEU_SHELL") {
         Some(source) => (shell_words(&source)?, false),
@@ -259,6 +262,7 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
     Ok(Settings {
         timeout,
         epilogue,
+        default_epilogue,
         shell,
         default_shell,
         rewrites,
