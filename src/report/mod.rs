@@ -190,12 +190,12 @@ impl Reporter {
         }
         let outcome = Outcome { now, main: terms.main, main_end: self.main_end, exit_status };
         let json = || record::to_json(journal, settings, terms, outcome);
-        let file = match settings.report.as_deref() {
-            Some(path) if path == "-" => {
+        let file = match &settings.report {
+            Some(to) if to.path == "-" => {
                 streams::patiently(&format!("{}\n", json()), WRITE_LIMIT);
                 None
             }
-            path => path.map(|_| format!("{:#}\n", json())),
+            to => to.as_ref().map(|_| format!("{:#}\n", json())),
         };
         let message = settings.termination_log.as_ref().map(|_| record::message(journal, outcome));
         let problems = write::save(&self.places, file.as_deref(), message.as_deref());
