@@ -203,7 +203,7 @@ fn row(signal: Signal, first: &First, container: &Container, parent: Option<i32>
     let (top, _) = top(pid);
     let init = init_name(&top);
     let (root, below) = (container.root.clone(), container.below.clone());
-    let explained = judge(signal, top, root, first.is_init, below);
+    let explained = judge(signal, top, root, first.is_init, below).with_hidden_waits();
     let explained = Explained { shares: !first.is_init, ..explained };
     let judgement = explained.judgement();
     let programs = match &judgement.outcome {

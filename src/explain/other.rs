@@ -83,7 +83,7 @@ impl Explained {
         let foreground: Vec<&Process> =
             self.with_role(Role::Foreground).into_iter().filter(|p| !gets_it(p)).collect();
         let perhaps = self.rows().any(|(_, it)| matches!(it.reason, Reason::PerhapsAwaitedBy(_)));
-        if let Some(judgement) = trap_waits(child, &awaited, &foreground, perhaps) {
+        if let Some(judgement) = self.trap_waits(child, &awaited, &foreground, perhaps) {
             return Judgement { text: format!("{passes}. {}", judgement.text), ..judgement };
         }
         if !beside.is_empty() {
@@ -179,7 +179,7 @@ impl Explained {
         };
         let (awaited, foreground) = (with_role(Role::Handler), with_role(Role::Foreground));
         let perhaps = rows().any(|(_, it)| matches!(it.reason, Reason::PerhapsAwaitedBy(_)));
-        if let Some(judgement) = trap_waits(&self.root, &awaited, &foreground, perhaps) {
+        if let Some(judgement) = self.trap_waits(&self.root, &awaited, &foreground, perhaps) {
             return judgement;
         }
         if self.root.kind == Kind::Wrapper && !handlers.is_empty() {
@@ -217,46 +217,55 @@ impl Explained {
         );
         Judgement::new(Outcome::Waits(vec![&self.root]), text)
     }
-}
 
-/// Of a shell with a trap that waits for these: the handlers, and other programs, in its foreground
-/// that get no signal. `perhaps`: whether they are there does not show.
-fn trap_waits<'a>(
-    shell: &Process,
-    awaited: &[&'a Process],
-    foreground: &[&'a Process],
-    perhaps: bool,
-) -> Option<Judgement<'a>> {
-    if shell.kind != Kind::Shell {
-        return None;
-    }
-    let only_when = |whom: &[&Process]| {
-        let has = if whom.len() == 1 { "has" } else { "have" };
-        format!("{} runs its trap only when {} {has} ended", named(shell), names(whom))
-    };
-    match (awaited, foreground) {
-        ([], []) => None,
-        _ if perhaps => {
-            let whom = [awaited, foreground].concat();
-            let text = format!(
-                "Whether {} waits for {} does not show. If so, its trap runs only when that has \
-                 ended, without a signal.",
-                named(shell),
-                names(&whom)
-            );
-            Some(Judgement::new(Outcome::Depends(format!("{}'s trap", shell.name)), text))
+    /// Of a shell with a trap that waits for these: the handlers, and other programs, in its foreground
+    /// that get no signal. `perhaps`: whether they are there does not show.
+    fn trap_waits<'a>(
+        &self,
+        shell: &Process,
+        awaited: &[&'a Process],
+        foreground: &[&'a Process],
+        perhaps: bool,
+    ) -> Option<Judgement<'a>> {
+        if shell.kind != Kind::Shell {
+            return None;
         }
-        ([], foreground) => Some(Judgement::new(
-            Outcome::Depends(format!("when {} ends", shortly(foreground))),
-            format!("{} by itself, without a signal.", only_when(foreground)),
-        )),
-        (awaited, _) => Some(Judgement::new(
-            Outcome::Ignores(awaited.to_vec()),
-            format!(
-                "{}, which gets no signal: nothing would happen until SIGKILL.",
-                only_when(awaited)
-            ),
-        )),
+        let only_when = |whom: &[&Process]| {
+            let has = if whom.len() == 1 { "has" } else { "have" };
+            format!("{} runs its trap only when {} {has} ended", named(shell), names(whom))
+        };
+        match (awaited, foreground) {
+            ([], []) => None,
+            _ if self.hidden_waits.contains(&shell.id.pid) => {
+                let whom = [awaited, foreground].concat();
+                let what = format!("Whether {} waits for {}", named(shell), names(&whom));
+                let as_user = as_its_user();
+                let text =
+                    format!("{what}, so that its trap runs only then, may not be read. {as_user}");
+                Some(Judgement::new(Outcome::Unreadable, text))
+            }
+            _ if perhaps => {
+                let whom = [awaited, foreground].concat();
+                let text = format!(
+                    "Whether {} waits for {} does not show. If so, its trap runs only when that has \
+                     ended, without a signal.",
+                    named(shell),
+                    names(&whom)
+                );
+                Some(Judgement::new(Outcome::Depends(format!("{}'s trap", shell.name)), text))
+            }
+            ([], foreground) => Some(Judgement::new(
+                Outcome::Depends(format!("when {} ends", shortly(foreground))),
+                format!("{} by itself, without a signal.", only_when(foreground)),
+            )),
+            (awaited, _) => Some(Judgement::new(
+                Outcome::Ignores(awaited.to_vec()),
+                format!(
+                    "{}, which gets no signal: nothing would happen until SIGKILL.",
+                    only_when(awaited)
+                ),
+            )),
+        }
     }
 }
 
@@ -268,10 +277,11 @@ fn would_not_get_it(whom: &[&Process]) -> String {
 }
 
 fn may_not_be_read(whom: &str, signal: Signal) -> String {
-    format!(
-        "What {whom} does with {signal} may not be read. Run --explain as its user, or as root \
-         with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."
-    )
+    format!("What {whom} does with {signal} may not be read. {}", as_its_user())
+}
+
+fn as_its_user() -> &'static str {
+    "Run --explain as its user, or as root with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."
 }
 
 #[cfg(test)]
@@ -381,6 +391,24 @@ mod tests {
             "sh (1) handles SIGTERM by a trap: java (12) gets it only if that passes it on, and is \
              killed by the kernel when it ends."
         );
+        // Where that may not be read.
+        for (top, below) in [
+            (Top::Bare, below(Disposition::Caught)),
+            (Top::Bare, below(Disposition::Default)),
+            (
+                child("tini"),
+                vec![
+                    process(7, 1, "sh", Disposition::Caught),
+                    process(12, 7, "java", Disposition::Caught),
+                ],
+            ),
+        ] {
+            let explained = explained(top, shell(), below);
+            let hidden = Explained { hidden_waits: vec![1, 7], ..explained };
+            let judgement = hidden.judgement();
+            assert_eq!(judgement.outcome, Outcome::Unreadable, "{}", judgement.text);
+            assert!(judgement.text.contains(" waits for java (12), so that"), "{}", judgement.text);
+        }
         let below = || {
             vec![
                 process(7, 1, "sh", Disposition::Caught),

@@ -787,6 +787,28 @@ fn another_user_gets_an_answer_with_what_may_not_be_read() {
 
 /// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
 /// and the stop does that
+fn for_what_a_trap_waits_is_not_guessed_where_that_may_not_be_read() {
+    root();
+    pid_namespace();
+    tool("setpriv");
+    let trap = "trap 'kill $P; wait $P; exit 0' TERM; server --print INT,QUIT & P=$!; wait $P";
+    let running = below(&[], trap);
+    let scratch = Scratch::new();
+    Adieu::new().as_child().arg("--install").arg(scratch.join("adieu")).start().expect_exit(0);
+    let pid = running.pid().to_string();
+    let asked =
+        Adieu::new().as_child().program("setpriv").args(AS_USER_65534).arg(scratch.join("adieu"));
+    let said = asked.args(["--explain", &*pid, "--check"]).start().expect_exit(125);
+    let (sh, server) = (process(running.pid()).unwrap(), running.process("server"));
+    let expected = format!("Whether {} waits for {}, so that", named(&sh), named(&server));
+    let sentence = sentences(&said.out);
+    assert!(sentence.starts_with(&expected), "{sentence}");
+    assert!(sentence.contains("may not be read. Run --explain as its user"), "{sentence}");
+    assert_eq!(explain([&*pid, "--check"]).code, 0, "root sees that the shell is in its wait");
+}
+
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn settings_that_another_user_may_not_read_are_not_guessed_in_silence() {
     root();
     tool("setpriv");
@@ -868,6 +890,7 @@ pub(crate) const TESTS: &[Test] = tests![
     the_schema_describes_every_property_and_allows_no_other,
     it_sends_no_signal,
     another_user_gets_an_answer_with_what_may_not_be_read,
+    for_what_a_trap_waits_is_not_guessed_where_that_may_not_be_read,
     settings_that_another_user_may_not_read_are_not_guessed_in_silence,
     what_is_wrong_is_named_with_an_example,
     without_proc_it_says_where_to_run_it
