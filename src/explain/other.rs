@@ -37,24 +37,35 @@ impl Explained {
                 let text = format!("{passes}. {}", may_not_be_read(&whom, signal));
                 return Judgement::new(Outcome::Unreadable, text);
             }
-            Disposition::Ignored if to_group => {
-                let on = format!("{whom}, which ignores it");
+            _ => {}
+        }
+        let ignores = match child.disposition {
+            Disposition::Ignored => Some("ignores it".to_owned()),
+            _ if self.is_dropped_by(child) => {
+                Some(format!("has no handler, without which {signal} ends no process"))
+            }
+            _ => None,
+        };
+        if let Some(ignores) = ignores {
+            // The others of the group may end by it, and the child after them.
+            let ends_others = child.disposition == Disposition::Ignored;
+            let (outcome, text) = if to_group && (ends_others || others.iter().any(|p| gets_it(p)))
+            {
                 let text = format!(
-                    "{passes}. {} ignores it: whether it ends with the others of the group is its \
+                    "{passes}. {} {ignores}: whether it ends with the others of the group is its \
                      own business.",
                     child.name
                 );
-                return Judgement::new(Outcome::Depends(on), text);
-            }
-            Disposition::Ignored => {
+                (Outcome::Depends(format!("{whom}, which {ignores}")), text)
+            } else {
                 let text = format!(
-                    "{passes}, and {} ignores it: nothing would happen until SIGKILL.{}",
+                    "{passes}, and {} {ignores}: nothing would end until SIGKILL.{}",
                     child.name,
                     would_not_get_it(&others)
                 );
-                return Judgement::new(Outcome::Ignores(others), text);
-            }
-            _ => {}
+                (Outcome::Ignores(others), text)
+            };
+            return Judgement::new(outcome, text);
         }
         if !role::handles(child, true) {
             return if others.is_empty() {
@@ -95,6 +106,11 @@ impl Explained {
             };
         }
         Judgement::new(Outcome::Waits(vec![child]), format!("{passes}."))
+    }
+
+    /// Whether a process has no handler for a signal that ends none without one.
+    fn is_dropped_by(&self, process: &Process) -> bool {
+        !self.signal.ends_by_default() && !role::handles(process, true)
     }
 
     /// Whether a process is below the one at this place.
@@ -153,6 +169,13 @@ impl Explained {
             Disposition::Ignored => Judgement::new(
                 Outcome::Ignores(handlers),
                 format!("{root} ignores {signal}.{below}"),
+            ),
+            _ if self.is_dropped_by(&self.root) => Judgement::new(
+                Outcome::Ignores(handlers),
+                format!(
+                    "{root} has no handler, without which {signal} ends no process: nothing would \
+                     end until SIGKILL.{below}"
+                ),
             ),
             _ if self.shares && !handlers.is_empty() => {
                 let text = format!(
@@ -445,6 +468,50 @@ mod tests {
         let node = || root("node", Disposition::Default);
         assert_eq!(outcome(Top::Bare, node(), below()).0, Class::Ignores);
         assert_eq!(outcome(Top::Bare, root("java", Disposition::Caught), below()).0, Class::Waits);
+    }
+
+    #[test]
+    fn a_signal_that_ends_no_process_without_a_handler_is_no_stop() {
+        let said = |signal: &str, top: Top, root: Process, below: Vec<Process>| {
+            let explained = explained_beside(signal, top, root, below);
+            let judgement = explained.judgement();
+            (Class::of(&judgement.outcome), judgement.text)
+        };
+        let init = || root("tini", Disposition::Waiting);
+        let sh = || process(7, 1, "sh", Disposition::Default);
+        for signal in ["WINCH", "URG", "CONT", "CHLD", "TSTP", "TTIN", "TTOU"] {
+            for (top, root, below, class) in [
+                (Top::Bare, sh(), pipeline(), Class::Ignores),
+                (Top::Bare, sh(), Vec::new(), Class::Ignores),
+                (child("tini"), init(), vec![sh()], Class::Ignores),
+                (child("tini"), init(), pipeline(), Class::Ignores),
+                (group("tini"), init(), pipeline(), Class::Depends),
+                (group("tini"), init(), vec![sh()], Class::Ignores),
+                // httpd
+                (
+                    child("tini"),
+                    init(),
+                    vec![process(7, 1, "httpd", Disposition::Caught)],
+                    Class::Waits,
+                ),
+            ] {
+                let (found, text) = said(signal, top, root, below);
+                assert_eq!(found, class, "{signal}: {text}");
+                assert!(!text.contains("at once"), "{signal}: {text}");
+            }
+        }
+        assert_eq!(
+            said("WINCH", Top::Bare, sh(), pipeline()).1,
+            "sh (7) has no handler, without which SIGWINCH ends no process: nothing would end \
+             until SIGKILL. java (12) would not get it."
+        );
+        assert_eq!(
+            said("WINCH", child("tini"), init(), pipeline()).1,
+            "tini (1) would pass SIGWINCH to sh (7) alone and end with it, and sh has no handler, \
+             without which SIGWINCH ends no process: nothing would end until SIGKILL. java (12) \
+             would not get it."
+        );
+        assert_eq!(said("USR1", Top::Bare, sh(), Vec::new()).0, Class::Stops);
     }
 
     #[test]

@@ -650,6 +650,11 @@ fn a_program_that_is_not_pid_1_ends_at_once() {
     let said = verdict(&shell, &[]);
     assert_eq!(said, format!("sh ({}) has no handler: SIGTERM would end it at once.", shell.pid()));
     let sleep = shell.process("sleep").pid;
+    let said = verdict(&shell, &["--signal", "WINCH"]);
+    let has = format!("sh ({}) has no handler, without which SIGWINCH ends no", shell.pid());
+    assert!(said.starts_with(&has), "{said}");
+    shell.signal(SIGWINCH);
+    // The status below is that of SIGTERM: the signal before it did not end the shell.
     shell.signal(SIGTERM);
     shell.wait_end();
     kill(sleep, SIGTERM).unwrap();
