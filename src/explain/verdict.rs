@@ -204,7 +204,7 @@ impl Explained {
     }
 
     fn forwarded(&self, unhandled: Unhandled) -> Judgement<'_> {
-        let signal = self.signal;
+        let signal = self.question.signal;
         let rows = self.rows().filter(|(p, v)| self.gets_forwarded(p, v));
         let receivers: Vec<&Process> = rows.map(|(p, _)| p).collect();
         let dropped = || Outcome::NoStop("dropped".to_owned());
@@ -239,12 +239,20 @@ impl Explained {
         let killed = self.rows().filter(|(p, v)| self.is_killed_for_ignoring(p, v));
         let killed: Vec<&Process> = killed.map(|(p, _)| p).collect();
         let ignore = if killed.len() == 1 { "ignores" } else { "ignore" };
+        let sent = self.question.signal;
+        if handlers.is_empty() && !sent.ends_by_default() {
+            let text = format!(
+                "Nothing here handles {sent}, which ends no process without a handler: the stop \
+                 would last until SIGKILL."
+            );
+            return Judgement::new(Outcome::Ignores(handlers), text);
+        }
         if handlers.is_empty() {
             let text = if killed.is_empty() {
-                format!("Nothing here handles {signal}: the container would stop at once.")
+                format!("Nothing here handles {sent}: the container would stop at once.")
             } else {
                 format!(
-                    "Nothing here handles {signal}. {} {ignore} it, and would be killed 1 s later.",
+                    "Nothing here handles {sent}. {} {ignore} it, and would be killed 1 s later.",
                     names(&killed)
                 )
             };
@@ -316,7 +324,7 @@ impl Explained {
             " Below {}, {} {handle} {} too, and adieu would leave {them} to it: {remedy}.",
             named(handler),
             names(&firsts),
-            self.signal
+            self.question.signal
         ))
     }
 }
@@ -540,6 +548,28 @@ mod tests {
         let said = explained_beside("INT", adieu(), root("adieu", Disposition::Blocked), below())
             .verdict();
         assert_eq!(said, "Nothing here handles SIGINT: the container would stop at once.");
+    }
+
+    #[test]
+    fn where_another_signal_is_sent_that_is_the_one_that_nobody_handles() {
+        let rewrites =
+            |from: Signal, to: Signal| adieu_with(|settings| settings.rewrites.add(from, Some(to)));
+        let below = || vec![process(2, 1, "server", Disposition::Default)];
+        let quit = rewrites(Signal::TERM, Signal::QUIT);
+        assert_eq!(
+            explained(quit, root("adieu", Disposition::Blocked), below()).verdict(),
+            "SIGQUIT is sent in place of SIGTERM. Nothing here handles SIGQUIT: the container \
+             would stop at once."
+        );
+        let winch = rewrites(Signal::TERM, Signal::WINCH);
+        let winch = explained(winch, root("adieu", Disposition::Blocked), below());
+        let judgement = winch.judgement();
+        assert_eq!(judgement.outcome, Outcome::Ignores(Vec::new()));
+        assert!(judgement.text.ends_with("the stop would last until SIGKILL."));
+        let usr2 = rewrites("USR1".parse().expect("one"), "USR2".parse().expect("one"));
+        let usr2 =
+            explained_beside("USR1", usr2, root("adieu", Disposition::Blocked), below()).verdict();
+        assert!(usr2.contains("in place of SIGUSR1. Nothing here handles SIGUSR2: it"), "{usr2}");
     }
 
     #[test]

@@ -234,6 +234,11 @@ fn the_settings_of_the_running_adieu_are_taken_into_account() {
         "{said}"
     );
 
+    // The server handles TERM, which it does not get.
+    let rewritten = started(["-r", "TERM=QUIT", "server; :"], 1);
+    let said = verdict(&rewritten, &[]);
+    assert!(said.contains(" Nothing here handles SIGQUIT: the container would stop"), "{said}");
+
     let group = started(["-g", "server | cat; :"], 1);
     assert_eq!(entries(&json(&group, &[]), "cat")[0]["when"], "gets it at once");
 }
