@@ -68,7 +68,6 @@ impl Explained {
     /// When a stop would signal this one.
     fn when_stopped(&self, process: &Process, verdict: &Verdict) -> String {
         let unhandled = self.with_role(Role::Handler).is_empty();
-        let ends_with_its_pipe = is_reader(process, verdict);
         let gets_it = |turn: Turn| format!("gets it {}", words::when(turn));
         match self.turn(process, verdict) {
             _ if process.nested_init && process.disposition == Disposition::Default => {
@@ -87,15 +86,19 @@ impl Explained {
             Turn::Handlers if verdict.role == Role::Handler => {
                 format!("{}, waited for", gets_it(Turn::Handlers))
             }
-            Turn::LastCall | Turn::LastWord if ends_with_its_pipe => {
-                "ends at end of file".to_owned()
-            }
+            _ if self.ends_with_its_pipe(process, verdict) => "ends at end of file".to_owned(),
             turn @ (Turn::LastWord | Turn::Timeout) => match verdict.reason {
                 Reason::Below(pid) => format!("left to handler {pid}"),
                 _ => gets_it(turn),
             },
             turn => gets_it(turn),
         }
+    }
+
+    /// Whether a process is left to end at the end of a handler's output.
+    fn ends_with_its_pipe(&self, process: &Process, verdict: &Verdict) -> bool {
+        let turn = self.turn(process, verdict);
+        is_reader(process, verdict) && matches!(turn, Turn::LastCall | Turn::LastWord)
     }
 
     /// Whether a process is waited for only one second beyond the last call, because it ignores the
@@ -267,7 +270,7 @@ impl Explained {
         if !shielded.is_empty() {
             parts.push(format!("{} {} shielded", names(&shielded), is_or_are(&shielded)));
         }
-        let readers = self.rows().filter(|(p, v)| is_reader(p, v)).map(|(p, _)| p);
+        let readers = self.rows().filter(|(p, v)| self.ends_with_its_pipe(p, v)).map(|(p, _)| p);
         let readers: Vec<&Process> = readers.collect();
         if !readers.is_empty() {
             parts.push(format!(
@@ -395,6 +398,20 @@ mod tests {
             "On SIGTERM adieu would wait for java (12); sh (7) is shielded; tee (13) ends at \
              end of file."
         );
+    }
+
+    #[test]
+    fn a_reader_that_gets_it_with_the_group_is_not_said_to_end_at_end_of_file() {
+        let group = adieu_with(|settings| settings.deliver = Deliver::Group);
+        let below = pipeline().into_iter().map(|process| Process { group: 7, ..process }).collect();
+        let explained = explained(group, root("adieu", Disposition::Blocked), below);
+        assert_eq!(
+            each_when(&explained).last(),
+            Some(&("tee", "gets it at once".to_owned())),
+            "{}",
+            explained.verdict()
+        );
+        assert!(!explained.verdict().contains("end of file"), "{}", explained.verdict());
     }
 
     #[test]

@@ -240,7 +240,9 @@ fn the_settings_of_the_running_adieu_are_taken_into_account() {
     assert!(said.contains(" Nothing here handles SIGQUIT: the container would stop"), "{said}");
 
     let group = started(["-g", "server | cat; :"], 1);
-    assert_eq!(entries(&json(&group, &[]), "cat")[0]["when"], "gets it at once");
+    let said = json(&group, &[]);
+    assert_eq!(entries(&said, "cat")[0]["when"], "gets it at once");
+    assert!(!said["verdict"].as_str().unwrap().contains("end of file"), "{said:#}");
 }
 
 /// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
