@@ -105,6 +105,18 @@ impl Explained {
                 Judgement::new(Outcome::CutsOff(beside), text)
             };
         }
+        // Those that a shell runs in its background, and its trap sees to.
+        let jobs = self.rows().map(|(process, _)| process);
+        let jobs = jobs.filter(|p| below(p) && role::handles(p, true) && !gets_it(p));
+        let jobs: Vec<&Process> = jobs.filter(|p| p.kind != Kind::Wrapper).collect();
+        if child.kind == Kind::Shell && !jobs.is_empty() {
+            let text = format!(
+                "{passes}. {} handles it by a trap: {} gets it only if that passes it on.",
+                child.name,
+                names(&jobs)
+            );
+            return Judgement::new(Outcome::Depends(trap_of(child)), text);
+        }
         Judgement::new(Outcome::Waits(vec![child]), format!("{passes}."))
     }
 
@@ -232,7 +244,7 @@ impl Explained {
                 "{root} handles {signal} by a trap: {} gets it only if that passes it on{end}.",
                 names(&handlers)
             );
-            return Judgement::new(Outcome::Waits(vec![&self.root]), text);
+            return Judgement::new(Outcome::Depends(trap_of(&self.root)), text);
         }
         let text = format!(
             "{root} handles {signal} itself; what is below it is its own business{}.",
@@ -275,7 +287,7 @@ impl Explained {
                     named(shell),
                     names(&whom)
                 );
-                Some(Judgement::new(Outcome::Depends(format!("{}'s trap", shell.name)), text))
+                Some(Judgement::new(Outcome::Depends(trap_of(shell)), text))
             }
             ([], foreground) => Some(Judgement::new(
                 Outcome::Depends(format!("when {} ends", shortly(foreground))),
@@ -290,6 +302,11 @@ impl Explained {
             )),
         }
     }
+}
+
+/// What decides where a shell runs its trap at once.
+fn trap_of(shell: &Process) -> String {
+    format!("{}'s trap", shell.name)
 }
 
 fn would_not_get_it(whom: &[&Process]) -> String {
@@ -407,8 +424,19 @@ mod tests {
         for process in &mut job {
             process.ignored = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
         }
+        let mut below_tini = job.clone();
+        below_tini.insert(0, process(7, 1, "sh", Disposition::Caught));
+        for process in &mut below_tini[1..] {
+            (process.parent, process.above, process.own_child) = (7, Some(0), false);
+        }
+        let (class, said) = outcome(child("tini"), shell(), below_tini);
+        assert_eq!(class, Class::Depends, "{said}");
+        assert!(
+            said.ends_with("by a trap: java (12) gets it only if that passes it on."),
+            "{said}"
+        );
         let (class, said) = outcome(Top::Bare, shell(), job);
-        assert_eq!(class, Class::Waits);
+        assert_eq!(class, Class::Depends);
         assert_eq!(
             said,
             "sh (1) handles SIGTERM by a trap: java (12) gets it only if that passes it on, and is \

@@ -651,6 +651,20 @@ fn a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes() {
 
 /// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
 /// and the stop does that
+fn whether_a_trap_passes_the_signal_on_to_a_job_is_not_certain() {
+    pid_namespace();
+    for (trap, gets_it) in [("exit 0", false), ("kill $P; wait $P; exit 0", true)] {
+        let running = below(&[], &format!("trap '{trap}' TERM; server & P=$!; wait $P"));
+        let explained = json(&running, &[]);
+        assert_eq!(explained["outcome"], "not_certain", "{explained:#}");
+        running.signal(SIGTERM);
+        let ended = running.expect_exit(0);
+        assert_eq!(ended.count("server done"), usize::from(gets_it), "{trap}: {ended}");
+    }
+}
+
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn a_program_that_is_not_pid_1_ends_at_once() {
     let shell = Adieu::new().as_child().program("/bin/sh").args(["-c", "sleep 3600; :"]).start();
     eventually("sleep runs", || shell.tree().iter().any(|it| it.name == "sleep"));
@@ -894,6 +908,7 @@ pub(crate) const TESTS: &[Test] = tests![
     adieu_is_known_whatever_it_is_called,
     a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill,
     a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes,
+    whether_a_trap_passes_the_signal_on_to_a_job_is_not_certain,
     a_program_that_is_not_pid_1_ends_at_once,
     a_deep_and_wide_tree_fits_80_columns,
     only_a_terminal_gets_colours_and_no_color_turns_them_off,
