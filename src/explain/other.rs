@@ -105,6 +105,12 @@ impl Explained {
                 Judgement::new(Outcome::CutsOff(beside), text)
             };
         }
+        let below_recipes = self.rows().map(|(process, _)| process);
+        let below_recipes = below_recipes.filter(|p| below(p) && p.above != Some(at));
+        let below_recipes: Vec<&Process> = below_recipes.filter(|p| !gets_it(p)).collect();
+        if let Some((outcome, text)) = make_passes(child, signal, &below_recipes) {
+            return Judgement::new(outcome, format!("{passes}. {text}"));
+        }
         // Those that a shell runs in its background, and its trap sees to.
         let jobs = self.rows().map(|(process, _)| process);
         let jobs = jobs.filter(|p| below(p) && role::handles(p, true) && !gets_it(p));
@@ -217,6 +223,16 @@ impl Explained {
         if let Some(judgement) = self.trap_waits(&self.root, &awaited, &foreground, perhaps) {
             return judgement;
         }
+        let below = self.snapshot.processes.iter();
+        let below_recipes: Vec<&Process> = below.filter(|p| p.above.is_some()).collect();
+        if let Some((outcome, text)) = make_passes(&self.root, signal, &below_recipes) {
+            let stays = if self.root_is_init {
+                " As PID 1 make stays until that has ended, or until SIGKILL."
+            } else {
+                ""
+            };
+            return Judgement::new(outcome, text + stays);
+        }
         if self.root.kind == Kind::Wrapper && !handlers.is_empty() {
             let text = format!(
                 "{root} handles {signal} itself. What it passes on, and whether it waits for {}, \
@@ -302,6 +318,25 @@ impl Explained {
             )),
         }
     }
+}
+
+/// Of make, and what is below the commands of its recipes, which are mostly shells.
+fn make_passes<'a>(
+    make: &Process,
+    signal: Signal,
+    below_recipes: &[&Process],
+) -> Option<(Outcome<'a>, String)> {
+    if !matches!(&*make.name, "make" | "gmake") || below_recipes.is_empty() {
+        return None;
+    }
+    // Seen with GNU make 4.3: at the end it raises the signal again, which the kernel drops for
+    // PID 1. It waits then for what its shells left to it.
+    let text = format!(
+        "{} passes {signal} on to the commands of its recipes alone: {} gets it only from these.",
+        named(make),
+        names(below_recipes)
+    );
+    Some((Outcome::Depends("make's recipe".to_owned()), text))
 }
 
 /// What decides where a shell runs its trap at once.
@@ -427,7 +462,7 @@ mod tests {
         let mut below_tini = job.clone();
         below_tini.insert(0, process(7, 1, "sh", Disposition::Caught));
         for process in &mut below_tini[1..] {
-            (process.parent, process.above, process.own_child) = (7, Some(0), false);
+            (process.parent, process.own_child) = (7, false);
         }
         let (class, said) = outcome(child("tini"), shell(), below_tini);
         assert_eq!(class, Class::Depends, "{said}");
@@ -496,6 +531,30 @@ mod tests {
         let node = || root("node", Disposition::Default);
         assert_eq!(outcome(Top::Bare, node(), below()).0, Class::Ignores);
         assert_eq!(outcome(Top::Bare, root("java", Disposition::Caught), below()).0, Class::Waits);
+    }
+
+    #[test]
+    fn make_passes_the_signal_on_to_its_recipes_alone() {
+        let make = || root("make", Disposition::Caught);
+        let direct = vec![process(2, 1, "server", Disposition::Caught)];
+        assert_eq!(outcome(Top::Bare, make(), direct).0, Class::Waits);
+        let by_a_shell = |make: i32| {
+            let sh = process(make + 1, make, "sh", Disposition::Default);
+            vec![sh, process(make + 2, make + 1, "server", Disposition::Caught)]
+        };
+        let (class, said) = outcome(Top::Bare, make(), by_a_shell(1));
+        assert_eq!(class, Class::Depends);
+        assert_eq!(
+            said,
+            "make (1) passes SIGTERM on to the commands of its recipes alone: server (3) gets it \
+             only from these. As PID 1 make stays until that has ended, or until SIGKILL."
+        );
+        let mut below = by_a_shell(7);
+        below.insert(0, process(7, 1, "make", Disposition::Caught));
+        assert_eq!(
+            outcome(child("tini"), root("tini", Disposition::Waiting), below).0,
+            Class::Depends
+        );
     }
 
     #[test]
