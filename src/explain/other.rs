@@ -306,7 +306,7 @@ impl Explained {
                 Some(Judgement::new(Outcome::Depends(trap_of(shell)), text))
             }
             ([], foreground) => Some(Judgement::new(
-                Outcome::Depends(format!("when {} ends", shortly(foreground))),
+                Outcome::Depends(format!("{} waits for {}", shell.name, shortly(foreground))),
                 format!("{} by itself, without a signal.", only_when(foreground)),
             )),
             (awaited, _) => Some(Judgement::new(
@@ -454,6 +454,9 @@ mod tests {
         );
         let (class, said) = outcome(Top::Bare, shell(), below(Disposition::Default));
         assert_eq!((class, said.contains("by itself")), (Class::Depends, true), "{said}");
+        let waiting = explained(Top::Bare, shell(), below(Disposition::Default));
+        let on = Outcome::Depends("sh waits for java (12)".to_owned());
+        assert_eq!(waiting.judgement().outcome, on);
         // `server & wait`
         let mut job = below(Disposition::Caught);
         for process in &mut job {
