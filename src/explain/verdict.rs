@@ -7,6 +7,7 @@ use crate::decide::turn::Turn;
 use crate::explain::look::Explained;
 use crate::explain::top::Top;
 use crate::process::{Disposition, Kind, Process, Stdin};
+use crate::programs;
 use crate::report::words::{self, duration};
 use crate::signal::Signal;
 
@@ -315,13 +316,19 @@ impl Explained {
             return None;
         }
         let (handle, them) = if firsts.len() == 1 { ("handles", "it") } else { ("handle", "them") };
+        let name = &handler.name;
+        let write = |remedy: &str| format!("if {name} does not pass it on, write {remedy}");
         let remedy = if handler.kind == Kind::Shell {
-            format!("the trap of {} has to pass it on", handler.name)
+            format!("the trap of {name} has to pass it on")
+        } else if programs::has_own_rules(name) {
+            format!("{name} stops what it runs by rules of its own configuration")
+        } else if programs::is_interpreter(name) {
+            write("--wrapper with the name of its script, or --deliver group")
+        } else if name == "java" {
+            // Its name is that of every such program, and there is no script.
+            write("--deliver group")
         } else {
-            format!(
-                "if {} does not pass it on, write --wrapper {} or --deliver group",
-                handler.name, handler.name
-            )
+            write(&format!("--wrapper {name} or --deliver group"))
         };
         Some(format!(
             " Below {}, {} {handle} {} too, and adieu would leave {them} to it: {remedy}.",
@@ -546,6 +553,24 @@ mod tests {
              on, write --wrapper manager or --deliver group."
         );
         assert!(said(adieu(), "server").contains("Below server (2), other (6) handles"));
+        let hint = |name: &str| {
+            let said = said(adieu(), name);
+            said.rsplit("leave them to it: ").next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(
+            hint("supervisord"),
+            "supervisord stops what it runs by rules of its own configuration."
+        );
+        for name in ["python3.11", "node", "ruby", "perl", "php"] {
+            assert_eq!(
+                hint(name),
+                format!(
+                    "if {name} does not pass it on, write --wrapper with the name of its script, or \
+                     --deliver group."
+                )
+            );
+        }
+        assert_eq!(hint("java"), "if java does not pass it on, write --deliver group.");
         // Those of its group get it then.
         let group = adieu_with(|settings| settings.deliver = Deliver::Group);
         assert_eq!(said(group, "manager"), "On SIGTERM adieu would wait for manager (2).");
