@@ -145,7 +145,9 @@ fn is_script_wrapper(name: &str) -> bool {
     class(without_extension(name)) == Some(Class::ScriptWrapper)
 }
 
-fn is_interpreter(name: &str) -> bool {
+/// Whether a program of this name, which may end with a version, runs a script named by its next
+/// word.
+pub(crate) fn is_interpreter(name: &str) -> bool {
     let is = |name| class(name) == Some(Class::Interpreter);
     is(name) || is(name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
 }

@@ -78,6 +78,15 @@ impl Signal {
     pub fn is_terminal_stop(self) -> bool {
         matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
     }
+
+    /// Whether it ends a process that does not handle it. The default action of the others is to do
+    /// nothing, to stop the process or to continue it (`signal(7)`).
+    pub fn ends_by_default(self) -> bool {
+        let ends_nothing = matches!(self, Self::CHLD | Self::CONT | Self::URG | Self::WINCH)
+            || self.is_terminal_stop()
+            || self == Self::STOP;
+        !ends_nothing
+    }
 }
 
 impl fmt::Display for Signal {

@@ -479,15 +479,11 @@ fn rewrites(
 
 /// What is wrong with a stop by this signal, if anything.
 fn no_stop(place: &str, to: Signal) -> Option<String> {
-    // The default action of these ends no process (`signal(7)`).
-    let ends_nothing = matches!(to, Signal::CHLD | Signal::CONT | Signal::URG | Signal::WINCH)
-        || to.is_terminal_stop()
-        || to == Signal::STOP;
     if to == Signal::KILL {
         Some(format!(
             "{place}: no program can handle {to}, so none may finish; write for example TERM=QUIT"
         ))
-    } else if ends_nothing {
+    } else if !to.ends_by_default() {
         Some(format!(
             "{place}: {to} ends no process that does not handle it, so a stop may last for ever; \
              set --timeout, or write for example TERM=QUIT"

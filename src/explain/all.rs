@@ -203,7 +203,7 @@ fn row(signal: Signal, first: &First, container: &Container, parent: Option<i32>
     let (top, _) = top(pid);
     let init = init_name(&top);
     let (root, below) = (container.root.clone(), container.below.clone());
-    let explained = judge(signal, top, root, first.is_init, below);
+    let explained = judge(signal, top, root, first.is_init, below).with_hidden_waits();
     let explained = Explained { shares: !first.is_init, ..explained };
     let judgement = explained.judgement();
     let programs = match &judgement.outcome {
@@ -404,6 +404,11 @@ impl All {
                         CAP_DAC_READ_SEARCH.";
             lines.push(hint.to_owned());
         }
+        if self.signal == Signal::TERM && self.count(Class::Ignores) > 0 {
+            let hint = "This is about SIGTERM. If an image has another STOPSIGNAL, add it: \
+                        --signal QUIT, for example.";
+            lines.push(hint.to_owned());
+        }
         lines.extend(wrap(&self.counts(), WIDTH));
         lines.join("\n") + "\n"
     }
@@ -568,13 +573,15 @@ mod tests {
         ] {
             assert!(text.contains(verdict), "{verdict}{text}");
         }
-        assert!(text.contains("CAP_DAC_READ_SEARCH"), "{text}");
+        assert!(text.contains("CAP_DAC_READ_SEARCH") && text.contains("STOPSIGNAL"), "{text}");
         let last = text.lines().last();
         assert_eq!(
             last,
             Some("4 containers: 2 ignore SIGTERM, 1 cuts programs off, 1 not readable")
         );
         assert!(all.to_text(true).contains('\x1b'));
+        let asked = All { signal: Signal::QUIT, ..all };
+        assert!(!asked.to_text(false).contains("STOPSIGNAL"), "it was asked about");
         let nothing = All { signal: Signal::TERM, rows: Vec::new() };
         assert_eq!(nothing.to_text(false), "No container runs here.\n");
     }

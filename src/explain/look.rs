@@ -38,6 +38,8 @@ pub(super) struct Explained {
     /// what a shell with a trap waits.
     pub(super) below_root: Vec<Verdict>,
     pub(super) zombies: Vec<(i32, String, usize)>,
+    /// The shells with a trap of which it may not be read for what they wait.
+    pub(super) hidden_waits: Vec<i32>,
 }
 
 pub(super) fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explained, Error> {
@@ -69,7 +71,7 @@ pub(super) fn look(pid: i32, signal: Signal, show_args: bool) -> Result<Explaine
     let zombies = procfs::zombies(pid, &snapshot);
     let root_is_init = root.nested_init || pid == 1;
     let shares = !root_is_init && procfs::machine::is_first(pid);
-    let explained = judge(signal, top, root, root_is_init, snapshot);
+    let explained = judge(signal, top, root, root_is_init, snapshot).with_hidden_waits();
     Ok(Explained { hidden_settings, explains_within, zombies, shares, ..explained })
 }
 
@@ -119,6 +121,7 @@ pub(super) fn judge(
         verdicts,
         below_root,
         zombies: Vec::new(),
+        hidden_waits: Vec::new(),
     }
 }
 
@@ -195,6 +198,20 @@ fn leave_out(snapshot: &mut Snapshot, pid: i32) {
 }
 
 impl Explained {
+    /// Reads of which shells with a trap the system call may not be read that shows for what they
+    /// wait: of the root and its children, since no others decide.
+    pub(super) fn with_hidden_waits(self) -> Self {
+        let children = self.snapshot.processes.iter().filter(|p| p.own_child);
+        let shells = [&self.root].into_iter().chain(children);
+        let shells = shells.filter(|p| p.kind == Kind::Shell && role::handles(p, true));
+        let is_hidden = |pid: &i32| {
+            let read = procfs::read_file(*pid, "syscall");
+            read.is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied)
+        };
+        let hidden_waits = shells.map(|p| p.id.pid).filter(is_hidden).collect();
+        Self { hidden_waits, ..self }
+    }
+
     pub(super) fn rows(&self) -> impl Iterator<Item = (&Process, &Verdict)> {
         self.snapshot.processes.iter().zip(&self.verdicts)
     }

@@ -37,24 +37,35 @@ impl Explained {
                 let text = format!("{passes}. {}", may_not_be_read(&whom, signal));
                 return Judgement::new(Outcome::Unreadable, text);
             }
-            Disposition::Ignored if to_group => {
-                let on = format!("{whom}, which ignores it");
+            _ => {}
+        }
+        let ignores = match child.disposition {
+            Disposition::Ignored => Some("ignores it".to_owned()),
+            _ if self.is_dropped_by(child) => {
+                Some(format!("has no handler, without which {signal} ends no process"))
+            }
+            _ => None,
+        };
+        if let Some(ignores) = ignores {
+            // The others of the group may end by it, and the child after them.
+            let ends_others = child.disposition == Disposition::Ignored;
+            let (outcome, text) = if to_group && (ends_others || others.iter().any(|p| gets_it(p)))
+            {
                 let text = format!(
-                    "{passes}. {} ignores it: whether it ends with the others of the group is its \
+                    "{passes}. {} {ignores}: whether it ends with the others of the group is its \
                      own business.",
                     child.name
                 );
-                return Judgement::new(Outcome::Depends(on), text);
-            }
-            Disposition::Ignored => {
+                (Outcome::Depends(format!("{whom}, which {ignores}")), text)
+            } else {
                 let text = format!(
-                    "{passes}, and {} ignores it: nothing would happen until SIGKILL.{}",
+                    "{passes}, and {} {ignores}: nothing would end until SIGKILL.{}",
                     child.name,
                     would_not_get_it(&others)
                 );
-                return Judgement::new(Outcome::Ignores(others), text);
-            }
-            _ => {}
+                (Outcome::Ignores(others), text)
+            };
+            return Judgement::new(outcome, text);
         }
         if !role::handles(child, true) {
             return if others.is_empty() {
@@ -83,7 +94,7 @@ impl Explained {
         let foreground: Vec<&Process> =
             self.with_role(Role::Foreground).into_iter().filter(|p| !gets_it(p)).collect();
         let perhaps = self.rows().any(|(_, it)| matches!(it.reason, Reason::PerhapsAwaitedBy(_)));
-        if let Some(judgement) = trap_waits(child, &awaited, &foreground, perhaps) {
+        if let Some(judgement) = self.trap_waits(child, &awaited, &foreground, perhaps) {
             return Judgement { text: format!("{passes}. {}", judgement.text), ..judgement };
         }
         if !beside.is_empty() {
@@ -94,7 +105,30 @@ impl Explained {
                 Judgement::new(Outcome::CutsOff(beside), text)
             };
         }
+        let below_recipes = self.rows().map(|(process, _)| process);
+        let below_recipes = below_recipes.filter(|p| below(p) && p.above != Some(at));
+        let below_recipes: Vec<&Process> = below_recipes.filter(|p| !gets_it(p)).collect();
+        if let Some((outcome, text)) = make_passes(child, signal, &below_recipes) {
+            return Judgement::new(outcome, format!("{passes}. {text}"));
+        }
+        // Those that a shell runs in its background, and its trap sees to.
+        let jobs = self.rows().map(|(process, _)| process);
+        let jobs = jobs.filter(|p| below(p) && role::handles(p, true) && !gets_it(p));
+        let jobs: Vec<&Process> = jobs.filter(|p| p.kind != Kind::Wrapper).collect();
+        if child.kind == Kind::Shell && !jobs.is_empty() {
+            let text = format!(
+                "{passes}. {} handles it by a trap: {} gets it only if that passes it on.",
+                child.name,
+                names(&jobs)
+            );
+            return Judgement::new(Outcome::Depends(trap_of(child)), text);
+        }
         Judgement::new(Outcome::Waits(vec![child]), format!("{passes}."))
+    }
+
+    /// Whether a process has no handler for a signal that ends none without one.
+    fn is_dropped_by(&self, process: &Process) -> bool {
+        !self.signal.ends_by_default() && !role::handles(process, true)
     }
 
     /// Whether a process is below the one at this place.
@@ -154,6 +188,13 @@ impl Explained {
                 Outcome::Ignores(handlers),
                 format!("{root} ignores {signal}.{below}"),
             ),
+            _ if self.is_dropped_by(&self.root) => Judgement::new(
+                Outcome::Ignores(handlers),
+                format!(
+                    "{root} has no handler, without which {signal} ends no process: nothing would \
+                     end until SIGKILL.{below}"
+                ),
+            ),
             _ if self.shares && !handlers.is_empty() => {
                 let text = format!(
                     "{root} has no handler: {signal} would end it at once, and its engine would \
@@ -179,8 +220,18 @@ impl Explained {
         };
         let (awaited, foreground) = (with_role(Role::Handler), with_role(Role::Foreground));
         let perhaps = rows().any(|(_, it)| matches!(it.reason, Reason::PerhapsAwaitedBy(_)));
-        if let Some(judgement) = trap_waits(&self.root, &awaited, &foreground, perhaps) {
+        if let Some(judgement) = self.trap_waits(&self.root, &awaited, &foreground, perhaps) {
             return judgement;
+        }
+        let below = self.snapshot.processes.iter();
+        let below_recipes: Vec<&Process> = below.filter(|p| p.above.is_some()).collect();
+        if let Some((outcome, text)) = make_passes(&self.root, signal, &below_recipes) {
+            let stays = if self.root_is_init {
+                " As PID 1 make stays until that has ended, or until SIGKILL."
+            } else {
+                ""
+            };
+            return Judgement::new(outcome, text + stays);
         }
         if self.root.kind == Kind::Wrapper && !handlers.is_empty() {
             let text = format!(
@@ -209,7 +260,7 @@ impl Explained {
                 "{root} handles {signal} by a trap: {} gets it only if that passes it on{end}.",
                 names(&handlers)
             );
-            return Judgement::new(Outcome::Waits(vec![&self.root]), text);
+            return Judgement::new(Outcome::Depends(trap_of(&self.root)), text);
         }
         let text = format!(
             "{root} handles {signal} itself; what is below it is its own business{}.",
@@ -217,47 +268,80 @@ impl Explained {
         );
         Judgement::new(Outcome::Waits(vec![&self.root]), text)
     }
+
+    /// Of a shell with a trap that waits for these: the handlers, and other programs, in its foreground
+    /// that get no signal. `perhaps`: whether they are there does not show.
+    fn trap_waits<'a>(
+        &self,
+        shell: &Process,
+        awaited: &[&'a Process],
+        foreground: &[&'a Process],
+        perhaps: bool,
+    ) -> Option<Judgement<'a>> {
+        if shell.kind != Kind::Shell {
+            return None;
+        }
+        let only_when = |whom: &[&Process]| {
+            let has = if whom.len() == 1 { "has" } else { "have" };
+            format!("{} runs its trap only when {} {has} ended", named(shell), names(whom))
+        };
+        match (awaited, foreground) {
+            ([], []) => None,
+            _ if self.hidden_waits.contains(&shell.id.pid) => {
+                let whom = [awaited, foreground].concat();
+                let what = format!("Whether {} waits for {}", named(shell), names(&whom));
+                let as_user = as_its_user();
+                let text =
+                    format!("{what}, so that its trap runs only then, may not be read. {as_user}");
+                Some(Judgement::new(Outcome::Unreadable, text))
+            }
+            _ if perhaps => {
+                let whom = [awaited, foreground].concat();
+                let text = format!(
+                    "Whether {} waits for {} does not show. If so, its trap runs only when that has \
+                     ended, without a signal.",
+                    named(shell),
+                    names(&whom)
+                );
+                Some(Judgement::new(Outcome::Depends(trap_of(shell)), text))
+            }
+            ([], foreground) => Some(Judgement::new(
+                Outcome::Depends(format!("{} waits for {}", shell.name, shortly(foreground))),
+                format!("{} by itself, without a signal.", only_when(foreground)),
+            )),
+            (awaited, _) => Some(Judgement::new(
+                Outcome::Ignores(awaited.to_vec()),
+                format!(
+                    "{}, which gets no signal: nothing would happen until SIGKILL.",
+                    only_when(awaited)
+                ),
+            )),
+        }
+    }
 }
 
-/// Of a shell with a trap that waits for these: the handlers, and other programs, in its foreground
-/// that get no signal. `perhaps`: whether they are there does not show.
-fn trap_waits<'a>(
-    shell: &Process,
-    awaited: &[&'a Process],
-    foreground: &[&'a Process],
-    perhaps: bool,
-) -> Option<Judgement<'a>> {
-    if shell.kind != Kind::Shell {
+/// Of make, and what is below the commands of its recipes, which are mostly shells.
+fn make_passes<'a>(
+    make: &Process,
+    signal: Signal,
+    below_recipes: &[&Process],
+) -> Option<(Outcome<'a>, String)> {
+    if !matches!(&*make.name, "make" | "gmake") || below_recipes.is_empty() {
         return None;
     }
-    let only_when = |whom: &[&Process]| {
-        let has = if whom.len() == 1 { "has" } else { "have" };
-        format!("{} runs its trap only when {} {has} ended", named(shell), names(whom))
-    };
-    match (awaited, foreground) {
-        ([], []) => None,
-        _ if perhaps => {
-            let whom = [awaited, foreground].concat();
-            let text = format!(
-                "Whether {} waits for {} does not show. If so, its trap runs only when that has \
-                 ended, without a signal.",
-                named(shell),
-                names(&whom)
-            );
-            Some(Judgement::new(Outcome::Depends(format!("{}'s trap", shell.name)), text))
-        }
-        ([], foreground) => Some(Judgement::new(
-            Outcome::Depends(format!("when {} ends", shortly(foreground))),
-            format!("{} by itself, without a signal.", only_when(foreground)),
-        )),
-        (awaited, _) => Some(Judgement::new(
-            Outcome::Ignores(awaited.to_vec()),
-            format!(
-                "{}, which gets no signal: nothing would happen until SIGKILL.",
-                only_when(awaited)
-            ),
-        )),
-    }
+    // Seen with GNU make 4.3: at the end it raises the signal again, which the kernel drops for
+    // PID 1. It waits then for what its shells left to it.
+    let text = format!(
+        "{} passes {signal} on to the commands of its recipes alone: {} gets it only from these.",
+        named(make),
+        names(below_recipes)
+    );
+    Some((Outcome::Depends("make's recipe".to_owned()), text))
+}
+
+/// What decides where a shell runs its trap at once.
+fn trap_of(shell: &Process) -> String {
+    format!("{}'s trap", shell.name)
 }
 
 fn would_not_get_it(whom: &[&Process]) -> String {
@@ -268,10 +352,11 @@ fn would_not_get_it(whom: &[&Process]) -> String {
 }
 
 fn may_not_be_read(whom: &str, signal: Signal) -> String {
-    format!(
-        "What {whom} does with {signal} may not be read. Run --explain as its user, or as root \
-         with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."
-    )
+    format!("What {whom} does with {signal} may not be read. {}", as_its_user())
+}
+
+fn as_its_user() -> &'static str {
+    "Run --explain as its user, or as root with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."
 }
 
 #[cfg(test)]
@@ -369,18 +454,50 @@ mod tests {
         );
         let (class, said) = outcome(Top::Bare, shell(), below(Disposition::Default));
         assert_eq!((class, said.contains("by itself")), (Class::Depends, true), "{said}");
+        let waiting = explained(Top::Bare, shell(), below(Disposition::Default));
+        let on = Outcome::Depends("sh waits for java (12)".to_owned());
+        assert_eq!(waiting.judgement().outcome, on);
         // `server & wait`
         let mut job = below(Disposition::Caught);
         for process in &mut job {
             process.ignored = SignalSet::from_iter([Signal::INT, Signal::QUIT]);
         }
+        let mut below_tini = job.clone();
+        below_tini.insert(0, process(7, 1, "sh", Disposition::Caught));
+        for process in &mut below_tini[1..] {
+            (process.parent, process.own_child) = (7, false);
+        }
+        let (class, said) = outcome(child("tini"), shell(), below_tini);
+        assert_eq!(class, Class::Depends, "{said}");
+        assert!(
+            said.ends_with("by a trap: java (12) gets it only if that passes it on."),
+            "{said}"
+        );
         let (class, said) = outcome(Top::Bare, shell(), job);
-        assert_eq!(class, Class::Waits);
+        assert_eq!(class, Class::Depends);
         assert_eq!(
             said,
             "sh (1) handles SIGTERM by a trap: java (12) gets it only if that passes it on, and is \
              killed by the kernel when it ends."
         );
+        // Where that may not be read.
+        for (top, below) in [
+            (Top::Bare, below(Disposition::Caught)),
+            (Top::Bare, below(Disposition::Default)),
+            (
+                child("tini"),
+                vec![
+                    process(7, 1, "sh", Disposition::Caught),
+                    process(12, 7, "java", Disposition::Caught),
+                ],
+            ),
+        ] {
+            let explained = explained(top, shell(), below);
+            let hidden = Explained { hidden_waits: vec![1, 7], ..explained };
+            let judgement = hidden.judgement();
+            assert_eq!(judgement.outcome, Outcome::Unreadable, "{}", judgement.text);
+            assert!(judgement.text.contains(" waits for java (12), so that"), "{}", judgement.text);
+        }
         let below = || {
             vec![
                 process(7, 1, "sh", Disposition::Caught),
@@ -417,6 +534,74 @@ mod tests {
         let node = || root("node", Disposition::Default);
         assert_eq!(outcome(Top::Bare, node(), below()).0, Class::Ignores);
         assert_eq!(outcome(Top::Bare, root("java", Disposition::Caught), below()).0, Class::Waits);
+    }
+
+    #[test]
+    fn make_passes_the_signal_on_to_its_recipes_alone() {
+        let make = || root("make", Disposition::Caught);
+        let direct = vec![process(2, 1, "server", Disposition::Caught)];
+        assert_eq!(outcome(Top::Bare, make(), direct).0, Class::Waits);
+        let by_a_shell = |make: i32| {
+            let sh = process(make + 1, make, "sh", Disposition::Default);
+            vec![sh, process(make + 2, make + 1, "server", Disposition::Caught)]
+        };
+        let (class, said) = outcome(Top::Bare, make(), by_a_shell(1));
+        assert_eq!(class, Class::Depends);
+        assert_eq!(
+            said,
+            "make (1) passes SIGTERM on to the commands of its recipes alone: server (3) gets it \
+             only from these. As PID 1 make stays until that has ended, or until SIGKILL."
+        );
+        let mut below = by_a_shell(7);
+        below.insert(0, process(7, 1, "make", Disposition::Caught));
+        assert_eq!(
+            outcome(child("tini"), root("tini", Disposition::Waiting), below).0,
+            Class::Depends
+        );
+    }
+
+    #[test]
+    fn a_signal_that_ends_no_process_without_a_handler_is_no_stop() {
+        let said = |signal: &str, top: Top, root: Process, below: Vec<Process>| {
+            let explained = explained_beside(signal, top, root, below);
+            let judgement = explained.judgement();
+            (Class::of(&judgement.outcome), judgement.text)
+        };
+        let init = || root("tini", Disposition::Waiting);
+        let sh = || process(7, 1, "sh", Disposition::Default);
+        for signal in ["WINCH", "URG", "CONT", "CHLD", "TSTP", "TTIN", "TTOU"] {
+            for (top, root, below, class) in [
+                (Top::Bare, sh(), pipeline(), Class::Ignores),
+                (Top::Bare, sh(), Vec::new(), Class::Ignores),
+                (child("tini"), init(), vec![sh()], Class::Ignores),
+                (child("tini"), init(), pipeline(), Class::Ignores),
+                (group("tini"), init(), pipeline(), Class::Depends),
+                (group("tini"), init(), vec![sh()], Class::Ignores),
+                // httpd
+                (
+                    child("tini"),
+                    init(),
+                    vec![process(7, 1, "httpd", Disposition::Caught)],
+                    Class::Waits,
+                ),
+            ] {
+                let (found, text) = said(signal, top, root, below);
+                assert_eq!(found, class, "{signal}: {text}");
+                assert!(!text.contains("at once"), "{signal}: {text}");
+            }
+        }
+        assert_eq!(
+            said("WINCH", Top::Bare, sh(), pipeline()).1,
+            "sh (7) has no handler, without which SIGWINCH ends no process: nothing would end \
+             until SIGKILL. java (12) would not get it."
+        );
+        assert_eq!(
+            said("WINCH", child("tini"), init(), pipeline()).1,
+            "tini (1) would pass SIGWINCH to sh (7) alone and end with it, and sh has no handler, \
+             without which SIGWINCH ends no process: nothing would end until SIGKILL. java (12) \
+             would not get it."
+        );
+        assert_eq!(said("USR1", Top::Bare, sh(), Vec::new()).0, Class::Stops);
     }
 
     #[test]

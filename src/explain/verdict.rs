@@ -7,6 +7,7 @@ use crate::decide::turn::Turn;
 use crate::explain::look::Explained;
 use crate::explain::top::Top;
 use crate::process::{Disposition, Kind, Process, Stdin};
+use crate::programs;
 use crate::report::words::{self, duration};
 use crate::signal::Signal;
 
@@ -68,7 +69,6 @@ impl Explained {
     /// When a stop would signal this one.
     fn when_stopped(&self, process: &Process, verdict: &Verdict) -> String {
         let unhandled = self.with_role(Role::Handler).is_empty();
-        let ends_with_its_pipe = is_reader(process, verdict);
         let gets_it = |turn: Turn| format!("gets it {}", words::when(turn));
         match self.turn(process, verdict) {
             _ if process.nested_init && process.disposition == Disposition::Default => {
@@ -87,15 +87,19 @@ impl Explained {
             Turn::Handlers if verdict.role == Role::Handler => {
                 format!("{}, waited for", gets_it(Turn::Handlers))
             }
-            Turn::LastCall | Turn::LastWord if ends_with_its_pipe => {
-                "ends at end of file".to_owned()
-            }
+            _ if self.ends_with_its_pipe(process, verdict) => "ends at end of file".to_owned(),
             turn @ (Turn::LastWord | Turn::Timeout) => match verdict.reason {
                 Reason::Below(pid) => format!("left to handler {pid}"),
                 _ => gets_it(turn),
             },
             turn => gets_it(turn),
         }
+    }
+
+    /// Whether a process is left to end at the end of a handler's output.
+    fn ends_with_its_pipe(&self, process: &Process, verdict: &Verdict) -> bool {
+        let turn = self.turn(process, verdict);
+        is_reader(process, verdict) && matches!(turn, Turn::LastCall | Turn::LastWord)
     }
 
     /// Whether a process is waited for only one second beyond the last call, because it ignores the
@@ -204,7 +208,7 @@ impl Explained {
     }
 
     fn forwarded(&self, unhandled: Unhandled) -> Judgement<'_> {
-        let signal = self.signal;
+        let signal = self.question.signal;
         let rows = self.rows().filter(|(p, v)| self.gets_forwarded(p, v));
         let receivers: Vec<&Process> = rows.map(|(p, _)| p).collect();
         let dropped = || Outcome::NoStop("dropped".to_owned());
@@ -239,12 +243,20 @@ impl Explained {
         let killed = self.rows().filter(|(p, v)| self.is_killed_for_ignoring(p, v));
         let killed: Vec<&Process> = killed.map(|(p, _)| p).collect();
         let ignore = if killed.len() == 1 { "ignores" } else { "ignore" };
+        let sent = self.question.signal;
+        if handlers.is_empty() && !sent.ends_by_default() {
+            let text = format!(
+                "Nothing here handles {sent}, which ends no process without a handler: the stop \
+                 would last until SIGKILL."
+            );
+            return Judgement::new(Outcome::Ignores(handlers), text);
+        }
         if handlers.is_empty() {
             let text = if killed.is_empty() {
-                format!("Nothing here handles {signal}: the container would stop at once.")
+                format!("Nothing here handles {sent}: the container would stop at once.")
             } else {
                 format!(
-                    "Nothing here handles {signal}. {} {ignore} it, and would be killed 1 s later.",
+                    "Nothing here handles {sent}. {} {ignore} it, and would be killed 1 s later.",
                     names(&killed)
                 )
             };
@@ -259,7 +271,7 @@ impl Explained {
         if !shielded.is_empty() {
             parts.push(format!("{} {} shielded", names(&shielded), is_or_are(&shielded)));
         }
-        let readers = self.rows().filter(|(p, v)| is_reader(p, v)).map(|(p, _)| p);
+        let readers = self.rows().filter(|(p, v)| self.ends_with_its_pipe(p, v)).map(|(p, _)| p);
         let readers: Vec<&Process> = readers.collect();
         if !readers.is_empty() {
             parts.push(format!(
@@ -304,19 +316,25 @@ impl Explained {
             return None;
         }
         let (handle, them) = if firsts.len() == 1 { ("handles", "it") } else { ("handle", "them") };
+        let name = &handler.name;
+        let write = |remedy: &str| format!("if {name} does not pass it on, write {remedy}");
         let remedy = if handler.kind == Kind::Shell {
-            format!("the trap of {} has to pass it on", handler.name)
+            format!("the trap of {name} has to pass it on")
+        } else if programs::has_own_rules(name) {
+            format!("{name} stops what it runs by rules of its own configuration")
+        } else if programs::is_interpreter(name) {
+            write("--wrapper with the name of its script, or --deliver group")
+        } else if name == "java" {
+            // Its name is that of every such program, and there is no script.
+            write("--deliver group")
         } else {
-            format!(
-                "if {} does not pass it on, write --wrapper {} or --deliver group",
-                handler.name, handler.name
-            )
+            write(&format!("--wrapper {name} or --deliver group"))
         };
         Some(format!(
             " Below {}, {} {handle} {} too, and adieu would leave {them} to it: {remedy}.",
             named(handler),
             names(&firsts),
-            self.signal
+            self.question.signal
         ))
     }
 }
@@ -387,6 +405,20 @@ mod tests {
             "On SIGTERM adieu would wait for java (12); sh (7) is shielded; tee (13) ends at \
              end of file."
         );
+    }
+
+    #[test]
+    fn a_reader_that_gets_it_with_the_group_is_not_said_to_end_at_end_of_file() {
+        let group = adieu_with(|settings| settings.deliver = Deliver::Group);
+        let below = pipeline().into_iter().map(|process| Process { group: 7, ..process }).collect();
+        let explained = explained(group, root("adieu", Disposition::Blocked), below);
+        assert_eq!(
+            each_when(&explained).last(),
+            Some(&("tee", "gets it at once".to_owned())),
+            "{}",
+            explained.verdict()
+        );
+        assert!(!explained.verdict().contains("end of file"), "{}", explained.verdict());
     }
 
     #[test]
@@ -521,6 +553,24 @@ mod tests {
              on, write --wrapper manager or --deliver group."
         );
         assert!(said(adieu(), "server").contains("Below server (2), other (6) handles"));
+        let hint = |name: &str| {
+            let said = said(adieu(), name);
+            said.rsplit("leave them to it: ").next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(
+            hint("supervisord"),
+            "supervisord stops what it runs by rules of its own configuration."
+        );
+        for name in ["python3.11", "node", "ruby", "perl", "php"] {
+            assert_eq!(
+                hint(name),
+                format!(
+                    "if {name} does not pass it on, write --wrapper with the name of its script, or \
+                     --deliver group."
+                )
+            );
+        }
+        assert_eq!(hint("java"), "if java does not pass it on, write --deliver group.");
         // Those of its group get it then.
         let group = adieu_with(|settings| settings.deliver = Deliver::Group);
         assert_eq!(said(group, "manager"), "On SIGTERM adieu would wait for manager (2).");
@@ -540,6 +590,28 @@ mod tests {
         let said = explained_beside("INT", adieu(), root("adieu", Disposition::Blocked), below())
             .verdict();
         assert_eq!(said, "Nothing here handles SIGINT: the container would stop at once.");
+    }
+
+    #[test]
+    fn where_another_signal_is_sent_that_is_the_one_that_nobody_handles() {
+        let rewrites =
+            |from: Signal, to: Signal| adieu_with(|settings| settings.rewrites.add(from, Some(to)));
+        let below = || vec![process(2, 1, "server", Disposition::Default)];
+        let quit = rewrites(Signal::TERM, Signal::QUIT);
+        assert_eq!(
+            explained(quit, root("adieu", Disposition::Blocked), below()).verdict(),
+            "SIGQUIT is sent in place of SIGTERM. Nothing here handles SIGQUIT: the container \
+             would stop at once."
+        );
+        let winch = rewrites(Signal::TERM, Signal::WINCH);
+        let winch = explained(winch, root("adieu", Disposition::Blocked), below());
+        let judgement = winch.judgement();
+        assert_eq!(judgement.outcome, Outcome::Ignores(Vec::new()));
+        assert!(judgement.text.ends_with("the stop would last until SIGKILL."));
+        let usr2 = rewrites("USR1".parse().expect("one"), "USR2".parse().expect("one"));
+        let usr2 =
+            explained_beside("USR1", usr2, root("adieu", Disposition::Blocked), below()).verdict();
+        assert!(usr2.contains("in place of SIGUSR1. Nothing here handles SIGUSR2: it"), "{usr2}");
     }
 
     #[test]

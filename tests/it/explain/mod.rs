@@ -234,8 +234,15 @@ fn the_settings_of_the_running_adieu_are_taken_into_account() {
         "{said}"
     );
 
+    // The server handles TERM, which it does not get.
+    let rewritten = started(["-r", "TERM=QUIT", "server; :"], 1);
+    let said = verdict(&rewritten, &[]);
+    assert!(said.contains(" Nothing here handles SIGQUIT: the container would stop"), "{said}");
+
     let group = started(["-g", "server | cat; :"], 1);
-    assert_eq!(entries(&json(&group, &[]), "cat")[0]["when"], "gets it at once");
+    let said = json(&group, &[]);
+    assert_eq!(entries(&said, "cat")[0]["when"], "gets it at once");
+    assert!(!said["verdict"].as_str().unwrap().contains("end of file"), "{said:#}");
 }
 
 /// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
@@ -644,12 +651,31 @@ fn a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes() {
 
 /// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
 /// and the stop does that
+fn whether_a_trap_passes_the_signal_on_to_a_job_is_not_certain() {
+    pid_namespace();
+    for (trap, gets_it) in [("exit 0", false), ("kill $P; wait $P; exit 0", true)] {
+        let running = below(&[], &format!("trap '{trap}' TERM; server & P=$!; wait $P"));
+        let explained = json(&running, &[]);
+        assert_eq!(explained["outcome"], "not_certain", "{explained:#}");
+        running.signal(SIGTERM);
+        let ended = running.expect_exit(0);
+        assert_eq!(ended.count("server done"), usize::from(gets_it), "{trap}: {ended}");
+    }
+}
+
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn a_program_that_is_not_pid_1_ends_at_once() {
     let shell = Adieu::new().as_child().program("/bin/sh").args(["-c", "sleep 3600; :"]).start();
     eventually("sleep runs", || shell.tree().iter().any(|it| it.name == "sleep"));
     let said = verdict(&shell, &[]);
     assert_eq!(said, format!("sh ({}) has no handler: SIGTERM would end it at once.", shell.pid()));
     let sleep = shell.process("sleep").pid;
+    let said = verdict(&shell, &["--signal", "WINCH"]);
+    let has = format!("sh ({}) has no handler, without which SIGWINCH ends no", shell.pid());
+    assert!(said.starts_with(&has), "{said}");
+    shell.signal(SIGWINCH);
+    // The status below is that of SIGTERM: the signal before it did not end the shell.
     shell.signal(SIGTERM);
     shell.wait_end();
     kill(sleep, SIGTERM).unwrap();
@@ -787,6 +813,28 @@ fn another_user_gets_an_answer_with_what_may_not_be_read() {
 
 /// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
 /// and the stop does that
+fn for_what_a_trap_waits_is_not_guessed_where_that_may_not_be_read() {
+    root();
+    pid_namespace();
+    tool("setpriv");
+    let trap = "trap 'kill $P; wait $P; exit 0' TERM; server --print INT,QUIT & P=$!; wait $P";
+    let running = below(&[], trap);
+    let scratch = Scratch::new();
+    Adieu::new().as_child().arg("--install").arg(scratch.join("adieu")).start().expect_exit(0);
+    let pid = running.pid().to_string();
+    let asked =
+        Adieu::new().as_child().program("setpriv").args(AS_USER_65534).arg(scratch.join("adieu"));
+    let said = asked.args(["--explain", &*pid, "--check"]).start().expect_exit(125);
+    let (sh, server) = (process(running.pid()).unwrap(), running.process("server"));
+    let expected = format!("Whether {} waits for {}, so that", named(&sh), named(&server));
+    let sentence = sentences(&said.out);
+    assert!(sentence.starts_with(&expected), "{sentence}");
+    assert!(sentence.contains("may not be read. Run --explain as its user"), "{sentence}");
+    assert_eq!(explain([&*pid, "--check"]).code, 0, "root sees that the shell is in its wait");
+}
+
+/// Promise (Explaining): `--explain` says what a stop would do, under adieu, another init or none,
+/// and the stop does that
 fn settings_that_another_user_may_not_read_are_not_guessed_in_silence() {
     root();
     tool("setpriv");
@@ -860,6 +908,7 @@ pub(crate) const TESTS: &[Test] = tests![
     adieu_is_known_whatever_it_is_called,
     a_bare_shell_as_pid_1_ignores_the_signal_until_sigkill,
     a_bare_program_as_pid_1_that_handles_the_signal_does_as_it_likes,
+    whether_a_trap_passes_the_signal_on_to_a_job_is_not_certain,
     a_program_that_is_not_pid_1_ends_at_once,
     a_deep_and_wide_tree_fits_80_columns,
     only_a_terminal_gets_colours_and_no_color_turns_them_off,
@@ -868,6 +917,7 @@ pub(crate) const TESTS: &[Test] = tests![
     the_schema_describes_every_property_and_allows_no_other,
     it_sends_no_signal,
     another_user_gets_an_answer_with_what_may_not_be_read,
+    for_what_a_trap_waits_is_not_guessed_where_that_may_not_be_read,
     settings_that_another_user_may_not_read_are_not_guessed_in_silence,
     what_is_wrong_is_named_with_an_example,
     without_proc_it_says_where_to_run_it
