@@ -829,7 +829,11 @@ impl Oracle {
             .collect();
         let shows_job = |up: Option<usize>, child: usize| {
             let (up, child) = (up.map(|up| &seen[up]), &seen[child]);
-            [Signal::INT, Signal::QUIT].into_iter().any(|s| {
+            // Some shells ignore QUIT in any case.
+            let is_shell = child.kind(world.now) == Kind::Shell;
+            let shown: &[Signal] =
+                if is_shell { &[Signal::INT] } else { &[Signal::INT, Signal::QUIT] };
+            shown.iter().copied().any(|s| {
                 let ignored = child.access != Access::Unreadable
                     && child.handling(s, world.now).is_none()
                     && child.ignores(s);
@@ -1515,7 +1519,7 @@ impl Oracle {
                     *role != Role::Worker
                         && m.role != Role::Shielded
                         && !since
-                        && !view.loose
+                        && !self.loose.contains(&p.id)
                         && (!m.reader || *role == Role::Handler && !view.deferred)
                         && !m.ignored
                         && !filter
@@ -2090,6 +2094,15 @@ impl Oracle {
         {
             return Ok(());
         }
+        // A new wrapper that got the signal as the copy of a shell, or for a process of another
+        // user below it, is waited for by one reading of the rules.
+        let is_waited_for = |v: &View| {
+            let signalled = self.record(v.process.id).is_some_and(|m| m.signalled && m.newcomer);
+            signalled && v.role == Role::Shielded && v.process.kind(now) == Kind::Wrapper
+        };
+        if self.stage != Stage::Killing && self.seen.iter().any(is_waited_for) {
+            self.due.clear();
+        }
         for (id, promise) in std::mem::take(&mut self.due) {
             let Some(p) = world.by_id(id) else { continue };
             if self.is_unreachable_init(id) && self.has_others_inside(id) {
@@ -2146,8 +2159,10 @@ impl Oracle {
                 let (Some(view), Some(m)) = (self.view(waits_for), self.record(waits_for)) else {
                     continue;
                 };
-                // It looks like a background job, or the shell may have started it in its trap.
-                let looks_otherwise = !view.in_foreground || m.newcomer || m.refused;
+                // It looks like a background job, or the shell may have started it in its trap, or it
+                // was followed by another command (which here a shell may start at any time).
+                let followed = m.followed == Some(true);
+                let looks_otherwise = !view.in_foreground || m.newcomer || m.refused || followed;
                 // What reads its lines is no child of the shell any more.
                 let lost_reader = self.seen.iter().any(|v| {
                     let pipe = match v.stdin {
