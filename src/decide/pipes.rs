@@ -102,9 +102,10 @@ impl<'a> Pipes<'a> {
             let by_itself = handlers.get(writer) == Some(&true);
             let below = || match self.is_within(at, writer) {
                 false => sources.has_below(writer),
+                // A shell above both: its handlers may write the pipe, its readers need not.
                 true => {
-                    let mut all = sources.all().filter(is_elsewhere);
-                    all.any(|it| self.is_within(it, writer))
+                    let mut all = sources.all().filter(|it| handlers.get(*it) == Some(&true));
+                    all.any(|it| is_elsewhere(&it) && self.is_within(it, writer))
                 }
             };
             by_itself || above.any(|it| sources.has(it) && is_elsewhere(&it)) || below()

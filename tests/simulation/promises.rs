@@ -1298,12 +1298,7 @@ impl Oracle {
         self.missed = lost;
         self.seen = views;
         self.due.clear();
-        // What was a worker and has a pipe as stdin may have been the reader of its handler's lines.
-        let may_read = |v: &View| {
-            let was_worker = self.record(v.process.id).is_some_and(|m| m.was_worker);
-            was_worker && v.role == Role::Bystander && matches!(v.stdin, Stdin::Pipe(_))
-        };
-        let loose = self.seen.iter().filter(|v| v.loose || may_read(v));
+        let loose = self.seen.iter().filter(|v| v.loose);
         self.loose = loose.map(|v| v.process.id).collect();
         if self.deadline.is_some_and(|deadline| deadline <= now) && self.stage == Stage::Killing {
             self.killing_since.get_or_insert(now);
@@ -1519,7 +1514,7 @@ impl Oracle {
                     *role != Role::Worker
                         && m.role != Role::Shielded
                         && !since
-                        && !self.loose.contains(&p.id)
+                        && !view.loose
                         && (!m.reader || *role == Role::Handler && !view.deferred)
                         && !m.ignored
                         && !filter
