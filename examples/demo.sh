@@ -2,7 +2,7 @@
 # What adieu is for, in one run: `sh examples/demo.sh`. Needs cargo, cc and coreutils.
 set -eu
 cd "$(dirname "$0")/.."
-echo "Building adieu and a server to stop (cargo build --release), which takes a while the first time ..."
+echo "Building adieu and a server (cargo build --release). It may take minutes the first time ..."
 cargo build -q --release --bins --examples
 built=${CARGO_TARGET_DIR:-target}/release
 demo=$(mktemp -d)
@@ -42,7 +42,8 @@ takes_signals() {
 stop() {
   kill "$pid"
   status=0
-  wait "$pid" || status=$?
+  # A shell says `Terminated` of a job that a signal ended.
+  { wait "$pid" || status=$?; } 2>/dev/null
   pid=
 }
 

@@ -84,6 +84,12 @@ fn class(name: &str) -> Option<Class> {
     PROGRAMS.iter().find(|(_, names)| names.contains(&name)).map(|(class, _)| *class)
 }
 
+/// Whether a program of this name is a shell whatever its arguments are, so that it cannot be a
+/// wrapper: busybox is also other programs.
+pub(crate) fn is_always_a_shell(name: &str) -> bool {
+    is_shell(name) && name != "busybox"
+}
+
 /// Whether a program of this name, without directories, is a shell.
 fn is_shell(name: &str) -> bool {
     matches!(class(name), Some(Class::Shell | Class::Ksh93))
@@ -183,7 +189,7 @@ pub(crate) fn kind(name: &[u8], command_line: &[u8], wrappers: &Wrappers) -> Kin
     let program = match class(first) {
         // busybox is the program that its first argument names.
         Some(Class::Shell | Class::Ksh93)
-            if first != "busybox" || words.next().is_some_and(is_shell) =>
+            if is_always_a_shell(first) || words.next().is_some_and(is_shell) =>
         {
             return Kind::Shell;
         }

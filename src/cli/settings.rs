@@ -30,6 +30,8 @@ pub struct Settings {
     pub timeout: Option<Duration>,
     /// How long a script may go on after its last handler has ended.
     pub epilogue: Duration,
+    /// No epilogue was asked for.
+    pub default_epilogue: bool,
     /// The shell and its options, at least one word.
     pub shell: Vec<OsString>,
     /// Whether `shell` is the default `/bin/sh -c`.
@@ -51,13 +53,22 @@ pub struct Settings {
     /// How much adieu says.
     pub verbosity: Verbosity,
     /// The file for the report of a finished stop; `-` is stderr.
-    pub report: Option<OsString>,
+    pub report: Option<Destination>,
     /// The file to which a short summary is appended.
-    pub termination_log: Option<OsString>,
+    pub termination_log: Option<Destination>,
     /// Reports and logs show whole command lines.
     pub show_args: bool,
     /// What is right as it is written, but cannot do what its user wants: a sentence each.
     pub doubts: Vec<String>,
+}
+
+/// A file to be written, and the option or variable that names it, for warnings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// `--report`, or `ADIEU_REPORT`.
+    pub option: &'static str,
+    /// The path as it was typed.
+    pub path: OsString,
 }
 
 /// Every variable by which adieu is set.
@@ -91,13 +102,33 @@ pub fn unknown_variables<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Vec<Str
     names
         .filter(|name| !is_known(name))
         .map(|name| {
-            let own = |name: &str| name.strip_prefix("ADIEU_").unwrap_or_default().to_owned();
-            let likeness = |known: &str| strsim::jaro_winkler(&own(known), &own(&name));
-            let nearest = VARIABLES.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let nearest = nearest.unwrap_or_default();
-            format!("adieu has no variable {name}; did you mean {nearest}? (adieu --help)")
+            let guess = match name.strip_prefix("ADIEU_").unwrap_or_default() {
+                "QUIET" => "; write ADIEU_LOG=quiet".to_owned(),
+                "VERBOSE" | "DEBUG" => "; write ADIEU_LOG=verbose".to_owned(),
+                own => match nearest_variable(own) {
+                    Some(nearest) => format!("; did you mean {nearest}?"),
+                    None => String::new(),
+                },
+            };
+            format!("adieu has no variable {name}{guess} (adieu --help)")
         })
         .collect()
+}
+
+/// The variable that was most likely meant, if one is really near: it has at most one letter in
+/// four wrong, or a word less or more. `own` is a name without `ADIEU_`.
+fn nearest_variable(own: &str) -> Option<&'static str> {
+    let begins_with = |long: &str, short: &str| {
+        !short.is_empty() && long.strip_prefix(short).is_some_and(|rest| rest.starts_with('_'))
+    };
+    let candidates = VARIABLES.into_iter().filter_map(|known| {
+        let of_known = known.strip_prefix("ADIEU_").unwrap_or_default();
+        let wrong = strsim::osa_distance(of_known, own);
+        let is_near =
+            wrong <= of_known.len() / 4 || begins_with(own, of_known) || begins_with(of_known, own);
+        is_near.then_some((wrong, known))
+    });
+    candidates.min().map(|(_, known)| known)
 }
 
 impl Settings {
@@ -108,6 +139,7 @@ impl Settings {
         Terms {
             timeout: self.timeout,
             epilogue: self.epilogue,
+            next_server_ends_epilogue: self.default_epilogue,
             deliver: self.deliver,
             linger: self.linger,
             stop_on: self.stop_on,
@@ -121,12 +153,16 @@ impl Settings {
 }
 
 /// A value with the place that it was read from, for errors.
-struct Source<'a> {
-    name: &'a str,
+struct Source {
+    name: &'static str,
     value: OsString,
 }
 
-impl Source<'_> {
+impl Source {
+    fn destination(self) -> Destination {
+        Destination { option: self.name, path: self.value }
+    }
+
     fn text(&self) -> Result<&str, Error> {
         self.value.to_str().ok_or_else(|| self.refuse("it is no UTF-8", ""))
     }
@@ -163,7 +199,7 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
     };
     let each = |name: &'static str, values: &[OsString], of_env: &'static str| {
         let typed = values.iter().map(|value| Source { name, value: value.clone() });
-        let typed: Vec<Source<'static>> = typed.collect();
+        let typed: Vec<Source> = typed.collect();
         if typed.is_empty() { variable(of_env).into_iter().collect() } else { typed }
     };
     let is_on = |typed: bool, name: &'static str| match variable(name) {
@@ -174,12 +210,12 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
     let mut doubts = Vec::new();
     let timeout = match pick("--timeout", &typed.timeout, "ADIEU_TIMEOUT") {
         Some(source) if source.value == "none" => None,
-        Some(source) => Some(duration(&source, "'30s', '1m 30s' or 'none'", &mut doubts)?),
+        Some(source) => Some(timeout(&source, &mut doubts)?),
         None => None,
     };
-    let epilogue = match pick("--epilogue", &typed.epilogue, "ADIEU_EPILOGUE") {
-        Some(source) => duration(&source, "'5s' or '500ms'", &mut doubts)?,
-        None => Duration::from_secs(5),
+    let (epilogue, default_epilogue) = match pick("--epilogue", &typed.epilogue, "ADIEU_EPILOGUE") {
+        Some(source) => (duration(&source, "'5s' or '500ms'", &mut doubts)?, false),
+        None => (Duration::from_secs(5), true),
     };
     let (shell, default_shell) = match pick("--shell", &typed.shell, "ADIEU_SHELL") {
         Some(source) => (shell_words(&source)?, false),
@@ -194,7 +230,8 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
             _ => return Err(source.refuse("unknown", "'programs', 'group' or 'child'")),
         },
     };
-    let wrappers = wrappers(&each("--wrapper", &typed.wrapper, "ADIEU_WRAPPERS"))?;
+    let wrapper = each("--wrapper", &typed.wrapper, "ADIEU_WRAPPERS");
+    let wrappers = wrappers(&wrapper, &mut doubts)?;
     let stop_on = match each("--stop-on", &typed.stop_on, "ADIEU_STOP_ON") {
         sources if sources.is_empty() => default_stop_signals(),
         sources => stop_signals(&sources)?,
@@ -225,6 +262,7 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
     Ok(Settings {
         timeout,
         epilogue,
+        default_epilogue,
         shell,
         default_shell,
         rewrites,
@@ -235,7 +273,7 @@ pub fn resolve(typed: &Typed, env: impl Fn(&str) -> Option<OsString>) -> Result<
         ok_exits,
         parent_death,
         verbosity,
-        report: pick("--report", &typed.report, "ADIEU_REPORT").map(|source| source.value),
+        report: pick("--report", &typed.report, "ADIEU_REPORT").map(Source::destination),
         termination_log: termination_log.and_then(file_of_termination_log),
         show_args: is_on(typed.show_args, "ADIEU_SHOW_ARGS")?,
         doubts,
@@ -251,17 +289,17 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-fn on_or_off(source: &Source<'_>) -> Result<bool, Error> {
+fn on_or_off(source: &Source) -> Result<bool, Error> {
     switch(source.text()?).ok_or_else(|| source.refuse("unknown", "'1' or '0'"))
 }
 
 /// The option has its default by now where it names no file; the variable says so by a switch.
-fn file_of_termination_log(source: Source<'_>) -> Option<OsString> {
+fn file_of_termination_log(source: Source) -> Option<Destination> {
     let by_variable = source.name.starts_with("ADIEU_");
     match source.value.to_str().and_then(switch).filter(|_| by_variable) {
-        Some(true) => Some(TERMINATION_LOG.into()),
+        Some(true) => Some(Destination { option: source.name, path: TERMINATION_LOG.into() }),
         Some(false) => None,
-        None => Some(source.value),
+        None => Some(source.destination()),
     }
 }
 
@@ -270,11 +308,21 @@ fn default_stop_signals() -> SignalSet {
     TERM_SIGNALS.iter().filter_map(|number| Signal::from_number(*number)).collect()
 }
 
-fn duration(
-    source: &Source<'_>,
-    example: &str,
-    doubts: &mut Vec<String>,
-) -> Result<Duration, Error> {
+/// A timeout; one of no length is noted as a doubt.
+fn timeout(source: &Source, doubts: &mut Vec<String>) -> Result<Duration, Error> {
+    let time = duration(source, "'30s', '1m 30s' or 'none'", doubts)?;
+    if time.is_zero() {
+        doubts.push(format!(
+            "{} '{}': a stop kills every process at once, so none may finish; for no timeout \
+             write none",
+            source.name,
+            source.text()?
+        ));
+    }
+    Ok(time)
+}
+
+fn duration(source: &Source, example: &str, doubts: &mut Vec<String>) -> Result<Duration, Error> {
     let text = source.text()?;
     let time = humantime::parse_duration(text).map_err(|e| {
         let (why, better) = what_is_wrong_with(text, &e);
@@ -318,10 +366,16 @@ fn what_is_wrong_with(text: &str, error: &humantime::DurationError) -> (String, 
     }
 }
 
-fn wrappers(sources: &[Source<'_>]) -> Result<Wrappers, Error> {
+/// The entries of a list with commas, without blanks around them.
+fn entries(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim)
+}
+
+/// The wrappers of all sources; a shell is noted as a doubt.
+fn wrappers(sources: &[Source], doubts: &mut Vec<String>) -> Result<Wrappers, Error> {
     let mut names = Vec::new();
     for source in sources {
-        for name in source.text()?.split(',') {
+        for name in entries(source.text()?) {
             let base = name.rsplit('/').next().unwrap_or_default();
             let example = if base.is_empty() { "'su' or 'su,task'" } else { &format!("'{base}'") };
             match name {
@@ -332,15 +386,22 @@ fn wrappers(sources: &[Source<'_>]) -> Result<Wrappers, Error> {
                 }
                 _ => names.push(name.to_owned()),
             }
+            if programs::is_always_a_shell(name) {
+                doubts.push(format!(
+                    "{} '{name}': it has no effect, since {name} stays a shell, which is shielded \
+                     unless it has a trap; leave it out",
+                    source.name
+                ));
+            }
         }
     }
     Ok(Wrappers(names))
 }
 
-fn ok_exits(sources: &[Source<'_>]) -> Result<OkExits, Error> {
+fn ok_exits(sources: &[Source]) -> Result<OkExits, Error> {
     let mut codes = OkExits::default();
     for source in sources {
-        for code in source.text()?.split(',') {
+        for code in entries(source.text()?) {
             let code = code.parse();
             let why = "an exit status is 0 to 255";
             codes.0.push(code.map_err(|_| source.refuse(why, "'143' or '7,143'"))?);
@@ -349,7 +410,7 @@ fn ok_exits(sources: &[Source<'_>]) -> Result<OkExits, Error> {
     Ok(codes)
 }
 
-fn shell_words(source: &Source<'_>) -> Result<Vec<OsString>, Error> {
+fn shell_words(source: &Source) -> Result<Vec<OsString>, Error> {
     let example = "'bash -eo pipefail -c'";
     let words = shell_words::split(source.text()?).map_err(|e| source.refuse(e, example))?;
     if words.is_empty() {
@@ -386,20 +447,20 @@ fn takes_a_script(words: &[String]) -> bool {
     programs::takes_a_script(first.rsplit('/').next().unwrap_or_default())
 }
 
-fn signal(source: &Source<'_>, text: &str, example: &str) -> Result<Signal, Error> {
+fn signal(source: &Source, text: &str, example: &str) -> Result<Signal, Error> {
     text.parse().map_err(|e| source.refuse(e, example))
 }
 
 /// The rewrites of all sources; one that cannot do what its user wants is noted as a doubt.
 fn rewrites(
-    sources: &[Source<'_>],
+    sources: &[Source],
     stop_on: SignalSet,
     doubts: &mut Vec<String>,
 ) -> Result<Rewrites, Error> {
     let mut rewrites = Rewrites::default();
     let mut seen = SignalSet::EMPTY;
     for source in sources {
-        for text in source.text()?.split(',') {
+        for text in entries(source.text()?) {
             let (from, to) = rewrite(source, text)?;
             let place = format!("{} '{text}'", source.name);
             if seen.has(from) {
@@ -432,7 +493,7 @@ fn no_stop(place: &str, to: Signal) -> Option<String> {
     }
 }
 
-fn rewrite(source: &Source<'_>, text: &str) -> Result<(Signal, Option<Signal>), Error> {
+fn rewrite(source: &Source, text: &str) -> Result<(Signal, Option<Signal>), Error> {
     let example = "'TERM=QUIT', '15:3' or 'TERM=QUIT,HUP=0'";
     let (from, to) = text
         .split_once(['=', ':'])
@@ -445,11 +506,11 @@ fn rewrite(source: &Source<'_>, text: &str) -> Result<(Signal, Option<Signal>), 
     Ok((from, to))
 }
 
-fn stop_signals(sources: &[Source<'_>]) -> Result<SignalSet, Error> {
+fn stop_signals(sources: &[Source]) -> Result<SignalSet, Error> {
     let example = "'TERM' or 'TERM,INT'";
     let mut set = SignalSet::EMPTY;
     for source in sources {
-        for name in source.text()?.split(',') {
+        for name in entries(source.text()?) {
             let signal = signal(source, name, example)?;
             if !signal.can_be_caught() {
                 return Err(source.refuse(format!("no process can act on {signal}"), example));
@@ -550,8 +611,10 @@ mod tests {
         assert_eq!(settings.stop_on, SignalSet::from_iter([usr1, Signal::TERM]));
         assert_eq!(settings.ok_exits, OkExits(vec![7, 143]));
         assert!(settings.linger && settings.show_args);
-        assert_eq!(settings.report, Some("/r".into()));
-        assert_eq!(settings.termination_log, Some("/t".into()));
+        let destination =
+            |option, path: &str| Some(Destination { option, path: OsString::from(path) });
+        assert_eq!(settings.report, destination("ADIEU_REPORT", "/r"));
+        assert_eq!(settings.termination_log, destination("ADIEU_TERMINATION_LOG", "/t"));
     }
 
     #[test]
@@ -565,12 +628,13 @@ mod tests {
         let log = |value: &str, typed: &Typed| {
             resolve(typed, lookup(&[("ADIEU_TERMINATION_LOG", value)])).expect("a path")
         };
-        let by_variable = |value: &str| log(value, &Typed::default()).termination_log;
+        let path = |settings: Settings| settings.termination_log.map(|it| it.path);
+        let by_variable = |value: &str| path(log(value, &Typed::default()));
         assert_eq!(by_variable("1"), Some(TERMINATION_LOG.into()));
         assert_eq!(by_variable("no"), None);
         assert_eq!(by_variable("/x"), Some("/x".into()));
         let both = typed(|t| t.termination_log = Some("1".into()));
-        assert_eq!(log("/x", &both).termination_log, Some("1".into()), "a file of that name");
+        assert_eq!(path(log("/x", &both)), Some("1".into()), "a file of that name");
         let typed_wins = typed(|t| t.linger = true);
         assert!(resolve(&typed_wins, lookup(&[("ADIEU_LINGER", "0")])).expect("both").linger);
     }
@@ -625,6 +689,18 @@ mod tests {
         }
         let months = doubts(&typed(|t| t.timeout = Some("30M".into())));
         assert_eq!(months, ["--timeout '30M': M means months; for minutes write 30m"]);
+        for zero in ["0", "0s", "0 ms"] {
+            let said = doubts(&typed(|t| t.timeout = Some(zero.into())));
+            let begin = format!("--timeout '{zero}': a stop kills every process at once");
+            assert!(said.len() == 1 && said[0].starts_with(&begin), "{said:?}");
+            assert!(said[0].ends_with("for no timeout write none"), "{said:?}");
+        }
+        assert_eq!(doubts(&typed(|t| t.epilogue = Some("0".into()))), [""; 0]);
+        let wrappers = |text: &str| doubts(&typed(|t| t.wrapper = vec![text.into()]));
+        let said = wrappers("bash,su,ksh");
+        assert!(said.len() == 2 && said[0].starts_with("--wrapper 'bash': it has no"), "{said:?}");
+        assert!(said[1].contains("ksh stays a shell"), "{said:?}");
+        assert_eq!(wrappers("honcho,busybox"), [""; 0]);
     }
 
     #[test]
@@ -645,9 +721,18 @@ mod tests {
             ("ADIEU_OK_EXITS=1", "ADIEU_OK_EXIT?"),
             ("ADIEU_STOPON=TERM", "ADIEU_STOP_ON?"),
             ("ADIEU_LOG_LEVEL=x", "ADIEU_LOG?"),
+            ("ADIEU_EPILOG=1s", "ADIEU_EPILOGUE?"),
+            ("ADIEU_STOP=TERM", "ADIEU_STOP_ON?"),
+            ("ADIEU_REPORT_FILE=x", "ADIEU_REPORT?"),
+            ("ADIEU_QUIET=1", "; write ADIEU_LOG=quiet ("),
+            ("ADIEU_VERBOSE=1", "; write ADIEU_LOG=verbose ("),
         ] {
             let said = said(&[misspelt]);
             assert!(said[0].contains(nearest), "{said:?}");
+        }
+        for far_off in ["ADIEU_PORT", "ADIEU_GRACE", "ADIEU_HOME", "ADIEU_"] {
+            let expected = format!("adieu has no variable {far_off} (adieu --help)");
+            assert_eq!(said(&[&format!("{far_off}=1")]), [expected]);
         }
     }
 
@@ -737,6 +822,24 @@ mod tests {
         assert_eq!(rewrites.apply(Signal::HUP), "USR1".parse().ok());
     }
 
+    #[test]
+    fn blanks_around_the_entries_of_a_list_do_not_count() {
+        let lists = typed(|t| {
+            t.rewrite = vec!["TERM=QUIT, INT=QUIT".into()];
+            t.stop_on = vec!["TERM, USR1 ".into()];
+            t.wrapper = vec!["honcho , run-all".into()];
+            t.ok_exit = vec!["7, 143".into()];
+        });
+        let settings = resolve(&lists, |_| None).expect("right");
+        assert_eq!(settings.rewrites.apply(Signal::INT), Some(Signal::QUIT));
+        let usr1 = "USR1".parse().expect("a signal");
+        assert_eq!(settings.stop_on, SignalSet::from_iter([usr1, Signal::TERM]));
+        assert_eq!(settings.wrappers, Wrappers(vec!["honcho".to_owned(), "run-all".to_owned()]));
+        assert_eq!(settings.ok_exits, OkExits(vec![7, 143]));
+        let text = refusal(&typed(|t| t.ok_exit = vec!["7, ".into()]), &[]);
+        assert!(text.starts_with("--ok-exit '7, ': "), "{text}");
+    }
+
     /// Any bytes as the value of each option and variable: used, or refused with the place.
     fn check_value(value: &OsString) {
         type Set = fn(&mut Typed, OsString);
@@ -775,8 +878,8 @@ mod tests {
             typed(|t| (t.report, t.termination_log) = (Some(value.clone()), Some(value.clone())));
         let settings = resolve(&all, |_| None).expect("paths");
         assert_eq!(
-            (settings.report.as_ref(), settings.termination_log.as_ref()),
-            (Some(value), Some(value))
+            [settings.report, settings.termination_log].map(|it| it.map(|it| it.path)),
+            [Some(value.clone()), Some(value.clone())]
         );
     }
 

@@ -4,7 +4,7 @@
 use crate::decide::delivery::Delivery;
 use crate::decide::record::{Origin, Presence, Record, Reported, TrapWatch};
 use crate::decide::role::{self, Known, Question, Reason, Role, Verdict};
-use crate::decide::terms::LAST_WORD;
+use crate::decide::terms::{LAST_WORD, Terms};
 use crate::decide::tree::Tree;
 use crate::decide::turn::{Past, Turn, turn};
 use crate::decide::{Action, Note, ProcessNote, SignalProcess, Time};
@@ -31,8 +31,11 @@ pub(crate) struct Request {
 pub(crate) struct Ledger {
     /// In the order of pids.
     records: BTreeMap<ProcId, Record>,
-    /// The command lines that were running when the stop began, as fingerprints.
+    /// The command lines of the handlers that were running when the stop began, and of what stood
+    /// above them, as fingerprints.
     commands: BTreeSet<u64>,
+    /// A look has shown a process.
+    has_seen_any: bool,
 }
 
 impl Ledger {
@@ -76,7 +79,7 @@ impl Ledger {
 
     /// Whether no look has shown any process.
     pub(crate) fn has_seen_nothing(&self) -> bool {
-        self.commands.is_empty()
+        !self.has_seen_any
     }
 
     /// Takes in what a look that began then shows of the shells with a trap that got the signal.
@@ -120,9 +123,11 @@ impl Ledger {
                 record.left_behind |= self.is_of_bystander(tree, process);
                 record
             });
-            if record.origin == Origin::BeforeStop {
+            let is_server = matches!(verdict.role, Role::Handler | Role::Shielded);
+            if record.origin == Origin::BeforeStop && is_server {
                 self.commands.insert(process.command);
             }
+            self.has_seen_any = true;
             record.see(process, verdict, !below, request);
             record.ignores =
                 !above && !record.was_handler() && tree.ignores(process, request.signal);
@@ -265,7 +270,8 @@ impl Ledger {
             if got >= since && got <= asked && now < got + LAST_WORD {
                 continue;
             }
-            if !record.delivery.is_killed() {
+            // What ignores the signal may have been killed before, in vain.
+            if !std::mem::replace(&mut record.timed_out, true) {
                 named.push(record.note());
             }
             record.delivery = record.delivery.killed();
@@ -312,9 +318,14 @@ impl Ledger {
         (!named.is_empty()).then_some(said).into_iter().chain(kills).collect()
     }
 
-    /// The process by which the script has started anew what was running when the stop began, or
-    /// the next program that handles the signal.
-    pub(crate) fn restarted(&self, tree: &Tree<'_>, question: &Question) -> Option<ProcessNote> {
+    /// The process by which the script has started a server anew, or the next program that handles
+    /// the signal: what to say of it.
+    pub(crate) fn restarted(
+        &self,
+        tree: &Tree<'_>,
+        question: &Question,
+        terms: &Terms,
+    ) -> Option<Note> {
         let is_started = |(at, (process, verdict)): (usize, (&Process, &Verdict))| {
             let record = self.records.get(&process.id)?;
             let parent = tree.snapshot.processes.get(process.above?)?;
@@ -328,7 +339,14 @@ impl Ledger {
                 && process.command != parent.command
                 && self.commands.contains(&process.command);
             let next = verdict.role == Role::Handler && !is_copy;
-            (by_script && (again || next)).then(|| record.note())
+            match (again, next) {
+                _ if !by_script => None,
+                (true, _) => Some(Note::Restarted(record.note())),
+                (false, true) if terms.next_server_ends_epilogue => {
+                    Some(Note::NextServer(record.note(), question.signal))
+                }
+                (false, _) => None,
+            }
         };
         tree.iter().enumerate().find_map(is_started)
     }
@@ -493,6 +511,7 @@ impl Ledger {
             newcomer: record.origin == Origin::DuringStop,
             reader: record.reader,
             trap: record.trap(),
+            followed: record.followed,
             finishing,
         })
     }

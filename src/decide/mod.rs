@@ -209,8 +209,10 @@ pub enum Note {
     Waits(Duration, Signal, Vec<ProcessNote>, Vec<ProcessNote>),
     /// The epilogue is over, and these of the script still run.
     CutsEpilogue(Duration, Vec<ProcessNote>),
-    /// The epilogue is over, since the script has started this one.
+    /// The epilogue is over, since the script has started this server again.
     Restarted(ProcessNote),
+    /// The epilogue is over, since the script has started this program, which handles the signal.
+    NextServer(ProcessNote, Signal),
     /// These ignore the signal, have had a second after the last call, and are killed.
     KillsIgnorers(Vec<ProcessNote>),
     /// The timeout is over; these are killed.

@@ -63,6 +63,10 @@ pub(crate) struct Record {
     pub(crate) expected_until: Option<Time>,
     /// Of a shell with a trap that got the signal.
     pub(crate) trap: Option<TrapWatch>,
+    /// Whether its shell with a trap had started another command after it, when that first showed.
+    pub(crate) followed: Option<bool>,
+    /// The timeout has killed it.
+    pub(crate) timed_out: bool,
     /// In the foreground of a shell with a trap: since when its handler is gone.
     pub(crate) finishing_since: Option<Time>,
     /// The kernel refuses to signal it (EPERM), whatever the signal.
@@ -85,6 +89,8 @@ impl Record {
             reader: false,
             expected_until: None,
             trap: None,
+            followed: None,
+            timed_out: false,
             finishing_since: None,
             refused: false,
             ignores: false,
@@ -123,6 +129,7 @@ impl Record {
         self.was_worker |= verdict.role == Role::Worker || may_be_worker;
         self.left_behind |= self.was_worker;
         self.reader |= verdict.reader;
+        self.followed = self.followed.or(verdict.followed);
         let finishing = verdict.reason == Reason::Finishing;
         self.finishing_since = finishing.then(|| self.finishing_since.unwrap_or(request.now));
         // A shell stays shielded when its handler is gone: it carries on with the script.

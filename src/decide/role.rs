@@ -6,7 +6,7 @@
 
 use crate::decide::pipes::{Pipes, Reads};
 use crate::decide::terms::{Deliver, Terms};
-use crate::process::{Disposition, Kind, ProcId, Process, Snapshot};
+use crate::process::{self, Disposition, Kind, ProcId, Process, Snapshot};
 use crate::signal::{Signal, SignalSet};
 use std::collections::BTreeMap;
 
@@ -75,6 +75,9 @@ pub struct Verdict {
     pub reason: Reason,
     /// It reads what a handler writes, or has, whatever its role.
     pub reader: bool,
+    /// Whether its shell with a trap had started another command after it; `None` while that does
+    /// not show.
+    pub followed: Option<bool>,
 }
 
 impl Verdict {
@@ -133,6 +136,9 @@ pub struct Known {
     pub reader: bool,
     /// Of a shell that got the signal: whether its trap has run.
     pub trap: Trap,
+    /// Whether its shell with a trap had started another command after it, when that first showed:
+    /// what followed it may have ended since.
+    pub followed: Option<bool>,
     /// The role that it keeps for as long as a script has after its last handler, should it be in
     /// the foreground of a shell with a trap.
     pub finishing: Option<Role>,
@@ -157,13 +163,13 @@ pub fn assign(
     question: &Question,
     known: impl Fn(ProcId) -> Option<Known>,
 ) -> Vec<Verdict> {
-    if question.deliver == Deliver::Child
-        && let Some(chosen) = chosen_child(snapshot, question)
-    {
-        return around_chosen(snapshot, chosen);
-    }
     let known: Vec<Known> =
         snapshot.processes.iter().map(|p| known(p.id).unwrap_or_default()).collect();
+    if question.deliver == Deliver::Child
+        && let Some(chosen) = chosen_child(snapshot, question, &known)
+    {
+        return around_chosen(snapshot, chosen, &known);
+    }
     Assignment::new(snapshot, question, &known).verdicts()
 }
 
@@ -182,7 +188,16 @@ struct Assignment<'a> {
     /// What each process reads.
     reads: Vec<Reads>,
     /// After which processes their shell with a trap has started another command.
-    followed: Vec<bool>,
+    followed: Vec<Followed>,
+}
+
+/// Whether a shell with a trap has started another command after one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Followed {
+    /// It looks so now.
+    now: bool,
+    /// What is sure: none of its children may be about to connect its pipes.
+    settled: Option<bool>,
 }
 
 /// Where a child of a shell with a trap runs.
@@ -273,7 +288,8 @@ impl<'a> Assignment<'a> {
                 reason = Reason::Nothing;
             }
             let reader = self.reads(at) != Reads::Nothing;
-            verdicts.push(Verdict { role, reason, reader });
+            let followed = self.followed.get(at).and_then(|it| it.settled);
+            verdicts.push(Verdict { role, reason, reader, followed });
             unclear.push(shell);
         }
         verdicts
@@ -350,7 +366,8 @@ impl<'a> Assignment<'a> {
             return None;
         }
         let shown = shell.in_wait || shows_background(self.snapshot, at, self.question);
-        Some(if shown || self.followed.get(at) == Some(&true) {
+        let followed = || self.followed.get(at).is_some_and(|it| it.now);
+        Some(if shown || self.known(at).followed.unwrap_or_else(followed) {
             Ground::Background
         } else {
             match its.trap {
@@ -425,9 +442,9 @@ fn followed(
     known: &[Known],
     handlers: &[bool],
     pipes: &Pipes<'_>,
-) -> Vec<bool> {
+) -> Vec<Followed> {
     let mut children: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut followed = vec![false; snapshot.processes.len()];
+    let mut followed = vec![Followed::default(); snapshot.processes.len()];
     for ((at, process), known) in snapshot.processes.iter().enumerate().zip(known) {
         let Some(above) = process.above.filter(|above| handlers.get(*above) == Some(&true)) else {
             continue;
@@ -438,19 +455,30 @@ fn followed(
         }
     }
     for (shell, mut children) in children {
-        // Those that are still to be joined with the last are `followed` in the end.
+        // A child between fork and exec has not connected its pipes yet.
+        let is_settled = |it: &usize| {
+            snapshot.processes.get(*it).is_some_and(|child| {
+                child.kind != Kind::Shell || !process::is_young(snapshot.tick, child.id)
+            })
+        };
+        let settled = children.iter().all(is_settled);
+        let mut set = |child: usize, now: bool| {
+            if let Some(followed) = followed.get_mut(child) {
+                *followed = Followed { now, settled: settled.then_some(now) };
+            }
+        };
         let mut pipeline: Vec<usize> = children.pop().into_iter().collect();
-        while let Some(part) = pipeline.pop().filter(|_| !pipes.are_none()) {
+        while let Some(part) = pipeline.pop() {
+            set(part, false);
+            if pipes.are_none() {
+                break;
+            }
             let (joined, others) =
                 children.into_iter().partition(|it| pipes.are_joined(shell, part, *it));
             children = others;
             pipeline.extend::<Vec<usize>>(joined);
         }
-        for child in children {
-            if let Some(followed) = followed.get_mut(child) {
-                *followed = true;
-            }
-        }
+        children.into_iter().for_each(|child| set(child, true));
     }
     followed
 }
@@ -469,9 +497,11 @@ pub(crate) fn shows_background(snapshot: &Snapshot, at: usize, question: &Questi
 /// Whether the signals that a process ignores show that a shell started it in the background.
 ///
 /// A shell without job control starts a background job with INT and QUIT ignored (POSIX, 2.11). A
-/// program may catch one of them afterwards, so either is enough.
+/// program may catch one of them afterwards, so either is enough. Of a shell only INT counts: bash,
+/// zsh and busybox sh ignore QUIT in any case (seen with bash 5.2, zsh 5.9 and busybox 1.35).
 fn in_background(process: &Process, handed_down: SignalSet) -> bool {
-    [Signal::INT, Signal::QUIT].iter().any(|it| process.ignored.has(*it) && !handed_down.has(*it))
+    let shows = |it: Signal| process.ignored.has(it) && !handed_down.has(it);
+    shows(Signal::INT) || process.kind != Kind::Shell && shows(Signal::QUIT)
 }
 
 /// The signals that a process ignores although no shell started it in the background: adieu itself
@@ -491,7 +521,7 @@ fn handed_down(above: Option<&Process>, question: &Question) -> SignalSet {
 /// shell without a trap, if it has any. Not one that no signal reaches: for the init of a nested
 /// namespace without a handler the kernel drops every signal, and the processes inside would never
 /// get one.
-fn chosen_child(snapshot: &Snapshot, question: &Question) -> Option<usize> {
+fn chosen_child(snapshot: &Snapshot, question: &Question, known: &[Known]) -> Option<usize> {
     let processes = &snapshot.processes;
     let main = processes.iter().position(|p| p.id.pid == question.main)?;
     let is_reached =
@@ -500,8 +530,10 @@ fn chosen_child(snapshot: &Snapshot, question: &Question) -> Option<usize> {
     else {
         return Some(main).filter(is_reached);
     };
-    let children: Vec<(usize, &Process)> =
-        processes.iter().enumerate().filter(|(_, p)| p.above == Some(main)).collect();
+    // A reader that was left by the one that was chosen ends at end of file.
+    let was_reader = |at: usize| known.get(at).is_some_and(|known| known.reader);
+    let is_child = |(at, p): &(usize, &Process)| p.above == Some(main) && !was_reader(*at);
+    let children: Vec<(usize, &Process)> = processes.iter().enumerate().filter(is_child).collect();
     let last = |wanted: &dyn Fn(&Process) -> bool| {
         children.iter().rfind(|(_, child)| wanted(child)).map(|(at, _)| *at)
     };
@@ -514,23 +546,27 @@ fn chosen_child(snapshot: &Snapshot, question: &Question) -> Option<usize> {
 }
 
 /// The roles where only the process at this place gets the signal.
-fn around_chosen(snapshot: &Snapshot, chosen: usize) -> Vec<Verdict> {
+fn around_chosen(snapshot: &Snapshot, chosen: usize, known: &[Known]) -> Vec<Verdict> {
     let pid = snapshot.processes.get(chosen).map_or(0, |p| p.id.pid);
     let is_chosen: Vec<bool> = (0..snapshot.processes.len()).map(|at| at == chosen).collect();
     let below = handler_below(snapshot, &is_chosen);
+    let was_reader = |at: usize| known.get(at).is_some_and(|known| known.reader);
+    let reads = Pipes::new(snapshot).reads(&is_chosen, &is_chosen, was_reader);
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(is_chosen.len());
     for (at, process) in snapshot.processes.iter().enumerate() {
         let parent = process.above.and_then(|above| verdicts.get(above));
+        let reader = at != chosen && reads.get(at).is_some_and(|it| *it != Reads::Nothing);
         let (role, reason) = match parent {
             _ if at == chosen => (Role::Handler, Reason::Chosen),
             Some(Verdict { role: Role::Handler | Role::Worker, .. }) => {
                 (Role::Worker, Reason::Below(pid))
             }
             _ if below.get(at).copied().flatten().is_some() => (Role::Shielded, Reason::Above(pid)),
+            _ if reader => (Role::Bystander, Reason::ReadsPipeline),
             _ if handles(process, false) => (Role::Bystander, Reason::NotChosen),
             _ => (Role::Bystander, Reason::Nothing),
         };
-        verdicts.push(Verdict { role, reason, reader: false });
+        verdicts.push(Verdict { role, reason, reader, followed: None });
     }
     verdicts
 }

@@ -10,7 +10,7 @@ use crate::decide::terms::{
 };
 use crate::decide::tree::Tree;
 use crate::decide::turn::Turn;
-use crate::decide::{Action, Cause, Delivered, Note, ProcessNote, Purpose, Time};
+use crate::decide::{Action, Cause, Delivered, Note, Purpose, Time};
 use crate::exit::{End, KILLED};
 use crate::process::{self, ProcId, Snapshot};
 use crate::signal::Signal;
@@ -425,7 +425,7 @@ impl Stop {
                 actions.extend(self.ledger.kill_ignorers(since, now));
             }
             let restarted = match self.stage {
-                Stage::Epilogue { .. } => self.ledger.restarted(tree, question),
+                Stage::Epilogue { .. } => self.ledger.restarted(tree, question, terms),
                 _ => None,
             };
             let left = Left {
@@ -449,7 +449,7 @@ impl Stop {
     fn leave(
         &self,
         next: Stage,
-        restarted: Option<ProcessNote>,
+        restarted: Option<Note>,
         terms: &Terms,
         now: Time,
     ) -> Option<Action> {
@@ -458,7 +458,7 @@ impl Stop {
         };
         let at_work = self.ledger.at_work();
         match restarted {
-            Some(process) => Some(Action::Say(Note::Restarted(process))),
+            Some(note) => Some(Action::Say(note)),
             None if until <= now && !at_work.is_empty() => {
                 Some(Action::Say(Note::CutsEpilogue(terms.epilogue, at_work)))
             }

@@ -64,6 +64,9 @@ pub struct Terms {
     pub timeout: Option<Duration>,
     /// What a script gets after its last handler.
     pub epilogue: Duration,
+    /// The epilogue is over when the script starts a program that handles the stop signal. Where
+    /// the user asked for an epilogue, that program may be the clean-up which it is for.
+    pub next_server_ends_epilogue: bool,
     /// Who gets a signal.
     pub deliver: Deliver,
     /// Go on until the last process is gone.
@@ -93,6 +96,7 @@ pub(crate) mod tests {
         let mut terms = Terms {
             timeout: None,
             epilogue: Duration::from_secs(1),
+            next_server_ends_epilogue: true,
             deliver: Deliver::Programs,
             linger: false,
             stop_on: SignalSet::from_iter([Signal::TERM, Signal::INT, Signal::QUIT]),

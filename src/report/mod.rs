@@ -13,6 +13,7 @@ pub(crate) use crate::report::streams::{fail, print, say};
 
 use crate::cli::settings::{Settings, Verbosity};
 use crate::decide::terms::Terms;
+use crate::decide::turn::Turn;
 use crate::decide::{Cause, Note, Time};
 use crate::exit::End;
 use crate::report::journal::Journal;
@@ -189,12 +190,12 @@ impl Reporter {
         }
         let outcome = Outcome { now, main: terms.main, main_end: self.main_end, exit_status };
         let json = || record::to_json(journal, settings, terms, outcome);
-        let file = match settings.report.as_deref() {
-            Some(path) if path == "-" => {
+        let file = match &settings.report {
+            Some(to) if to.path == "-" => {
                 streams::patiently(&format!("{}\n", json()), WRITE_LIMIT);
                 None
             }
-            path => path.map(|_| format!("{:#}\n", json())),
+            to => to.as_ref().map(|_| format!("{:#}\n", json())),
         };
         let message = settings.termination_log.as_ref().map(|_| record::message(journal, outcome));
         let problems = write::save(&self.places, file.as_deref(), message.as_deref());
@@ -209,6 +210,8 @@ fn level(note: &Note) -> Verbosity {
     match note {
         Note::Waits(..)
         | Note::CutsEpilogue(..)
+        | Note::NextServer(..)
+        | Note::Enters(Turn::LastWord)
         | Note::KillsIgnorers(_)
         | Note::Kills(..)
         | Note::Abandons(_)

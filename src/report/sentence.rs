@@ -60,8 +60,12 @@ pub(crate) fn sentence(note: &Note, now: Time) -> String {
             duration(*time),
             names(whom)
         ),
-        Note::Restarted(who) => format!(
-            "the script has started {}: the epilogue is over, since a stop starts no server",
+        Note::Restarted(who) => {
+            format!("the script has started {} again: the epilogue is over", named(who))
+        }
+        Note::NextServer(who, signal) => format!(
+            "the script has started {}, which handles {signal}: the epilogue is over, and it gets \
+             the signal (if it cleans up, give it time: --epilogue 30s)",
             named(who)
         ),
         Note::KillsIgnorers(whom) => {
@@ -215,8 +219,16 @@ mod tests {
             ),
             (
                 Note::Restarted(server()),
-                "the script has started server (12): the epilogue is over, since a stop starts no \
-                 server",
+                "the script has started server (12) again: the epilogue is over",
+            ),
+            (
+                Note::NextServer(server(), term),
+                "the script has started server (12), which handles SIGTERM: the epilogue is over, \
+                 and it gets the signal (if it cleans up, give it time: --epilogue 30s)",
+            ),
+            (
+                Note::Enters(Turn::LastWord),
+                "the timeout is near: every process that is left gets the signal",
             ),
             (
                 Note::KillsIgnorers(vec![ignoring()]),

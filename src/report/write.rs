@@ -1,7 +1,7 @@
 //! The files of `--report` and `--termination-log`: written when the stop is over, for a limited
 //! time, and never at the cost of the exit.
 
-use crate::cli::settings::Settings;
+use crate::cli::settings::{Destination, Settings};
 use crate::exit::End;
 use crate::report::streams;
 use crate::system::sys;
@@ -27,6 +27,7 @@ const LOCAL: [&str; 12] = [
     "bcachefs", "btrfs", "devtmpfs", "erofs", "ext4", "f2fs", "overlay", "ramfs", "squashfs",
     "tmpfs", "xfs", "zfs",
 ];
+const NO_NAME: &str = "it names no file";
 const NO_REGULAR_FILE: &str = "it exists and is no regular file; name another";
 /// Separates two problems: a typed path cannot contain it.
 const END_OF_PROBLEM: u8 = 0;
@@ -41,10 +42,10 @@ pub(crate) struct Places {
 
 impl Places {
     pub(crate) fn of(settings: &Settings) -> Self {
-        let report = settings.report.as_deref().filter(|path| *path != "-");
+        let report = settings.report.as_ref().filter(|to| to.path != "-");
         Self {
             report: report.map(Place::of),
-            termination_log: settings.termination_log.as_deref().map(Place::of),
+            termination_log: settings.termination_log.as_ref().map(Place::of),
         }
     }
 
@@ -53,11 +54,11 @@ impl Places {
     pub(crate) fn problems(&self) -> Vec<String> {
         let report = self.report.as_ref().and_then(|place| {
             let problem = place.problem_of_report()?;
-            Some(format!("--report '{}': {problem}", place.typed.to_string_lossy()))
+            Some(format!("{}: {problem}", place.shown()))
         });
         let log = self.termination_log.as_ref().and_then(|place| {
             let problem = place.problem_of_log()?;
-            Some(format!("--termination-log '{}': {problem}", place.typed.to_string_lossy()))
+            Some(format!("{}: {problem}", place.shown()))
         });
         report.into_iter().chain(log).collect()
     }
@@ -67,6 +68,8 @@ impl Places {
 /// name there.
 #[derive(Clone, Debug)]
 struct Place {
+    /// The option or variable that names the file.
+    option: &'static str,
     typed: OsString,
     directory: PathBuf,
     /// The directory was there at the start.
@@ -75,8 +78,8 @@ struct Place {
 }
 
 impl Place {
-    fn of(typed: &OsStr) -> Self {
-        let path = Path::new(typed);
+    fn of(destination: &Destination) -> Self {
+        let path = Path::new(&destination.path);
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         // A part of the path that does not exist yet may be made by the program.
@@ -87,11 +90,17 @@ impl Place {
         });
         let (directory, is_there) = resolved.unwrap_or_else(|| (parent.to_owned(), false));
         Self {
-            typed: typed.to_owned(),
+            option: destination.option,
+            typed: destination.path.clone(),
             directory,
             is_there,
             name: path.file_name().unwrap_or_default().to_owned(),
         }
+    }
+
+    /// `--report 'stop.json'`
+    fn shown(&self) -> String {
+        format!("{} '{}'", self.option, self.typed.to_string_lossy())
     }
 
     fn problem_of_report(&self) -> Option<String> {
@@ -126,12 +135,15 @@ impl Place {
 
     /// What is there already, where to ask for it cannot hang.
     fn file(&self) -> Option<fs::Metadata> {
-        let there = self.is_there && answers(&self.directory);
+        let there = self.is_there && !self.name.is_empty() && answers(&self.directory);
         there.then(|| fs::symlink_metadata(self.directory.join(&self.name)).ok())?
     }
 
     fn problem_of_directory(&self) -> Option<String> {
         let shown = self.directory.display();
+        if self.name.is_empty() {
+            return Some(format!("{NO_NAME}; name one"));
+        }
         if !self.is_there {
             return Some(format!("there is no directory {shown}; make it"));
         }
@@ -152,6 +164,9 @@ impl Place {
     /// Opens the directory without following a link: `openat2(2)`, Linux 5.6. Where that call is
     /// missing, links are followed.
     fn open_directory(&self) -> io::Result<OwnedFd> {
+        if self.name.is_empty() {
+            return Err(io::Error::other(NO_NAME));
+        }
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
         match fcntl::openat2(fcntl::AT_FDCWD, &self.directory, how) {
@@ -209,10 +224,8 @@ pub(crate) fn save(places: &Places, report: Option<&str>, message: Option<&str>)
     }
     let own_pid = std::process::id();
     in_time(&mut || {
-        let written =
-            report.map(|(place, text)| named("--report", place, replace(place, text, own_pid)));
-        let appended =
-            message.map(|(place, text)| named("--termination-log", place, append(place, text)));
+        let written = report.map(|(place, text)| named(place, replace(place, text, own_pid)));
+        let appended = message.map(|(place, text)| named(place, append(place, text)));
         [written, appended].into_iter().flatten().flatten().all(|problem| {
             let said = [problem.as_bytes(), &[END_OF_PROBLEM]].concat();
             streams::write_all(sys::standard(libc::STDERR_FILENO), &said).is_ok()
@@ -272,9 +285,9 @@ fn part_of(said: &OwnedFd, deadline: Instant) -> Result<Option<Vec<u8>>, Errno> 
     Ok(Some(part))
 }
 
-fn named(option: &str, place: &Place, result: io::Result<()>) -> Option<String> {
-    let (problem, path) = (result.err()?, place.typed.to_string_lossy());
-    Some(format!("{option} '{path}': {problem}; the stop and the exit status are unchanged"))
+fn named(place: &Place, result: io::Result<()>) -> Option<String> {
+    let (problem, shown) = (result.err()?, place.shown());
+    Some(format!("{shown}: {problem}; the stop and the exit status are unchanged"))
 }
 
 /// Writes a file beside the path and renames it, so that no reader ever finds half a report. What

@@ -273,9 +273,13 @@ echo "exit $?""#,
     Fact {
         question: "Does an EXIT trap run when it gets TERM?",
         why: "In bash, mksh and ksh93, and those show TERM as caught: with an EXIT trap alone they \
-            [handle it](design.md#who-handles-a-signal) and get the signal.",
+            [handle it](design.md#who-handles-a-signal) and get the signal. bash and ksh93 do not \
+            wait for the command then; with a trap for TERM beside it they do.",
         variable: "string",
-        rows: &[Any(r#"trap "echo trap" EXIT; sh -c "$child"; echo after"#)],
+        rows: &[
+            Any(r#"trap "echo trap" EXIT; sh -c "$child"; echo after"#),
+            Any(r#"trap : TERM; trap "echo trap" EXIT; sh -c "$child"; echo after"#),
+        ],
         child: r#"export child='eval "$asleep"; kill -TERM $PPID; sleep 1; echo command'
 "#,
         command: RUN_AND_STATUS,

@@ -758,6 +758,7 @@ fn a_path_that_cannot_be_written_is_a_warning() {
         refused(option, &scratch.join("file/below"));
         refused(option, scratch.path());
         refused(option, Path::new("/proc/version"));
+        refused(option, Path::new(""));
     }
     assert_eq!(fs::read_to_string(scratch.join("file")).unwrap(), "mine");
 }
@@ -777,6 +778,7 @@ fn a_path_that_cannot_be_written_is_a_warning_at_the_start() {
         (scratch.join("no/such/stop.json"), "there is no directory"),
         (scratch.join("file/below"), "no directory"),
         (scratch.path().to_owned(), "no regular file"),
+        (PathBuf::new(), "'': it names no file; name one"),
     ] {
         for option in ["--report", "--termination-log"] {
             let said = said(&[format!("{option}={}", path.display())]);
@@ -784,6 +786,13 @@ fn a_path_that_cannot_be_written_is_a_warning_at_the_start() {
             assert!(said[0].starts_with(&format!("adieu: {option} '")), "{said:?}");
             assert!(said[0].contains(part), "{said:?}");
         }
+    }
+    for variable in ["ADIEU_REPORT", "ADIEU_TERMINATION_LOG"] {
+        let missing = scratch.join("no/such/stop.json");
+        let named = format!("adieu: {variable} '{}': there is no directory", missing.display());
+        let adieu = container().env(variable, missing).arg("echo runs");
+        let finished = adieu.start().expect_exit(0);
+        assert!(finished.err.len() == 1 && finished.err[0].starts_with(&named), "{finished}");
     }
     let said_of_program = said(&["--report".into(), program.to_str().unwrap().to_owned()]);
     assert!(

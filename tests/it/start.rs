@@ -527,6 +527,9 @@ fn a_doubtful_setting_is_a_warning_at_the_start_and_the_program_runs() {
             &["--rewrite 'TERM=QUIT'", "second time"],
         ),
         (child().env("ADIEU_TIMEOUT", "5M"), &["ADIEU_TIMEOUT '5M'", "months", "5m"]),
+        (child().env("ADIEU_TIMEOUT", "0"), &["ADIEU_TIMEOUT '0'", "kills", "write none"]),
+        (child().args(["--wrapper", "sh"]), &["--wrapper 'sh'", "no effect", "stays a shell"]),
+        (child().env("ADIEU_QUIET", "1"), &["no variable ADIEU_QUIET; write ADIEU_LOG=quiet"]),
     ] {
         let finished = adieu.arg("echo runs").start().expect_exit(0);
         assert_says(&finished, parts);

@@ -130,6 +130,8 @@ struct View {
     unclear: bool,
     /// By one reading of the rules it would get the signal now, by another it would not.
     loose: bool,
+    /// Whether its shell with a trap has started another command after it, where that shows.
+    followed: Option<bool>,
     /// What it reads may come from itself, or from a process below it.
     perhaps_in_ring: bool,
     mine: Option<Role>,
@@ -224,6 +226,10 @@ struct Record {
     refused: bool,
     /// SIGKILL was sent to it.
     killed: bool,
+    /// It was unclear once whether a shell with a trap waits for it.
+    was_unclear: bool,
+    /// Whether its shell with a trap had started another command after it, when that first showed.
+    followed: Option<bool>,
 }
 
 /// What a role is worked out with.
@@ -454,8 +460,9 @@ impl Files {
                 }
             }
         }
-        // By way of filters. A program that reads itself in this way is in a ring, as are those that
-        // read each other; not where what feeds it is above the other's branch (`exec > fifo`).
+        // By way of filters. A program that reads itself in this way is in a ring, as are those
+        // that read each other; not where what feeds it is above the other's branch
+        // (`exec > fifo`).
         let mut rings = vec![false; n];
         let mut perhaps = vec![false; n];
         loop {
@@ -562,6 +569,7 @@ pub(crate) struct Oracle {
     /// Which signals adieu has said that it sends, and has not sent yet.
     said: Vec<(ProcId, Signal)>,
     said_killed: Vec<ProcId>,
+    said_ignorers: Vec<ProcId>,
     /// The group's members when it was last signalled.
     group_said: Vec<ProcId>,
     /// The signal that has to go to the group now.
@@ -612,6 +620,7 @@ impl Oracle {
             warnings: 0,
             said: Vec::new(),
             said_killed: Vec::new(),
+            said_ignorers: Vec::new(),
             group_said: Vec::new(),
             for_group: None,
             suspended: false,
@@ -622,6 +631,12 @@ impl Oracle {
 
     fn record(&self, id: ProcId) -> Option<&Record> {
         self.records.iter().find(|m| m.id == id)
+    }
+
+    /// The role of the process with this pid that the last look showed.
+    fn find_role(&self, pid: i32) -> Option<Role> {
+        let view = self.seen.iter().find(|v| v.process.id.pid == pid)?;
+        Some(self.record(view.process.id)?.role)
     }
 
     fn record_mut(&mut self, id: ProcId) -> Option<&mut Record> {
@@ -803,8 +818,8 @@ impl Oracle {
             };
             (0..n).any(|other| files.feeds(other, at, &parent) || hides(other))
         };
-        // What reads, or has read, what a handler writes; and what the main process left, and reads a
-        // pipe of its own: its writer may be gone.
+        // What reads, or has read, what a handler writes; and what the main process left, and reads
+        // a pipe of its own: its writer may be gone.
         let left = |at: usize| {
             let own = files.is_own_pipe(at, &parent) && !may_be_written(at);
             !fresh && !self.by_signal && own
@@ -838,8 +853,9 @@ impl Oracle {
         // Only while it waits for a child does its stack say something.
         let known: Vec<bool> =
             seen.iter().map(|p| world.stack(p, signal).is_some_and(|(_, waits)| waits)).collect();
-        // `Some(true)` where the trap of a shell is seen to have run, `Some(false)` where it is seen
-        // to wait. The first such look decides: by the next one its command has had the signal.
+        // `Some(true)` where the trap of a shell is seen to have run, `Some(false)` where it is
+        // seen to wait. The first such look decides: by the next one its command has
+        // had the signal.
         let trap_ran: Vec<Option<bool>> = (0..n)
             .map(|at| {
                 let m = record(at)?;
@@ -857,6 +873,25 @@ impl Oracle {
                 m.trap_ran.or((late && (moved || waits)).then_some(moved))
             })
             .collect();
+        // Whether a shell with a trap has started another command after this child, as it looks
+        // now, and whether that is sure: none of its children may be about to connect its pipes.
+        let followed_now = |up: usize, child: usize| {
+            let is_child = |it: &usize| parent[*it] == Some(up) && !newcomer(*it);
+            let is_later = |other: &usize| seen[*other].id_order() > seen[child].id_order();
+            let is_apart = |other: &usize| !files.are_connected(up, (child, *other), &parent);
+            let children: Vec<usize> = (0..n).filter(is_child).collect();
+            let last = children.iter().copied().max_by_key(|it| seen[*it].id_order());
+            let now = children.iter().filter(|it| is_later(it)).any(is_apart)
+                && last.is_some_and(|last| is_apart(&last));
+            let tick = world.tick();
+            let is_settled = |it: &usize| {
+                seen[*it].kind(world.now) != Kind::Shell
+                    || tick.saturating_sub(seen[*it].id.start) >= YOUTH
+            };
+            let settled = !newcomer(child) && children.iter().all(is_settled);
+            settled.then_some(now)
+        };
+        let followed = |child: usize| record(child).and_then(|m| m.followed);
         // Whether this child of a shell with a trap is the shell's foreground command, as far as
         // that shows.
         let alone = |up: usize, child: usize| {
@@ -884,13 +919,15 @@ impl Oracle {
                 || known_handler(up) && newcomer(child)
                 || waits
                 || is_job(Some(up), child)
-                || (0..n).any(later)
-                    && !last.is_some_and(|it| files.are_connected(up, (child, it), &parent))
+                || followed(child).unwrap_or_else(|| {
+                    (0..n).any(later)
+                        && !last.is_some_and(|it| files.are_connected(up, (child, it), &parent))
+                })
                 || trap_ran[up] == Some(true)
             {
                 return Ground::Background;
             }
-            if (0..n).any(later) {
+            if followed(child).is_none() && (0..n).any(later) {
                 // It is connected with the last command, but not with one between.
                 return Ground::Loose;
             }
@@ -1031,7 +1068,7 @@ impl Oracle {
             Stdin::Pipe(file) => {
                 let mut all = files.outputs.iter();
                 let own = files.is_own_pipe(at, &parent);
-                !all.any(|it| it.contains(&Some(file.inode))) && !(own && may_be_written(at))
+                !(all.any(|it| it.contains(&Some(file.inode))) || own && may_be_written(at))
             }
         };
         let of_view = |at: usize| {
@@ -1062,6 +1099,10 @@ impl Oracle {
                 has_writer: pipe.is_some_and(|pipe| (0..n).any(|other| writes(other, pipe))),
                 unclear,
                 perhaps_in_ring: perhaps_in_ring[at],
+                followed: parent[at].filter(|up| handles[*up]).and_then(|up| {
+                    let shell = seen[up].kind(world.now) == Kind::Shell;
+                    followed_now(up, at).filter(|_| shell)
+                }),
                 loose: f.loose
                     || role == Role::Handler
                         && !known_handler(at)
@@ -1155,6 +1196,7 @@ impl Oracle {
         for view in &views {
             let p = &view.process;
             if self.record(p.id).is_none() {
+                let of_bystander = self.is_of_bystander(&views, p);
                 let newcomer = self.is_newcomer(p);
                 self.records.push(Record {
                     id: p.id,
@@ -1167,7 +1209,7 @@ impl Oracle {
                     as_handler: false,
                     newcomer,
                     init: p.nested_init,
-                    left_behind: p.parent == ADIEU,
+                    left_behind: p.parent == ADIEU || of_bystander,
                     reader: false,
                     pipe: None,
                     expected_since: None,
@@ -1189,15 +1231,21 @@ impl Oracle {
                     free_since: None,
                     refused: false,
                     killed: false,
+                    was_unclear: false,
+                    followed: None,
                 });
             }
-            if view.command != 0 && self.record(p.id).is_some_and(|m| !m.newcomer) {
+            // A bystander that is started again is no restart of a server.
+            let is_server = matches!(view.role, Role::Handler | Role::Shielded);
+            if view.command != 0 && is_server && self.record(p.id).is_some_and(|m| !m.newcomer) {
                 self.commands.insert(view.command);
             }
             let asks_pending = self.signal;
             let Some(m) = self.record_mut(p.id) else { continue };
             m.moved = world.switches(p) != m.switches || World::is_pending(p, asks_pending);
             m.left = view.left;
+            m.was_unclear |= view.unclear;
+            m.followed = m.followed.or(view.followed);
             let belongs = view.role == Role::Worker
                 && view.mine.is_none_or(|it| matches!(it, Role::Handler | Role::Foreground));
             m.worker_of = view.worker_of.filter(|_| belongs).or(m.worker_of);
@@ -1246,7 +1294,13 @@ impl Oracle {
         self.missed = lost;
         self.seen = views;
         self.due.clear();
-        self.loose = self.seen.iter().filter(|v| v.loose).map(|v| v.process.id).collect();
+        // What was a worker and has a pipe as stdin may have been the reader of its handler's lines.
+        let may_read = |v: &View| {
+            let was_worker = self.record(v.process.id).is_some_and(|m| m.was_worker);
+            was_worker && v.role == Role::Bystander && matches!(v.stdin, Stdin::Pipe(_))
+        };
+        let loose = self.seen.iter().filter(|v| v.loose || may_read(v));
+        self.loose = loose.map(|v| v.process.id).collect();
         if self.deadline.is_some_and(|deadline| deadline <= now) && self.stage == Stage::Killing {
             self.killing_since.get_or_insert(now);
         }
@@ -1328,6 +1382,19 @@ impl Oracle {
                 && !v.is_job
                 && (v.command != up.command && again || next)
         })
+    }
+
+    /// Whether a bystander that gets the signal in the epilogue started it: then it is no work of
+    /// the script.
+    fn is_of_bystander(&self, views: &[View], p: &Proc) -> bool {
+        let view = views.iter().find(|v| v.process.id.pid == p.parent);
+        let Some(m) = view.and_then(|v| self.record(v.process.id)) else { return false };
+        let ignores = view.is_some_and(|v| v.ignores)
+            && !views
+                .iter()
+                .any(|v| v.role == Role::Handler && is_below(views, v.process.id, m.id));
+        let ends_by_itself = m.reader || ignores || m.newcomer && !m.left_behind;
+        m.role == Role::Bystander && !ends_by_itself
     }
 
     /// What the check makes of each process, for a story.
@@ -1505,14 +1572,19 @@ impl Oracle {
         match note {
             Note::Sends(process, _, signal) => self.said.push((process.id, *signal)),
             Note::Kills(_, processes) | Note::KillsIgnorers(processes) => {
+                // What ignores the signal may have been killed before the timeout, in vain.
+                let said = match note {
+                    Note::Kills(..) => &mut self.said_killed,
+                    _ => &mut self.said_ignorers,
+                };
                 for process in processes {
-                    if self.said_killed.contains(&process.id) {
+                    if said.contains(&process.id) {
                         return broken(
                             Promise::Notes,
                             format!("({}) is said twice to be killed", process.id.pid),
                         );
                     }
-                    self.said_killed.push(process.id);
+                    said.push(process.id);
                 }
             }
             Note::Ended(process, _) => {
@@ -1749,8 +1821,12 @@ impl Oracle {
                 || view.role == Role::Bystander && m.role == Role::Bystander)
             && view.in_foreground
             && !m.reader;
+        let below_unclear = || {
+            let mut unclear = self.seen.iter().filter(|v| v.unclear);
+            unclear.any(|v| is_below(&self.seen, p.id, v.process.id))
+        };
         let in_last_call = match self.stage {
-            Stage::LastCall => view.unclear || view.deferred,
+            Stage::LastCall => view.unclear || view.deferred || below_unclear(),
             Stage::Epilogue(_) => view.unclear && !view.handles,
             _ => false,
         };
@@ -1779,6 +1855,15 @@ impl Oracle {
             return Ok(());
         }
         let since = m.newcomer && !m.left_behind;
+        // Whether the script started it can be read in two ways.
+        let by_script = self.find_role(p.parent) == Some(Role::Shielded) && !m.was_unclear;
+        if since
+            && !by_script
+            && role == Role::Bystander
+            && matches!(self.stage, Stage::Epilogue(_))
+        {
+            return Ok(());
+        }
         let promise = match role {
             Role::Worker if view.unclear => Promise::Unclear,
             Role::Worker => Promise::Workers,
@@ -1828,13 +1913,14 @@ impl Oracle {
             let programs = self.options.deliver == "programs" && !self.ever_without_proc;
             let ignored =
                 self.view(p.id).is_some_and(|view| view.disposition == Disposition::Ignored);
-            if programs && !(ignorer && in_time) || !programs && !ignored {
+            let may = if programs { ignorer && in_time } else { ignored };
+            if !may {
                 return broken(Promise::KillEarly, format!("{name} is killed"));
             }
             if let Some(m) = self.record_mut(p.id) {
                 m.killed = true;
             }
-            if !self.said_killed.contains(&p.id) {
+            if !self.said_killed.contains(&p.id) && !self.said_ignorers.contains(&p.id) {
                 return broken(Promise::Notes, format!("{name} is killed and nothing says so"));
             }
             return Ok(());
@@ -1865,7 +1951,7 @@ impl Oracle {
                 );
             }
         }
-        if !self.said_killed.contains(&p.id) {
+        if !self.said_killed.contains(&p.id) && !self.said_ignorers.contains(&p.id) {
             return broken(Promise::Notes, format!("{name} is killed and nothing says so"));
         }
         Ok(())
@@ -1884,8 +1970,9 @@ impl Oracle {
         }
         if signal == Signal::KILL {
             let early = self.deadline.is_none_or(|deadline| now < deadline);
-            self.killed =
-                (self.killed.0 || world.alive.iter().any(|p| p.group == MAIN && !p.foreign), true);
+            // A look that shows nothing may also mean that all has just ended.
+            let any = world.alive.iter().any(|p| p.group == MAIN && !p.foreign);
+            self.killed = (self.killed.0 || any && !self.seen.is_empty(), true);
             return if early { broken(Promise::KillEarly, "the group is killed") } else { Ok(()) };
         }
         if self.ever_without_proc {

@@ -81,7 +81,8 @@ impl<'a> Run<'a> {
         let settings = settings(scenario);
         let oracle = Oracle::new(scenario);
         let ignored = oracle.ignored();
-        let terms = settings.terms(MAIN, scenario.world.is_init, false, ignored);
+        let mut terms = settings.terms(MAIN, scenario.world.is_init, false, ignored);
+        terms.next_server_ends_epilogue = true;
         let mut world = World::new(scenario, ignored, with_story);
         world.say(|w| format!("adieu's tree:\n{}", w.drawing().trim_end()));
         Self {

@@ -977,8 +977,8 @@ impl World {
         self.alive.iter().any(|p| p.outputs.contains(&Some(pipe)))
     }
 
-    /// What /proc shows of the stack pointer of a bash with a trap, and whether it is in a call that
-    /// waits for a child.
+    /// What /proc shows of the stack pointer of a bash with a trap, and whether it is in a call
+    /// that waits for a child.
     pub(crate) fn stack(&self, process: &Proc, signal: Signal) -> Option<(u64, bool)> {
         let Program::Shell { trap: Some(trap), dash: false, .. } = &*process.program else {
             return None;

@@ -92,18 +92,22 @@ fn what_ignores_the_signal_is_killed_a_second_after_the_last_call() {
 
 #[test]
 fn an_epilogue_is_over_when_the_script_starts_a_server_or_the_same_again() {
-    let started = |name, disposition, command| {
+    let started = |name, disposition, command, default| {
         let mut tree = script();
-        tree[1].command = 33;
-        let mut world = World::new(terms(|_| ()), tree);
+        (tree[1].command, tree[2].command) = (33, 55);
+        let mut world = World::new(terms(|t| t.next_server_ends_epilogue = default), tree);
         world.step(arrives(TERM), 0);
         world.end(4, 10);
         world.tree.push(Process { command, ..process(8, 2, name, disposition) });
-        world.end(3, 100)
+        sent(&world.end(3, 100))
     };
-    assert_eq!(sent(&started("server", Plain, 33)), [(2, TERM), (8, TERM)], "the same again");
-    assert_eq!(sent(&started("next", Caught, 44)), [(2, TERM), (8, TERM)], "another server");
-    assert_eq!(sent(&started("upload", Plain, 44)), []);
+    let over = [(2, TERM), (8, TERM)];
+    assert_eq!(started("server", Plain, 33, true), over, "the same again");
+    assert_eq!(started("next", Caught, 44, true), over, "another server");
+    assert_eq!(started("upload", Plain, 44, true), []);
+    assert_eq!(started("sleep", Plain, 55, true), [], "what was no server is no restart");
+    assert_eq!(started("server", Plain, 33, false), over);
+    assert_eq!(started("clean-up", Caught, 44, false), [], "its time was asked for");
 }
 
 #[test]

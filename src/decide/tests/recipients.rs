@@ -117,3 +117,16 @@ fn deliver_child_signals_the_others_when_that_one_is_gone() {
     assert_eq!(sent(&world.step(arrives(TERM), 0)), [(3, TERM)], "the last foreground child");
     assert_eq!(sent(&world.end(3, 10)), [(4, TERM)]);
 }
+
+#[test]
+fn deliver_child_leaves_the_reader_of_that_one_alone_until_the_last_call() {
+    let tree = vec![
+        process(2, 1, "sh", Plain),
+        writes(7, process(3, 2, "server", Caught)),
+        writes(8, reads(7, process(4, 2, "sed", Plain))),
+        reads(8, process(5, 2, "tee", Plain)),
+    ];
+    let mut world = World::new(terms(|t| t.deliver = Deliver::Child), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(3, TERM)]);
+    assert_eq!(sent(&world.end(3, 10)), []);
+}

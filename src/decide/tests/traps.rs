@@ -187,3 +187,25 @@ fn another_signal_that_the_trap_does_not_catch_does_not_show_that_it_has_run() {
     world.tree[0].disposition = Caught;
     assert_eq!(sent(&world.step(Input::Deadline, 15)), [(3, Signal::QUIT)]);
 }
+
+#[test]
+fn a_command_that_was_followed_stays_in_the_background_when_what_followed_it_has_ended() {
+    // trap 'kill $p; wait $p' TERM; server & p=$!; sleep infinity
+    let tree = vec![
+        process(2, 1, "bash", Caught),
+        process(3, 2, "server", Caught),
+        process(4, 2, "sleep", Plain),
+    ];
+    let mut world = World::new(terms(|_| ()), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
+    assert_eq!(sent(&world.end(4, 10)), [], "the trap sees to the server");
+}
+
+#[test]
+fn a_bash_script_in_the_foreground_of_a_trap_is_no_background_job_for_ignoring_quit() {
+    let script =
+        Process { ignored: SignalSet::from_iter([Signal::QUIT]), ..process(3, 2, "bash", Plain) };
+    let tree = vec![process(2, 1, "sh", Caught), script, process(4, 3, "server", Caught)];
+    let mut world = World::new(terms(|_| ()), tree);
+    assert_eq!(sent(&world.step(arrives(TERM), 0)), [(2, TERM), (4, TERM)]);
+}

@@ -32,6 +32,23 @@ fn the_foreground_command_of_a_shell_with_a_trap_gets_the_signal_so_that_the_tra
 
 /// Promise (Which process gets the signal, and when): the foreground and the background of a shell
 /// with a trap
+fn an_exit_trap_alone_runs_at_once_and_beside_a_term_trap_when_the_server_is_done() {
+    let shells = [("bash", 143), ("ksh93", 15)];
+    let shells = shells.iter().filter_map(|(name, code)| Some((tool_or_less(name)?, *code)));
+    for (shell, code) in shells {
+        let stopped = |script: &str, code| {
+            let words = [shell.as_os_str(), "-c".as_ref(), script.as_ref()];
+            stopped(container().arg("--").args(words), 1, code)
+        };
+        let alone = stopped("trap 'echo cleaned' EXIT; server --work 300ms; echo after", code);
+        alone.assert_order(["cleaned", "server done"]).assert_no("after");
+        let both = "trap : TERM; trap 'echo cleaned' EXIT; server --work 300ms; echo after";
+        stopped(both, 0).assert_order(["server got TERM", "server done", "after", "cleaned"]);
+    }
+}
+
+/// Promise (Which process gets the signal, and when): the foreground and the background of a shell
+/// with a trap
 fn the_background_job_of_a_shell_with_a_trap_gets_the_signal_from_the_trap_only() {
     let script = |on: &str| {
         format!(
@@ -172,6 +189,7 @@ fn a_restart_loop_in_the_foreground_of_a_trap_ends_with_the_epilogue() {
 
 pub(super) const TESTS: &[Test] = tests![
     the_foreground_command_of_a_shell_with_a_trap_gets_the_signal_so_that_the_trap_runs_at_once,
+    an_exit_trap_alone_runs_at_once_and_beside_a_term_trap_when_the_server_is_done,
     the_background_job_of_a_shell_with_a_trap_gets_the_signal_from_the_trap_only,
     a_server_in_the_foreground_of_a_shell_with_a_trap_gets_the_signal_once,
     the_trap_of_a_shell_may_take_its_time,
