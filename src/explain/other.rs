@@ -269,8 +269,8 @@ impl Explained {
         Judgement::new(Outcome::Waits(vec![&self.root]), text)
     }
 
-    /// Of a shell with a trap that waits for these: the handlers, and other programs, in its foreground
-    /// that get no signal. `perhaps`: whether they are there does not show.
+    /// Of a shell with a trap that waits for these: the handlers, and other programs, in its
+    /// foreground that get no signal. `perhaps`: whether they are there does not show.
     fn trap_waits<'a>(
         &self,
         shell: &Process,
@@ -298,8 +298,8 @@ impl Explained {
             _ if perhaps => {
                 let whom = [awaited, foreground].concat();
                 let text = format!(
-                    "Whether {} waits for {} does not show. If so, its trap runs only when that has \
-                     ended, without a signal.",
+                    "Whether {} waits for {} does not show. If so, its trap runs only when that \
+                     has ended, without a signal.",
                     named(shell),
                     names(&whom)
                 );

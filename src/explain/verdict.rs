@@ -565,8 +565,8 @@ mod tests {
             assert_eq!(
                 hint(name),
                 format!(
-                    "if {name} does not pass it on, write --wrapper with the name of its script, or \
-                     --deliver group."
+                    "if {name} does not pass it on, write --wrapper with the name of its script, \
+                     or --deliver group."
                 )
             );
         }
