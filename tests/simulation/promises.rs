@@ -2103,6 +2103,10 @@ impl Oracle {
             if self.is_unreachable_init(id) && self.has_others_inside(id) {
                 continue;
             }
+            // What a look has missed may be something else to adieu since then.
+            if promise == Promise::Repeats && self.ever_missed.contains(&id) {
+                continue;
+            }
             // After the SIGKILL of the timeout no other signal is sent.
             if self.stage == Stage::Killing && self.record_mut(id).is_some_and(|m| m.killed) {
                 continue;
@@ -2154,8 +2158,8 @@ impl Oracle {
                 let (Some(view), Some(m)) = (self.view(waits_for), self.record(waits_for)) else {
                     continue;
                 };
-                // It looks like a background job, or the shell may have started it in its trap, or it
-                // was followed by another command (which here a shell may start at any time).
+                // It looks like a background job, or the shell may have started it in its trap, or
+                // it was followed by another command (which here a shell may start at any time).
                 let followed = m.followed == Some(true);
                 let looks_otherwise = !view.in_foreground || m.newcomer || m.refused || followed;
                 // What reads its lines is no child of the shell any more.
