@@ -13,7 +13,6 @@ pub(crate) use crate::report::streams::{fail, print, say};
 
 use crate::cli::settings::{Settings, Verbosity};
 use crate::decide::terms::Terms;
-use crate::decide::turn::Turn;
 use crate::decide::{Cause, Note, Time};
 use crate::exit::End;
 use crate::report::journal::Journal;
@@ -211,7 +210,6 @@ fn level(note: &Note) -> Verbosity {
         Note::Waits(..)
         | Note::CutsEpilogue(..)
         | Note::NextServer(..)
-        | Note::Enters(Turn::LastWord)
         | Note::KillsIgnorers(_)
         | Note::Kills(..)
         | Note::Abandons(_)
