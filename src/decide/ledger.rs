@@ -129,8 +129,8 @@ impl Ledger {
             }
             self.has_seen_any = true;
             record.see(process, verdict, !below, request);
-            record.ignores =
-                !above && !record.was_handler() && tree.ignores(process, request.signal);
+            let is_handlers = above || below || record.was_handler();
+            record.ignores = !is_handlers && tree.ignores(process, request.signal);
             self.records.insert(process.id, record);
         }
         let mut ended = Vec::new();

@@ -137,3 +137,14 @@ fn what_a_bystander_starts_during_the_stop_is_no_work_of_the_script() {
     world.tree.push(process(9, 2, "upload", Plain));
     assert_eq!(sent(&world.end(3, 100)), [(4, TERM), (8, TERM)], "in the epilogue");
 }
+
+#[test]
+fn a_worker_that_ignores_the_signal_is_its_handlers_business_up_to_the_timeout() {
+    let mut worker = process(4, 3, "worker", Ignored);
+    worker.ignored = SignalSet::from_iter([TERM]);
+    let tree = vec![process(2, 1, "sh", Plain), process(3, 2, "hung", Caught), worker];
+    let mut world = World::new(terms(|t| t.timeout = Some(ms(10_000))), tree);
+    world.step(arrives(TERM), 0);
+    assert_eq!(sent(&world.step(Input::Deadline, 8_000)), [(2, TERM), (4, TERM)]);
+    assert_eq!(sent(&world.step(Input::Deadline, 9_999)), []);
+}
