@@ -129,7 +129,7 @@ impl Ledger {
             }
             self.has_seen_any = true;
             record.see(process, verdict, !below, request);
-            let is_handlers = above || below || record.was_handler();
+            let is_handlers = above || verdict.role == Role::Worker || record.was_handler();
             record.ignores = !is_handlers && tree.ignores(process, request.signal);
             self.records.insert(process.id, record);
         }
