@@ -71,7 +71,8 @@ pub(crate) struct Record {
     pub(crate) finishing_since: Option<Time>,
     /// The kernel refuses to signal it (EPERM), whatever the signal.
     pub(crate) refused: bool,
-    /// It ignores the signal that it gets, is no handler and no worker, and has no handler below it.
+    /// It ignores the signal that it gets, is no handler and no worker, and has no handler below
+    /// it.
     pub(crate) ignores: bool,
 }
 
