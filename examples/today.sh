@@ -63,8 +63,11 @@ prepare() {
   trap 'rm -rf "$new"' EXIT
   mkdir -p "$new/state" "$new/lists/partial" "$new/cache/archives/partial" "$new/root"
   : >"$new/state/status"
-  printf 'deb [signed-by=%s] %s sid main\n' "$keys" "${MIRROR:-http://deb.debian.org/debian}" \
-    >"$new/sources.list"
+  # Of the mirrors that the machine's own apt has, the first that is not for security updates only.
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+    grep -v security | head -n 1) || true
+  [ -n "${MIRROR:=$mirror}" ] || missing "a Debian mirror in apt's sources; set MIRROR to one"
+  printf 'deb [signed-by=%s] %s sid main\n' "$keys" "$MIRROR" >"$new/sources.list"
   cat >"$new/apt.conf" <<END
 Dir::State "$new/state";
 Dir::State::lists "$new/lists";
