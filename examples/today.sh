@@ -64,6 +64,7 @@ prepare() {
   mkdir -p "$new/state" "$new/lists/partial" "$new/cache/archives/partial" "$new/root"
   : >"$new/state/status"
   # Of the mirrors that the machine's own apt has, the first that is not for security updates only.
+  # shellcheck disable=SC2016 # for apt
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
     grep -v security | head -n 1) || true
   [ -n "${MIRROR:=$mirror}" ] || missing "a Debian mirror in apt's sources; set MIRROR to one"
