@@ -49,12 +49,11 @@ impl<'a> Pipes<'a> {
         known: impl Fn(usize) -> bool,
     ) -> Vec<Reads> {
         let mut reads = vec![Reads::Nothing; self.processes.len()];
-        let stdin = |at: usize| self.processes.get(at).map_or(Stdin::Other, |it| it.stdin);
         let is_handler = |at: usize| handlers.get(at) == Some(&true);
         // What a handler has as stdin may not show. That keeps no signal from it.
         let candidates: Vec<usize> = (0..self.processes.len())
-            .filter(|at| known(*at) || stdin(*at) != Stdin::Other)
-            .filter(|at| stdin(*at) != Stdin::Unknown || !is_handler(*at))
+            .filter(|at| known(*at) || self.stdin(*at) != Stdin::Other)
+            .filter(|at| self.stdin(*at) != Stdin::Unknown || !is_handler(*at))
             .collect();
         let mut all = Sources::of(self.processes, sources.to_vec());
         let mut found = !candidates.is_empty();
@@ -119,13 +118,18 @@ impl<'a> Pipes<'a> {
     fn may_read_from_any(&self, at: usize, handlers: &Sources) -> bool {
         let is_elsewhere = |other: &usize| !self.are_on_one_branch(at, *other);
         let mut others = handlers.all().filter(is_elsewhere);
-        match self.processes.get(at).map(|process| process.stdin) {
-            Some(Stdin::Unknown) => others.next().is_some(),
-            Some(Stdin::Pipe(_)) if self.has_pipe_of_its_own(at) => {
+        match self.stdin(at) {
+            Stdin::Unknown => others.next().is_some(),
+            Stdin::Pipe(_) if self.has_pipe_of_its_own(at) => {
                 others.any(|it| self.hides_outputs(it))
             }
-            _ => false,
+            Stdin::Pipe(_) | Stdin::Other => false,
         }
+    }
+
+    /// What a process has as stdin.
+    fn stdin(&self, at: usize) -> Stdin {
+        self.processes.get(at).map_or(Stdin::Other, |process| process.stdin)
     }
 
     fn hides_outputs(&self, at: usize) -> bool {
@@ -166,25 +170,29 @@ impl<'a> Pipes<'a> {
     pub(super) fn is_written(&self, reader: usize) -> bool {
         let mut others =
             (0..self.processes.len()).filter(|it| !self.are_on_one_branch(reader, *it));
-        match self.processes.get(reader).map(|process| process.stdin) {
-            Some(Stdin::Pipe(_)) => {
+        match self.stdin(reader) {
+            Stdin::Pipe(_) => {
                 self.is_seen_written(reader)
                     || self.has_pipe_of_its_own(reader) && others.any(|it| self.hides_outputs(it))
             }
-            Some(Stdin::Unknown) => true,
-            Some(Stdin::Other) | None => false,
+            Stdin::Unknown => true,
+            Stdin::Other => false,
         }
+    }
+
+    /// The processes that have a pipe as an output.
+    fn writers_of(&self, pipe: File) -> &[usize] {
+        self.writers.get(&pipe).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The processes that have this one's pipe as an output, but for itself, and what is below it
     /// unless it is a program.
     fn writers_for(&self, reader: usize) -> impl Iterator<Item = usize> {
-        let pipe = match self.processes.get(reader).map(|process| process.stdin) {
-            Some(Stdin::Pipe(pipe)) => Some(pipe),
-            _ => None,
+        let pipe = match self.stdin(reader) {
+            Stdin::Pipe(pipe) => Some(pipe),
+            Stdin::Unknown | Stdin::Other => None,
         };
-        let writers = pipe.and_then(|pipe| self.writers.get(&pipe));
-        let writers = writers.map(Vec::as_slice).unwrap_or_default().iter().copied();
+        let writers = pipe.map(|pipe| self.writers_of(pipe)).unwrap_or_default().iter().copied();
         let is_program =
             self.processes.get(reader).is_some_and(|process| process.kind == Kind::Program);
         writers.filter(move |writer| {
@@ -213,23 +221,20 @@ impl<'a> Pipes<'a> {
     /// Whether the first of two commands of a shell writes what the second reads, or may. What the
     /// shell writes itself joins no commands.
     fn feeds(&self, shell: usize, writer: usize, reader: usize) -> bool {
-        let held = |file: &File| {
-            self.processes.get(shell).is_some_and(|it| it.outputs.files.contains(&Some(*file)))
-        };
         let hidden = || self.within(writer).any(|at| self.hides_outputs(at));
-        match self.processes.get(reader).map(|process| process.stdin) {
-            Some(Stdin::Unknown) => true,
-            Some(Stdin::Pipe(file)) if !held(&file) => {
-                let writers = self.writers.get(&file).map(Vec::as_slice).unwrap_or_default();
+        match self.stdin(reader) {
+            Stdin::Unknown => true,
+            Stdin::Pipe(file) if !self.writers_of(file).contains(&shell) => {
                 // The command between the two, which joined them, may be gone.
                 let rest = || {
                     self.has_pipe_of_its_own(reader)
                         && !self.is_seen_written(reader)
                         && self.within(writer).any(|at| self.writes_for_nobody(shell, at))
                 };
-                writers.iter().any(|at| self.is_within(*at, writer)) || hidden() || rest()
+                let mut writers = self.writers_of(file).iter();
+                writers.any(|at| self.is_within(*at, writer)) || hidden() || rest()
             }
-            _ => false,
+            Stdin::Pipe(_) | Stdin::Other => false,
         }
     }
 
@@ -237,9 +242,7 @@ impl<'a> Pipes<'a> {
     /// not write.
     fn writes_for_nobody(&self, shell: usize, at: usize) -> bool {
         let Some(process) = self.processes.get(at) else { return false };
-        let held = |file: &File| {
-            self.processes.get(shell).is_some_and(|it| it.outputs.files.contains(&Some(*file)))
-        };
+        let held = |file: &File| self.writers_of(*file).contains(&shell);
         let read = |file: &File| self.processes.iter().any(|it| it.stdin == Stdin::Pipe(*file));
         process.outputs.files.iter().flatten().any(|file| !held(file) && !read(file))
     }
