@@ -6,11 +6,13 @@
 
 use std::env;
 use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::support::{
-    self, Adieu, Finished, Running, Scratch, can_be_pid1, eventually, pid_namespace_or_less,
-    process, server, status_field,
+    self, Adieu, Finished, Running, Scratch, can_be_pid1, eventually, missing,
+    pid_namespace_or_less, process, repository, server, status_field, tool,
 };
 use nix::sys::signal::Signal::{self, SIGTERM};
 use nix::sys::signal::kill;
@@ -27,6 +29,24 @@ pub(crate) fn ways() -> Vec<Adieu> {
 
 /// The epilogue where none is set.
 pub(crate) const EPILOGUE: Duration = Duration::from_secs(5);
+
+/// A file in `scratch`, and the shell's line that puts a file system that never answers over it
+/// and waits until it is there. The calling test ends as ignored where the machine has no FUSE.
+pub(crate) fn silent_file_system(scratch: &Scratch) -> (PathBuf, String) {
+    let python = tool("python3");
+    if !Path::new("/dev/fuse").exists() {
+        missing("/dev/fuse", "load the kernel's module fuse");
+    }
+    let file = scratch.join("file");
+    fs::write(&file, "").unwrap();
+    let mount = format!(
+        "{} {} {file} & while ! grep -q {file} /proc/mounts; do sleep 0.05; done",
+        python.display(),
+        repository().join("tests/it/support/silent_fuse.py").display(),
+        file = file.display()
+    );
+    (file, mount)
+}
 
 /// Scripts find `examples/server.rs` as `server`, and adieu as `$ADIEU`.
 pub(crate) fn container() -> Adieu {

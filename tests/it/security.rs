@@ -7,11 +7,13 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::scenario::{assert_signalled_once, by_sh, container, signal_adieu, stopped};
+use crate::scenario::{
+    assert_signalled_once, by_sh, container, signal_adieu, silent_file_system, stopped,
+};
 use crate::support;
 use crate::support::runner::{Test, tests};
 use crate::support::{
-    Adieu, Finished, Scratch, adieu, missing, pid_namespace, repository, server, status_field, tool,
+    Adieu, Finished, Scratch, adieu, pid_namespace, repository, server, status_field, tool,
 };
 use nix::sys::signal::Signal::SIGTERM;
 use nix::sys::signal::kill;
@@ -146,19 +148,11 @@ fn a_made_up_proc_leads_to_no_signal() {
 /// limits, thousands of processes: the stop ends as it should
 fn a_file_system_that_does_not_answer_delays_no_stop() {
     root();
-    let python = tool("python3");
-    if !Path::new("/dev/fuse").exists() {
-        missing("/dev/fuse", "load the kernel's module fuse");
-    }
     let scratch = Scratch::new();
-    let file = scratch.join("file");
-    fs::write(&file, "").unwrap();
+    let (file, mount) = silent_file_system(&scratch);
     let script = format!(
-        "{} {}/tests/it/support/silent_fuse.py {file} & while ! grep -q {file} /proc/mounts; \
-            do sleep 0.05; done
+        "{mount}
          \"$ADIEU\" 'exec <{file}; cat /dev/null | server; echo after'; echo adieu $?",
-        python.display(),
-        env!("CARGO_MANIFEST_DIR"),
         file = file.display()
     );
     let running = inside(&script).start();

@@ -2,19 +2,18 @@
 //! may not be read.
 
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::explain;
-use crate::scenario::{AS_USER_65534, container};
+use crate::scenario::{AS_USER_65534, container, silent_file_system};
 use crate::support::runner::{Test, tests};
 use crate::support::variables::full_load;
 use crate::support::{
-    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, missing, pid_namespace, process,
-    repository, root, say, schema, script, tool, tool_or_less,
+    Adieu, Finished, Pty, Running, Scratch, adieu, eventually, pid_namespace, process, root, say,
+    schema, script, tool, tool_or_less,
 };
 use nix::sys::signal::Signal::SIGTERM;
 
@@ -244,21 +243,13 @@ fn it_goes_on_beside_what_is_stopped_and_what_comes_and_goes() {
 fn it_goes_on_beside_a_file_system_that_does_not_answer() {
     root();
     pid_namespace();
-    let python = tool("python3");
-    if !Path::new("/dev/fuse").exists() {
-        missing("/dev/fuse", "load the kernel's module fuse");
-    }
     let scratch = Scratch::new();
-    let file = scratch.join("file");
-    fs::write(&file, "").unwrap();
+    let (file, mount) = silent_file_system(&scratch);
     let file = file.display();
-    let fuse = repository().join("tests/it/support/silent_fuse.py");
     let script = format!(
-        "{} {} {file} & while ! grep -q {file} /proc/mounts; do sleep 0.05; done
+        "{mount}
          {UNSHARE} sh -c 'exec <{file}; cat /dev/null | server; :' &
-         {UNSHARE} sh -c 'exec cat {file}' & read line; \"$ADIEU\" --explain all",
-        python.display(),
-        fuse.display()
+         {UNSHARE} sh -c 'exec cat {file}' & read line; \"$ADIEU\" --explain all"
     );
     let running = container().program("/bin/sh").args(["-c", &script]);
     let mut running = running.stdin(Stdio::piped()).start();
